@@ -1,0 +1,81 @@
+/** Questions about a fleet, and its empty beginning. Pure. */
+import type { Expected, Fleet, Generation, Slot, Worker } from './types.js';
+
+export function emptyFleet(): Fleet {
+  return {
+    nextWorkerId: 1,
+    nextGeneration: 1,
+    nextRolloutId: 1,
+    generations: {},
+    workers: {},
+    serving: null,
+    rollout: null,
+    reloadQueued: false,
+    stop: null,
+    ended: false,
+  };
+}
+
+export const range = (count: number): number[] => Array.from({ length: count }, (_, index) => index);
+
+export const allWorkers = (fleet: Fleet): Worker[] => Object.values(fleet.workers);
+
+export const workersOf = (fleet: Fleet, generation: number | null): Worker[] =>
+  allWorkers(fleet).filter((worker) => worker.generation === generation);
+
+/** Starting, ready or active: it fills its slot. */
+export const isLive = (worker: Worker): boolean =>
+  worker.status.state === 'starting' || worker.status.state === 'ready' || worker.status.state === 'active';
+
+export const isActive = (worker: Worker): boolean => worker.status.state === 'active';
+
+export const liveIn = (fleet: Fleet, generation: number, slot: number): Worker | undefined =>
+  workersOf(fleet, generation).find((worker) => worker.slot === slot && isLive(worker));
+
+export const activeCount = (fleet: Fleet): number => allWorkers(fleet).filter(isActive).length;
+
+export function slotOf(generation: Generation, slot: number): Slot {
+  const known = generation.slotState[slot];
+  if (known) return known;
+  const fresh: Slot = { restarts: 0, failures: 0, respawnAt: 0, expected: { kind: 'any' } };
+  generation.slotState[slot] = fresh;
+  return fresh;
+}
+
+/** Under way, from its request to its promotion or the end of its abort. */
+export const rolloutUnderWay = (fleet: Fleet): boolean => fleet.rollout !== null && fleet.rollout.step !== 'done';
+
+/** Generations with a draining worker, the serving one and the coming one left out. */
+export function drainingGenerations(fleet: Fleet, except: (number | null)[]): number[] {
+  const found = new Set<number>();
+  for (const worker of allWorkers(fleet)) if (!isLive(worker) && !except.includes(worker.generation)) found.add(worker.generation);
+  return [...found];
+}
+
+/** What the worker in this slot must open: what its predecessor had, else what all of the old generation have in common. */
+export function expectedListeners(fleet: Fleet, from: number, slot: number): Expected {
+  const old = workersOf(fleet, from).filter(isLive);
+  const predecessor = old.find((worker) => worker.slot === slot && isActive(worker));
+  if (predecessor) return { kind: 'exactly', keys: Object.keys(predecessor.listeners) };
+  const remembered = fleet.generations[from]?.slotState[slot]?.expected;
+  if (remembered?.kind === 'exactly') return remembered;
+  const active = old.filter(isActive).map((worker) => Object.keys(worker.listeners));
+  const common = (active[0] ?? []).filter((key) => active.every((keys) => keys.includes(key)));
+  return active.length > 0 ? { kind: 'exactly', keys: common } : { kind: 'any' };
+}
+
+/** Every listener the serving generation has open or will open again. */
+export function servingKeys(fleet: Fleet, generation: number): Set<string> {
+  const keys = new Set<string>();
+  for (const worker of workersOf(fleet, generation)) for (const key of Object.keys(worker.listeners)) keys.add(key);
+  for (const slot of Object.values(fleet.generations[generation]?.slotState ?? {}))
+    if (slot.expected.kind === 'exactly') for (const key of slot.expected.keys) keys.add(key);
+  return keys;
+}
+
+/** Listener keys that some worker has, or that the serving generation would open again. */
+export function heldKeys(fleet: Fleet): Set<string> {
+  const keys = fleet.serving === null ? new Set<string>() : servingKeys(fleet, fleet.serving);
+  for (const worker of allWorkers(fleet)) for (const key of Object.keys(worker.listeners)) keys.add(key);
+  return keys;
+}

@@ -1,0 +1,263 @@
+/**
+ * Desired slots and observed workers in, effects out. Runs to a fixed point after every event.
+ * One file decides who is forked, activated, retired and killed; the rollout only edits the desired slots.
+ */
+import { activeCount, allWorkers, drainingGenerations, isLive, liveIn, rolloutUnderWay, slotOf, workersOf } from './fleet.js';
+import { abortRollout, advanceRollout, isRipe, mayLeaveAfterAbort } from './rollout.js';
+import type { Context, Effect, Fleet, Generation, RetireReason, Worker } from './types.js';
+
+/** An app that never listens is taken to run after this long at its first start, whatever `minReady` says, in ms. */
+const QUIET_START_MS = 1_000;
+
+export function reconcile(fleet: Fleet, context: Context, effects: Effect[]): void {
+  const { now } = context;
+  let again = true;
+  while (again && !fleet.ended) {
+    again = false;
+    for (const worker of allWorkers(fleet)) again = settleWorker(fleet, worker, now, effects) || again;
+    again = advanceRollout(fleet, now, effects) || again;
+    again = forkMissing(fleet, now, effects) || again;
+    again = activateReady(fleet, now, effects) || again;
+    again = retireSurplus(fleet, now, effects) || again;
+  }
+  dropGoneGenerations(fleet, effects);
+  endStop(fleet, effects);
+}
+
+/** Deadlines and readiness of one worker. */
+function settleWorker(fleet: Fleet, worker: Worker, now: number, effects: Effect[]): boolean {
+  const generation = fleet.generations[worker.generation]!;
+  switch (worker.status.state) {
+    case 'starting':
+      if (now >= worker.status.deadlineAt) {
+        const seconds = generation.policy.readyDeadlineMs / 1000;
+        const reason = `${nameOf(worker)} was not ready within ${seconds} s: ${whyNotReady(worker, generation)}`;
+        worker.status = { state: 'killing', reason: 'not ready' };
+        effects.push({ type: 'kill', id: worker.id });
+        if (isComing(fleet, worker)) abortRollout(fleet, reason, worker.id, now, effects);
+        else effects.push({ type: 'progress', kind: 'worker-exited', message: reason, ...where(worker) });
+        return true;
+      }
+      return settleReadiness(worker, generation, now, effects);
+    case 'draining':
+      if (now < worker.status.killAt) return false;
+      worker.status = { state: 'killing', reason: worker.status.reason };
+      effects.push({ type: 'kill', id: worker.id });
+      return true;
+    case 'ready':
+    case 'active':
+    case 'killing':
+      return false;
+  }
+}
+
+function settleReadiness(worker: Worker, generation: Generation, now: number, effects: Effect[]): boolean {
+  const { check } = generation.policy;
+  if (check === 'message' && !worker.readyMessage) return false;
+  if (!hasOpenedItsListeners(worker, generation) && !(check === 'message' && expectsNone(worker, generation))) {
+    const quietAt = readyWithoutListenerAt(worker, generation);
+    if (quietAt === null || now < quietAt) return false;
+  } else if (check === 'http' && worker.probe !== 'passed') {
+    if (worker.probe === 'running') return false;
+    worker.probe = 'running';
+    effects.push({ type: 'probe', id: worker.id });
+    return true;
+  }
+  worker.status = { state: 'ready', readyAt: now };
+  effects.push({ type: 'progress', kind: 'worker-ready', message: `${nameOf(worker)} is ready`, ...where(worker) });
+  return true;
+}
+
+function hasOpenedItsListeners(worker: Worker, generation: Generation): boolean {
+  const { expected } = slotOf(generation, worker.slot);
+  const open = Object.keys(worker.listeners);
+  return expected.kind === 'exactly' ? expected.keys.length > 0 && expected.keys.every((key) => open.includes(key)) : open.length > 0;
+}
+
+function expectsNone(worker: Worker, generation: Generation): boolean {
+  const { expected } = slotOf(generation, worker.slot);
+  return expected.kind === 'any' || (expected.kind === 'exactly' && expected.keys.length === 0);
+}
+
+/** When a worker that has opened nothing counts as ready: a queue worker. Null where a listener is due, or the check asks for one. */
+export function readyWithoutListenerAt(worker: Worker, generation: Generation): number | null {
+  if (worker.helloAt === null || generation.policy.check === 'http' || !expectsNone(worker, generation)) return null;
+  const { minReadyMs } = generation.policy;
+  return worker.helloAt + (slotOf(generation, worker.slot).expected.kind === 'any' ? Math.max(minReadyMs, QUIET_START_MS) : minReadyMs);
+}
+
+function whyNotReady(worker: Worker, generation: Generation): string {
+  if (worker.helloAt === null) return 'it did not get as far as running the script';
+  const { expected } = slotOf(generation, worker.slot);
+  const open = Object.values(worker.listeners);
+  if (generation.policy.check === 'message' && !worker.readyMessage) return "it never sent 'ready' (process.send('ready'))";
+  if (!hasOpenedItsListeners(worker, generation)) {
+    if (expected.kind === 'exactly' && open.length > 0) return `of the serving release's listeners it opened only ${open.join(', ')}`;
+    return 'it never listened';
+  }
+  return worker.probeFailure === null ? 'its readiness check never answered' : `its readiness check failed: ${worker.probeFailure}`;
+}
+
+/** Generations that have desired slots without a worker, whose time has come. */
+function forkMissing(fleet: Fleet, now: number, effects: Effect[]): boolean {
+  let changed = false;
+  for (const generation of Object.values(fleet.generations)) {
+    if (fleet.rollout?.to === generation.number && (fleet.rollout.step === 'waiting' || fleet.rollout.step === 'preparing')) continue;
+    for (const slot of generation.slots) {
+      if (liveIn(fleet, generation.number, slot) || now < slotOf(generation, slot).respawnAt) continue;
+      // One that is being killed for never getting ready still fills its slot until it is gone.
+      if (workersOf(fleet, generation.number).some((worker) => worker.slot === slot && worker.status.state === 'killing' && worker.status.reason === 'not ready')) continue;
+      fork(fleet, generation, slot, now, effects);
+      changed = true;
+    }
+  }
+  return changed;
+}
+
+function fork(fleet: Fleet, generation: Generation, slot: number, now: number, effects: Effect[]): void {
+  const id = fleet.nextWorkerId++;
+  fleet.workers[id] = {
+    id,
+    slot,
+    generation: generation.number,
+    pid: null,
+    forkedAt: now,
+    helloAt: null,
+    status: { state: 'starting', deadlineAt: now + generation.policy.readyDeadlineMs },
+    listeners: {},
+    readyMessage: false,
+    probe: 'none',
+    probeFailure: null,
+    served: false,
+  };
+  effects.push({ type: 'fork', id, slot, generation: generation.number });
+}
+
+function activateReady(fleet: Fleet, now: number, effects: Effect[]): boolean {
+  let changed = false;
+  for (const worker of allWorkers(fleet)) {
+    const generation = fleet.generations[worker.generation]!;
+    if (worker.status.state !== 'ready' || !generation.slots.includes(worker.slot) || !mayActivate(fleet, worker, generation, now)) continue;
+    worker.status = { state: 'active', readyAt: worker.status.readyAt };
+    worker.served = true;
+    effects.push({ type: 'activate', id: worker.id });
+    const active = workersOf(fleet, generation.number).filter((other) => other.status.state === 'active').length;
+    effects.push({
+      type: 'progress',
+      kind: 'worker-active',
+      message: `${nameOf(worker)} takes traffic (${active} of ${generation.policy.instances})`,
+      activeCount: active,
+      wantedCount: generation.policy.instances,
+      ...where(worker),
+    });
+    changed = true;
+  }
+  return changed;
+}
+
+function mayActivate(fleet: Fleet, worker: Worker, generation: Generation, now: number): boolean {
+  if (isComing(fleet, worker)) {
+    if (fleet.rollout!.from === null) return true; // Nobody serves yet: waiting would help no one.
+    if (!isRipe(worker, generation, now)) return false;
+    if (!generation.policy.atomic) return true;
+    const ripe = workersOf(fleet, generation.number).filter((other) => isRipe(other, generation, now));
+    return ripe.length === generation.policy.instances;
+  }
+  // A respawn: with nobody else serving, every further instant is an outage, unless the code is not what was proven.
+  return isRipe(worker, generation, now) || (activeCount(fleet) === 0 && generation.checked && !generation.modified);
+}
+
+function retireSurplus(fleet: Fleet, now: number, effects: Effect[]): boolean {
+  for (const worker of allWorkers(fleet)) {
+    if (!isLive(worker)) continue;
+    const generation = fleet.generations[worker.generation]!;
+    if (generation.slots.includes(worker.slot)) continue;
+    const rollout = fleet.rollout;
+    const aborted = rollout !== null && rollout.to === worker.generation && rollout.step !== 'done';
+    if (aborted && !mayLeaveAfterAbort(fleet, worker, rollout, now)) continue;
+    retire(fleet, worker, generation, fleet.stop ? 'stop' : aborted ? 'abort' : 'replaced', now, effects);
+    return true; // One at a time: the next one is judged by what is left.
+  }
+  return false;
+}
+
+function retire(fleet: Fleet, worker: Worker, generation: Generation, reason: RetireReason, now: number, effects: Effect[]): void {
+  const { drainTimeoutMs, killTimeoutMs } = generation.policy;
+  const served = worker.served;
+  let deadlineAt = now + (served ? drainTimeoutMs : 0);
+  let killAt = deadlineAt + killTimeoutMs;
+  if (fleet.stop) {
+    killAt = Math.min(killAt, fleet.stop.deadlineAt);
+    deadlineAt = Math.min(deadlineAt, Math.max(now, killAt - killTimeoutMs));
+  }
+  worker.status = { state: 'draining', reason, deadlineAt, killAt };
+  effects.push({ type: 'retire', id: worker.id, deadlineMs: deadlineAt - now, closeIdle: reason === 'stop' });
+  effects.push({
+    type: 'progress',
+    kind: 'worker-retired',
+    message: served ? `${nameOf(worker)} drains (up to ${Math.ceil((deadlineAt - now) / 1000)} s)` : `${nameOf(worker)} is ended`,
+    ...where(worker),
+  });
+}
+
+/** It drains sooner where a stop comes upon it. */
+export function hurryDrains(fleet: Fleet, effects: Effect[], now: number): void {
+  if (!fleet.stop) return;
+  for (const worker of allWorkers(fleet)) {
+    if (worker.status.state !== 'draining') continue;
+    const { killTimeoutMs } = fleet.generations[worker.generation]!.policy;
+    const killAt = Math.min(worker.status.killAt, fleet.stop.deadlineAt);
+    const deadlineAt = Math.min(worker.status.deadlineAt, Math.max(now, killAt - killTimeoutMs));
+    worker.status = { ...worker.status, killAt, deadlineAt };
+    effects.push({ type: 'retire', id: worker.id, deadlineMs: deadlineAt - now, closeIdle: true });
+  }
+}
+
+function dropGoneGenerations(fleet: Fleet, effects: Effect[]): void {
+  for (const generation of Object.values(fleet.generations)) {
+    if (generation.slots.length > 0 || workersOf(fleet, generation.number).length > 0) continue;
+    if (generation.number === fleet.serving || (rolloutUnderWay(fleet) && fleet.rollout!.to === generation.number)) continue;
+    delete fleet.generations[generation.number];
+    effects.push({ type: 'generation-gone', generation: generation.number }, { type: 'close-listeners' });
+    if (drainingGenerations(fleet, [fleet.serving, fleet.rollout?.to ?? null]).length === 0)
+      effects.push({ type: 'progress', kind: 'drained', message: `generation ${generation.number} is gone`, generation: generation.number });
+  }
+}
+
+function endStop(fleet: Fleet, effects: Effect[]): void {
+  if (fleet.ended || allWorkers(fleet).length > 0) return;
+  const failedStart = fleet.serving === null && fleet.rollout?.outcome === 'failed';
+  if (!fleet.stop && !failedStart) return;
+  fleet.ended = true;
+  effects.push({ type: 'end', failed: !fleet.stop });
+}
+
+/** The next instant at which time alone changes something; null where nothing waits for it. */
+export function nextWakeAt(fleet: Fleet, now: number): number | null {
+  const instants: number[] = [];
+  for (const worker of allWorkers(fleet)) {
+    const generation = fleet.generations[worker.generation]!;
+    const { status } = worker;
+    if (status.state === 'starting') instants.push(status.deadlineAt, readyWithoutListenerAt(worker, generation) ?? status.deadlineAt);
+    if (status.state === 'ready' || status.state === 'active') instants.push(status.readyAt + generation.policy.minReadyMs);
+    if (status.state === 'draining') instants.push(status.killAt);
+  }
+  for (const generation of Object.values(fleet.generations))
+    for (const slot of generation.slots)
+      if (!liveIn(fleet, generation.number, slot)) instants.push(slotOf(generation, slot).respawnAt);
+  if (fleet.rollout?.step === 'aborting' && fleet.rollout.abortBy !== null) instants.push(fleet.rollout.abortBy);
+  const ahead = instants.filter((at) => at > now);
+  return ahead.length === 0 ? null : Math.min(...ahead);
+}
+
+/** Of the generation that a rollout under way brings in. */
+export const isComing = (fleet: Fleet, worker: Worker): boolean =>
+  rolloutUnderWay(fleet) && fleet.rollout!.to === worker.generation;
+
+export const nameOf = (worker: Worker): string => `worker ${worker.slot} of generation ${worker.generation}`;
+
+export const where = (worker: Worker): { generation: number; slot: number; pid?: number } => ({
+  generation: worker.generation,
+  slot: worker.slot,
+  ...(worker.pid === null ? {} : { pid: worker.pid }),
+});

@@ -1,0 +1,153 @@
+/**
+ * The rollout: a script over the desired slots of two generations. It reads what is observed and edits `slots`;
+ * forking, activating and retiring follow from them in reconcile.ts. Run again after every event: it keeps no steps of its own.
+ */
+import { allWorkers, drainingGenerations, isActive, isLive, range, workersOf } from './fleet.js';
+import type { Effect, Fleet, Generation, Rollout, Worker } from './types.js';
+
+/** Waited its `minReady` out (an old generation serves meanwhile) or has served that long (a first start). */
+export const isRipe = (worker: Worker, generation: Generation, now: number): boolean =>
+  (worker.status.state === 'ready' || worker.status.state === 'active') &&
+  now >= worker.status.readyAt + generation.policy.minReadyMs;
+
+/** Moves the rollout one decision further. Returns true where something changed. */
+export function advanceRollout(fleet: Fleet, now: number, effects: Effect[]): boolean {
+  const rollout = fleet.rollout;
+  if (!rollout || rollout.to === null) return false;
+  switch (rollout.step) {
+    case 'waiting':
+      return leaveWaiting(fleet, rollout, effects);
+    case 'booting':
+    case 'shifting':
+      return shift(fleet, rollout, now, effects);
+    case 'aborting':
+      return finishAbort(fleet, rollout, now, effects);
+    case 'preparing':
+    case 'done':
+      return false;
+  }
+}
+
+function leaveWaiting(fleet: Fleet, rollout: Rollout, effects: Effect[]): boolean {
+  const target = fleet.generations[rollout.to as number]!;
+  const draining = drainingGenerations(fleet, [rollout.from, rollout.to]);
+  // The old generation will drain as well, so one place is kept for it.
+  if (draining.length >= target.policy.maxDraining) return false;
+  rollout.step = 'booting';
+  effects.push({
+    type: 'progress',
+    kind: 'prepared',
+    message: `generation ${target.number}: starting ${target.policy.instances} ${plural(target.policy.instances, 'worker')}`,
+    generation: target.number,
+  });
+  return true;
+}
+
+function shift(fleet: Fleet, rollout: Rollout, now: number, effects: Effect[]): boolean {
+  const target = fleet.generations[rollout.to as number]!;
+  const old = rollout.from === null ? null : fleet.generations[rollout.from]!;
+  const { instances, surge, unavailable, atomic } = target.policy;
+  const fromCount = rollout.fromSlots.length;
+  const newActive = workersOf(fleet, target.number).filter(isActive);
+  let changed = false;
+
+  const cap = atomic || old === null ? fromCount + instances : Math.max(fromCount, instances) + surge;
+  for (const slot of range(instances)) {
+    if (target.slots.includes(slot)) continue;
+    if (target.slots.length + (old?.slots.length ?? 0) >= cap) break;
+    target.slots.push(slot);
+    changed = true;
+  }
+
+  const complete = newActive.length === instances && newActive.every((worker) => isRipe(worker, target, now));
+  if (old && !complete && !atomic) {
+    // Capacity is given up ahead of the first proven worker only where there is no room for one otherwise.
+    const allowance = surge > 0 && newActive.length === 0 ? 0 : unavailable;
+    const keep = Math.max(0, fromCount - allowance - newActive.length);
+    while (old.slots.length > keep) {
+      old.slots = old.slots.filter((slot) => slot !== nextToRetire(fleet, old, newActive));
+      changed = true;
+    }
+  }
+  if (newActive.length > 0 && rollout.step === 'booting') {
+    rollout.step = 'shifting';
+    changed = true;
+  }
+  if (complete) {
+    promote(fleet, rollout, target, old, effects);
+    changed = true;
+  }
+  return changed;
+}
+
+/** First a slot that serves nobody, then one whose successor serves, then the highest. */
+function nextToRetire(fleet: Fleet, old: Generation, newActive: Worker[]): number {
+  const serves = (slot: number): boolean => workersOf(fleet, old.number).some((worker) => worker.slot === slot && isActive(worker));
+  const highestFirst = [...old.slots].sort((a, b) => b - a);
+  return (
+    highestFirst.find((slot) => !serves(slot)) ??
+    highestFirst.find((slot) => newActive.some((worker) => worker.slot === slot)) ??
+    highestFirst[0]!
+  );
+}
+
+function promote(fleet: Fleet, rollout: Rollout, target: Generation, old: Generation | null, effects: Effect[]): void {
+  if (old) old.slots = [];
+  fleet.serving = target.number;
+  rollout.step = 'done';
+  rollout.outcome = 'succeeded';
+  effects.push({
+    type: 'progress',
+    kind: 'serving',
+    message: `generation ${target.number} serves with ${target.policy.instances} ${plural(target.policy.instances, 'worker')}`,
+    generation: target.number,
+  });
+  effects.push({ type: 'rollout-ended', rollout: { ...rollout } });
+}
+
+/** Gives up the coming generation: the desired state is the old one again. The first cause wins. */
+export function abortRollout(fleet: Fleet, reason: string, culprit: number | null, now: number, effects: Effect[]): void {
+  const rollout = fleet.rollout;
+  if (!rollout || rollout.step === 'done' || rollout.step === 'aborting') return;
+  rollout.reason = reason;
+  rollout.culprit = culprit;
+  const old = rollout.from === null ? undefined : fleet.generations[rollout.from];
+  if (old) old.slots = [...rollout.fromSlots];
+  if (rollout.to !== null) fleet.generations[rollout.to]!.slots = [];
+  rollout.abortBy = now + (old?.policy.readyDeadlineMs ?? 0);
+  rollout.step = 'aborting';
+  effects.push({ type: 'progress', kind: 'failed', message: reason, ...(rollout.to === null ? {} : { generation: rollout.to }) });
+  if (rollout.to === null) endFailed(fleet, rollout, effects);
+}
+
+function finishAbort(fleet: Fleet, rollout: Rollout, now: number, effects: Effect[]): boolean {
+  // A worker that has served drains on by itself; one that never did is gone before the command says so.
+  const left = workersOf(fleet, rollout.to).filter((worker) => isLive(worker) || !worker.served);
+  const old = rollout.from === null ? undefined : fleet.generations[rollout.from];
+  const whole = !old || old.slots.every((slot) => workersOf(fleet, old.number).some((worker) => worker.slot === slot && isActive(worker)));
+  if (left.length > 0 || !(whole || now >= rollout.abortBy! || fleet.stop)) return false;
+  endFailed(fleet, rollout, effects);
+  return true;
+}
+
+function endFailed(fleet: Fleet, rollout: Rollout, effects: Effect[]): void {
+  rollout.step = 'done';
+  rollout.outcome = 'failed';
+  effects.push({ type: 'rollout-ended', rollout: { ...rollout } });
+  effects.push({ type: 'close-listeners' });
+  if (fleet.serving === null && !fleet.stop && allWorkers(fleet).length === 0) {
+    fleet.ended = true;
+    effects.push({ type: 'end', failed: true });
+  }
+}
+
+/** May this worker of an aborted generation leave now, without taking capacity below what the old one had? */
+export function mayLeaveAfterAbort(fleet: Fleet, worker: Worker, rollout: Rollout, now: number): boolean {
+  if (!isActive(worker) || rollout.from === null || fleet.stop) return true;
+  if (rollout.abortBy !== null && now >= rollout.abortBy) return true;
+  const unavailable = fleet.generations[rollout.from]!.policy.unavailable;
+  const active = allWorkers(fleet).filter(isActive).length;
+  return active - 1 >= rollout.fromSlots.length - unavailable;
+}
+
+export const plural = (count: number, word: string): string => (count === 1 ? word : `${word}s`);

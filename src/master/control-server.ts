@@ -1,0 +1,113 @@
+/**
+ * Runs in the master. The control socket: reads one request line a connection within size and time limits, streams
+ * progress, ends with one result. Knows nothing of the fleet: what a command does is handed in.
+ */
+import { createServer } from 'node:net';
+import type { Server, Socket } from 'node:net';
+import { MAX_REQUEST_BYTES, REQUEST_TIMEOUT_MS } from '../shared/control-protocol.js';
+import type { ControlRequest, ControlResult, Progress } from '../shared/control-protocol.js';
+import { toReport, ZdsupError } from '../shared/errors.js';
+
+/** Carries a command out. A rejected promise becomes the result's error. */
+export type Handle = (request: ControlRequest, progress: (step: Progress) => void) => Promise<ControlResult>;
+
+const COMMANDS = ['status', 'reload', 'stop'];
+
+export interface ControlServer {
+  /** Ends connections once their results were written, and the socket. */
+  close(): Promise<void>;
+}
+
+/** Listens at `path`, a name of its own that {@link takeSocketPath} then moves into place. */
+export async function listenForControl(path: string, handle: Handle): Promise<ControlServer> {
+  const open = new Set<Socket>();
+  const underWay = new Set<Promise<ControlResult>>();
+  const noted: Handle = (request, progress) => {
+    const handled = handle(request, progress);
+    underWay.add(handled);
+    void handled.catch(() => {}).then(() => underWay.delete(handled));
+    return handled;
+  };
+  const server = createServer({ allowHalfOpen: true }, (socket) => {
+    open.add(socket);
+    socket.on('close', () => open.delete(socket));
+    socket.on('error', () => {}); // A client that hangs up only detaches.
+    serve(socket, noted);
+  });
+  await listen(server, path);
+  return {
+    async close() {
+      const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+      await Promise.allSettled(underWay);
+      await new Promise(setImmediate); // Their results are written in the turns that follow.
+      for (const socket of open) socket.destroySoon();
+      await closed;
+    },
+  };
+}
+
+function listen(server: Server, path: string): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const umask = process.umask(0o177); // The socket is 0600 from its first moment.
+    server.once('error', reject);
+    server.listen(path, resolve);
+    process.umask(umask);
+  });
+}
+
+function serve(socket: Socket, handle: Handle): void {
+  const chunks: Buffer[] = [];
+  let size = 0;
+  const timer = setTimeout(() => answer(socket, refused(`no whole request came within ${REQUEST_TIMEOUT_MS} ms`)), REQUEST_TIMEOUT_MS);
+  socket.on('close', () => clearTimeout(timer));
+  socket.on('data', function read(chunk: Buffer) {
+    chunks.push(chunk);
+    size += chunk.length;
+    if (size > MAX_REQUEST_BYTES) finish(() => Promise.resolve(refused(`the request is longer than ${MAX_REQUEST_BYTES} bytes`)));
+    else if (chunk.includes(10)) finish(() => dispatch(Buffer.concat(chunks).toString('utf8').split('\n', 1)[0]!));
+
+    function finish(act: () => Promise<ControlResult>): void {
+      clearTimeout(timer);
+      socket.off('data', read);
+      socket.resume();
+      void act().then((result) => answer(socket, result));
+    }
+  });
+
+  async function dispatch(line: string): Promise<ControlResult> {
+    try {
+      return await handle(parse(line), (progress) => write(socket, progress));
+    } catch (error) {
+      const report = toReport(error);
+      return { type: 'result', ok: false, exitStatus: report.exitStatus === 0 ? 1 : report.exitStatus, error: report };
+    }
+  }
+}
+
+function parse(line: string): ControlRequest {
+  let value: unknown;
+  try {
+    value = JSON.parse(line);
+  } catch {
+    throw protocolError('the request is not JSON');
+  }
+  const command = (value as { command?: unknown } | null)?.command;
+  if (typeof command !== 'string' || !COMMANDS.includes(command)) throw protocolError(`unknown command ${JSON.stringify(command)}`);
+  return value as ControlRequest;
+}
+
+function answer(socket: Socket, result: ControlResult): void {
+  write(socket, result);
+  socket.end();
+}
+
+function write(socket: Socket, line: ControlResult | Progress): void {
+  if (socket.writable) socket.write(`${JSON.stringify(line)}\n`);
+}
+
+function refused(message: string): ControlResult {
+  return { type: 'result', ok: false, exitStatus: 2, error: protocolError(message).toReport() };
+}
+
+const protocolError = (message: string): ZdsupError =>
+  new ZdsupError({ code: 'ZDSUP_CONTROL_PROTOCOL', message, hint: 'use the zdsup command of the same version as the master', exitStatus: 2 });

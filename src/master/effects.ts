@@ -1,0 +1,195 @@
+/**
+ * Runs in the master. Performs what the core has decided; the one file that does. Owns the worker processes, the plans of
+ * the generations and the probes. What comes of an effect returns as an event.
+ */
+import { heldKeys } from '../domain/fleet.js';
+import type { Effect, Event, Fleet, Rollout } from '../domain/types.js';
+import type { Progress } from '../shared/control-protocol.js';
+import { toReport } from '../shared/errors.js';
+import type { ErrorReport } from '../shared/errors.js';
+import { fingerprint, sameFingerprint } from './fingerprint.js';
+import type { Listeners } from './listeners.js';
+import type { Logger } from './log.js';
+import { startProbe } from './probe.js';
+import type { Probe } from './probe.js';
+import type { Plan } from './release.js';
+import type { OutputMode } from './worker-output.js';
+import { WorkerProcess } from './worker-process.js';
+
+export interface EffectsOptions {
+  appName: string;
+  listeners: Listeners;
+  logger: Logger;
+  output: OutputMode;
+  /** Reads the config afresh and resolves the release. */
+  makePlan(): Promise<Plan>;
+  post(event: Event): void;
+  /** The last effect of all. */
+  ended(failed: boolean): void;
+}
+
+/** How a rollout ended, with what the shell knows of it. */
+export interface RolloutEnd {
+  rollout: Rollout;
+  /** Where it could not even be prepared. */
+  error: ErrorReport | null;
+  stderr: string[];
+}
+
+export interface Observer {
+  progress?(progress: Progress): void;
+  rolloutEnded?(end: RolloutEnd): void;
+  generationGone?(generation: number): void;
+}
+
+const WARNINGS = new Set(['worker-exited']);
+
+export class Effects {
+  readonly workers = new Map<number, WorkerProcess>();
+  readonly plans = new Map<number, Plan>();
+  readonly observers = new Set<Observer>();
+  private readonly candidates = new Map<number, Plan>();
+  private readonly prepareErrors = new Map<number, ErrorReport>();
+  private readonly lastWords = new Map<number, string[]>();
+  private readonly probes = new Map<number, Probe>();
+
+  constructor(private readonly options: EffectsOptions) {}
+
+  perform = (effect: Effect, fleet: Fleet): void => {
+    switch (effect.type) {
+      case 'prepare':
+        void this.prepare(effect.rolloutId);
+        return;
+      case 'fork':
+        this.adoptPlan(effect.generation, fleet);
+        this.fork(effect);
+        return;
+      case 'probe':
+        this.probe(effect.id, fleet);
+        return;
+      case 'activate':
+        this.workers.get(effect.id)?.activate();
+        return;
+      case 'retire':
+        this.stopProbe(effect.id);
+        this.workers.get(effect.id)?.retire(effect.deadlineMs, effect.closeIdle);
+        return;
+      case 'kill':
+        this.stopProbe(effect.id);
+        this.workers.get(effect.id)?.kill();
+        return;
+      case 'check-release':
+        void this.checkRelease(effect.generation);
+        return;
+      case 'progress':
+        this.tell(effect, fleet);
+        return;
+      case 'rollout-ended':
+        this.endRollout(effect.rollout);
+        return;
+      case 'generation-gone':
+        this.plans.delete(effect.generation);
+        for (const observer of this.observers) observer.generationGone?.(effect.generation);
+        return;
+      case 'close-listeners':
+        this.options.listeners.closeAllBut(fleet.stop ? new Set() : heldKeys(fleet));
+        return;
+      case 'end':
+        this.options.ended(effect.failed);
+        return;
+    }
+  };
+
+  /** Looks whether the generation's directory is still what it was; the answer comes as an event. Never rejects. */
+  async checkRelease(generation: number): Promise<void> {
+    const plan = this.plans.get(generation);
+    if (!plan) return;
+    const now = await fingerprint(plan.release.path, plan.entry);
+    this.options.post({ type: 'release-checked', generation, modified: !sameFingerprint(plan.baseline, now) });
+  }
+
+  /** An exit reaches the core only when this has noted the worker's last words. */
+  private readonly postFromWorker = (event: Event): void => {
+    if (event.type === 'exited') {
+      this.stopProbe(event.id);
+      this.lastWords.set(event.id, this.workers.get(event.id)?.lastLines() ?? []);
+      this.workers.delete(event.id);
+    }
+    this.options.post(event);
+  };
+
+  private async prepare(rolloutId: number): Promise<void> {
+    try {
+      const plan = await this.options.makePlan();
+      this.candidates.set(rolloutId, plan);
+      this.options.post({ type: 'prepared', rolloutId, policy: plan.policy });
+    } catch (error) {
+      const report = toReport(error);
+      this.prepareErrors.set(rolloutId, report);
+      this.options.post({ type: 'prepare-failed', rolloutId, reason: report.message });
+    }
+  }
+
+  /** The first fork of a generation makes the candidate of its rollout its plan. */
+  private adoptPlan(generation: number, fleet: Fleet): void {
+    if (this.plans.has(generation) || fleet.rollout?.to !== generation) return;
+    const plan = this.candidates.get(fleet.rollout.id);
+    if (plan) this.plans.set(generation, plan);
+  }
+
+  private fork({ id, slot, generation }: { id: number; slot: number; generation: number }): void {
+    const { appName, listeners, output, post } = this.options;
+    try {
+      const identity = { id, slot, generation, appName };
+      this.workers.set(id, new WorkerProcess(identity, this.plans.get(generation)!, listeners, output, this.postFromWorker));
+    } catch (error) {
+      post({ type: 'exited', id, code: null, signal: null, error: `could not be forked: ${(error as Error).message}` });
+    }
+  }
+
+  private probe(id: number, fleet: Fleet): void {
+    const worker = this.workers.get(id);
+    const plan = this.plans.get(fleet.workers[id]?.generation ?? -1);
+    if (!worker || !plan) return;
+    const { ready } = plan.config;
+    if (typeof ready.check === 'string') return;
+    const target = this.options.listeners.find(worker.openKeys(), ready.check.port);
+    if (!target) {
+      this.options.post({ type: 'probe-failed', id, reason: `the app has no listener on port ${ready.check.port}` });
+      return;
+    }
+    const protocol = ready.check.protocol ?? (target.protocol === 'https' || target.protocol === 'tls' ? 'https' : 'http');
+    const { path, host = 'localhost' } = ready.check;
+    const deliver = (socket: Parameters<WorkerProcess['deliver']>[1]): void => worker.deliver(target.key, socket);
+    this.probes.set(
+      id,
+      startProbe({ protocol, path, host, deliver }, ready, {
+        passed: () => this.options.post({ type: 'probe-passed', id }),
+        failed: (reason) => this.options.post({ type: 'probe-failed', id, reason }),
+      }),
+    );
+  }
+
+  private stopProbe(id: number): void {
+    this.probes.get(id)?.stop();
+    this.probes.delete(id);
+  }
+
+  private tell(effect: Extract<Effect, { type: 'progress' }>, fleet: Fleet): void {
+    const { type, message, ...fields } = effect;
+    const expected = fleet.workers[-1] === undefined && / has ended/.test(message);
+    const level = effect.kind === 'failed' ? 'error' : WARNINGS.has(effect.kind) && !expected ? 'warn' : 'info';
+    this.options.logger[level](fields, message);
+    const progress: Progress = { type, at: new Date().toISOString(), message, ...fields };
+    for (const observer of this.observers) observer.progress?.(progress);
+  }
+
+  private endRollout(rollout: Rollout): void {
+    this.candidates.delete(rollout.id);
+    const error = this.prepareErrors.get(rollout.id) ?? null;
+    this.prepareErrors.delete(rollout.id);
+    const stderr = (rollout.culprit === null ? undefined : this.lastWords.get(rollout.culprit)) ?? [];
+    this.lastWords.clear();
+    for (const observer of this.observers) observer.rolloutEnded?.({ rollout, error, stderr });
+  }
+}

@@ -1,0 +1,212 @@
+/**
+ * Runs in the master. Owns every listening socket: bound here, never polled here. A socket lives from the first `listen`
+ * that asks for it until no generation wants it any more; workers come and go on copies of it.
+ */
+import { linkSync, lstatSync, unlinkSync } from 'node:fs';
+import { connect } from 'node:net';
+import { bindServer } from '../node-internals/server-handle.cjs';
+import type { ServerHandle } from '../node-internals/server-handle.cjs';
+import { heldLinkOf } from '../shared/held-link.cjs';
+import type { ListenSpec, SocketName } from '../shared/messages.cjs';
+import type { ListenerSnapshot } from '../shared/snapshot.js';
+
+/** Errno of an address in use, as libuv has it. */
+const EADDRINUSE = -98;
+/** A worker that owns a socket calls listen(2) with this; the app's own backlog applies when it accepts. */
+const OWNING_BACKLOG = 511;
+
+/** What the table needs of a worker. */
+export interface ListenerClient {
+  sendOwn(key: string, backlog: number, handle: ServerHandle): void;
+  sendListening(seq: number, key: string, name: SocketName): void;
+  sendListenFailed(seq: number, errno: number): void;
+}
+
+interface Ask {
+  client: ListenerClient;
+  seq: number;
+  /** The socket is ours and listens, the client was told so. */
+  granted: () => void;
+}
+
+interface Listener {
+  key: string;
+  spec: ListenSpec;
+  handle: ServerHandle;
+  name: SocketName;
+  /** `bound`: nobody has called listen(2) on it yet; `owner` is asked to. */
+  state: 'bound' | 'listening';
+  owner: ListenerClient | null;
+  waiting: Ask[];
+}
+
+export class Listeners {
+  private readonly table = new Map<string, Listener>();
+
+  /** A worker's app listens: binds the socket where it is new, and answers once listen(2) has succeeded on it. */
+  async ask(client: ListenerClient, seq: number, spec: ListenSpec, granted: (key: string) => void): Promise<void> {
+    const key = keyOf(spec);
+    let listener = this.table.get(key);
+    if (!listener) {
+      const bound = await this.bind(key, spec);
+      if (typeof bound === 'number') {
+        client.sendListenFailed(seq, bound);
+        return;
+      }
+      listener = bound;
+    }
+    restoreUnixPath(listener);
+    listener.waiting.push({ client, seq, granted: () => granted(key) });
+    if (listener.state === 'listening') this.grantAll(listener);
+    else if (!listener.owner) this.appoint(listener);
+  }
+
+  /** An owner's listen(2) has returned. */
+  owned(client: ListenerClient, key: string, errno: number): void {
+    const listener = this.table.get(key);
+    if (!listener || listener.owner !== client) return;
+    listener.owner = null;
+    if (errno !== 0) {
+      this.close(key);
+      for (const ask of listener.waiting) ask.client.sendListenFailed(ask.seq, errno);
+      return;
+    }
+    listener.state = 'listening';
+    holdUnixPath(listener);
+    this.grantAll(listener);
+  }
+
+  /** A worker is gone: what it owed is asked of another one. */
+  forget(client: ListenerClient): void {
+    for (const listener of this.table.values()) {
+      listener.waiting = listener.waiting.filter((ask) => ask.client !== client);
+      if (listener.owner !== client) continue;
+      listener.owner = null;
+      this.appoint(listener);
+    }
+  }
+
+  handleOf(key: string): ServerHandle | undefined {
+    return this.table.get(key)?.handle;
+  }
+
+  /** Closes all that are not in `keep`. */
+  closeAllBut(keep: Set<string>): void {
+    for (const [key, listener] of this.table) if (!keep.has(key) && listener.waiting.length === 0) this.close(key);
+  }
+
+  snapshot(): ListenerSnapshot[] {
+    return [...this.table.values()]
+      .filter((listener) => listener.state === 'listening')
+      .map(({ spec, name }) =>
+        isUnix(spec)
+          ? { address: null, path: spec.address ?? '', protocol: spec.protocol }
+          : { address: 'address' in name ? String(name.address) : spec.address, port: 'port' in name ? Number(name.port) : (spec.port ?? 0), protocol: spec.protocol },
+      );
+  }
+
+  /** First TCP listener on `port` (any, where it is undefined), for a readiness check. */
+  find(keys: string[], port: number | undefined): { key: string; protocol: ListenSpec['protocol'] } | undefined {
+    const found = keys
+      .map((key) => this.table.get(key))
+      .find((listener) => listener !== undefined && (port === undefined || listener.spec.port === port || ('port' in listener.name && listener.name.port === port)));
+    return found && { key: found.key, protocol: found.spec.protocol };
+  }
+
+  private async bind(key: string, spec: ListenSpec): Promise<Listener | number> {
+    let bound = bindServer(spec.address, spec.port, spec.addressType, spec.flags);
+    if (bound === EADDRINUSE && isUnix(spec) && (await removeStaleUnixPath(spec.address ?? ''))) {
+      // While the path was asked for, another worker's ask may have bound it.
+      const meanwhile = this.table.get(key);
+      if (meanwhile) return meanwhile;
+      bound = bindServer(spec.address, spec.port, spec.addressType, spec.flags);
+    }
+    if (typeof bound === 'number') return bound;
+    const listener: Listener = { key, spec, ...bound, state: 'bound', owner: null, waiting: [] };
+    this.table.set(key, listener);
+    return listener;
+  }
+
+  private appoint(listener: Listener): void {
+    const next = listener.waiting[0];
+    if (!next) return;
+    listener.owner = next.client;
+    next.client.sendOwn(listener.key, OWNING_BACKLOG, listener.handle);
+  }
+
+  private grantAll(listener: Listener): void {
+    const asks = listener.waiting;
+    listener.waiting = [];
+    for (const ask of asks) {
+      ask.client.sendListening(ask.seq, listener.key, listener.name);
+      ask.granted();
+    }
+  }
+
+  private close(key: string): void {
+    const listener = this.table.get(key);
+    if (!listener) return;
+    this.table.delete(key);
+    if (isUnix(listener.spec)) removeQuietly(heldLinkOf(listener.spec.address ?? ''));
+    listener.handle.close(); // Of a unix socket, this also removes the path.
+  }
+}
+
+const isUnix = (spec: ListenSpec): boolean => spec.addressType === -1;
+
+function keyOf(spec: ListenSpec): string {
+  return isUnix(spec) ? `unix:${spec.address}` : `tcp:${spec.address ?? '*'}:${spec.port}:${spec.addressType}:${spec.flags}:${spec.index}`;
+}
+
+/** For people: `port 3000`, `127.0.0.1:3000`, `/run/app.sock`. */
+export function labelOf(spec: ListenSpec): string {
+  if (isUnix(spec)) return spec.address ?? '';
+  if (spec.address === null) return spec.port === 0 ? 'a free port' : `port ${spec.port}`;
+  return spec.addressType === 6 ? `[${spec.address}]:${spec.port}` : `${spec.address}:${spec.port}`;
+}
+
+function holdUnixPath(listener: Listener): void {
+  if (!isUnix(listener.spec)) return;
+  const path = listener.spec.address ?? '';
+  removeQuietly(heldLinkOf(path));
+  try {
+    linkSync(path, heldLinkOf(path));
+  } catch {
+    // A file system without hard links: the path is then not protected against the app's own unlink.
+  }
+}
+
+/** The app has removed the path all the same (another process of its, a script): put it back from the link. */
+function restoreUnixPath(listener: Listener): void {
+  if (!isUnix(listener.spec) || listener.state !== 'listening') return;
+  const path = listener.spec.address ?? '';
+  if (lstatSync(path, { throwIfNoEntry: false })) return;
+  try {
+    linkSync(heldLinkOf(path), path);
+  } catch {
+    // Neither is there: its clients see ENOENT, and the next start binds it anew.
+  }
+}
+
+/** A master that was killed left the path and its link: both are ours to remove once nobody answers there. */
+async function removeStaleUnixPath(path: string): Promise<boolean> {
+  const own = lstatSync(path, { throwIfNoEntry: false });
+  const link = lstatSync(heldLinkOf(path), { throwIfNoEntry: false });
+  if (!own || !link || own.ino !== link.ino) return false;
+  const alive = await new Promise<boolean>((resolve) => {
+    const probe = connect(path, () => resolve(true)).on('error', (error: NodeJS.ErrnoException) => resolve(error.code !== 'ECONNREFUSED'));
+    probe.on('connect', () => probe.destroy());
+  });
+  if (alive) return false;
+  removeQuietly(path);
+  removeQuietly(heldLinkOf(path));
+  return true;
+}
+
+function removeQuietly(path: string): void {
+  try {
+    unlinkSync(path);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') process.emitWarning(`cannot remove ${path}: ${(error as Error).message}`);
+  }
+}

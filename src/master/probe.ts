@@ -1,0 +1,107 @@
+/**
+ * Runs in the master. The HTTP readiness check of one worker, as a Kubernetes probe. It reaches that very worker: a
+ * loopback TCP pair is made and its far end handed over (a unix pair would give the app no `remoteAddress`).
+ */
+import { request as httpRequest } from 'node:http';
+import type { ClientRequest, RequestOptions } from 'node:http';
+import { request as httpsRequest } from 'node:https';
+import { connect, createServer } from 'node:net';
+import type { Socket } from 'node:net';
+import { connect as tlsConnect } from 'node:tls';
+import type { ReadyConfig } from '../shared/config.js';
+
+export interface ProbeTarget {
+  protocol: 'http' | 'https';
+  path: string;
+  host: string;
+  /** Hands the far end of a pair to the worker; the given socket is consumed. */
+  deliver(socket: Socket): void;
+}
+
+export interface Probe {
+  stop(): void;
+}
+
+/** Asks until `successes` answers in a row were 2xx or 3xx. Ends with `passed`; each failure is told; stops on `stop()`. */
+export function startProbe(target: ProbeTarget, ready: ReadyConfig, on: { passed(): void; failed(reason: string): void }): Probe {
+  let stopped = false;
+  let successes = 0;
+  let timer: NodeJS.Timeout | undefined;
+
+  const round = async (): Promise<void> => {
+    const failure = await askOnce(target, ready.timeoutMs);
+    if (stopped) return;
+    successes = failure === null ? successes + 1 : 0;
+    if (failure !== null) on.failed(failure);
+    if (successes >= ready.successes) on.passed();
+    else timer = setTimeout(() => void round(), ready.periodMs);
+  };
+  timer = setTimeout(() => void round(), ready.initialDelayMs);
+  return {
+    stop() {
+      stopped = true;
+      clearTimeout(timer);
+    },
+  };
+}
+
+/** Null where the answer was 2xx or 3xx, else why not, in words. Never throws. */
+async function askOnce(target: ProbeTarget, timeoutMs: number): Promise<string | null> {
+  let near: Socket | undefined;
+  const deadline = AbortSignal.timeout(timeoutMs);
+  try {
+    const pair = await loopbackPair();
+    near = pair.near;
+    target.deliver(pair.far);
+    const status = await answerOf(near, target, deadline);
+    return status >= 200 && status < 400 ? null : `${target.path} answered ${status}`;
+  } catch (error) {
+    return deadline.aborted ? `${target.path} did not answer within ${timeoutMs} ms` : `${target.path}: ${(error as Error).message}`;
+  } finally {
+    near?.destroy();
+  }
+}
+
+function answerOf(near: Socket, target: ProbeTarget, signal: AbortSignal): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const options: RequestOptions = {
+      path: target.path,
+      method: 'GET',
+      signal,
+      headers: { host: target.host, 'user-agent': 'zdsup-probe', connection: 'close' },
+    };
+    const request: ClientRequest =
+      target.protocol === 'https'
+        ? // The certificate names the public host, not this pair.
+          httpsRequest({ ...options, createConnection: () => tlsConnect({ socket: near, rejectUnauthorized: false, servername: '' }) })
+        : httpRequest({ ...options, createConnection: () => near });
+    request.on('response', (response) => {
+      response.resume();
+      resolve(response.statusCode ?? 0);
+    });
+    request.on('error', reject);
+    request.end();
+  });
+}
+
+/** Two ends of one TCP connection on loopback. */
+function loopbackPair(): Promise<{ near: Socket; far: Socket }> {
+  return new Promise((resolve, reject) => {
+    const server = createServer({ pauseOnConnect: true });
+    server.on('error', reject);
+    server.listen(0, '127.0.0.1', () => {
+      const { port } = server.address() as { port: number };
+      const near = connect(port, '127.0.0.1');
+      near.on('error', reject);
+      server.on('connection', (far) => {
+        // Anybody on this host may connect to a port for a moment: only our own end counts.
+        if (far.remotePort !== near.localPort) {
+          far.destroy();
+          return;
+        }
+        server.close();
+        resolve({ near, far });
+      });
+    });
+  });
+}

@@ -1,0 +1,131 @@
+/**
+ * Runs in the master. What one generation runs, resolved once and pinned: entry, folder, arguments, environment, policy.
+ * A worker that is respawned in an hour starts from this and not from what the files say then.
+ */
+import { createHash } from 'node:crypto';
+import { realpath, readFile, stat } from 'node:fs/promises';
+import { availableParallelism } from 'node:os';
+import { basename, dirname, extname, isAbsolute, join, relative, resolve } from 'node:path';
+import { parseEnv } from 'node:util';
+import type { Policy } from '../domain/types.js';
+import type { Amount, AppConfig } from '../shared/config.js';
+import { ZdsupError } from '../shared/errors.js';
+import { fingerprint } from './fingerprint.js';
+import type { Fingerprint } from './fingerprint.js';
+import { typescriptArgs } from './typescript-entry.js';
+
+export interface Plan {
+  config: AppConfig;
+  release: { id: string; path: string };
+  entry: string;
+  execArgv: string[];
+  args: string[];
+  cwd: string;
+  /** The whole environment of a worker, but for what names its slot and generation. */
+  env: Record<string, string>;
+  policy: Policy;
+  /** The release as it was before the first worker of this generation was forked. */
+  baseline: Fingerprint;
+}
+
+/** Settings that say how this process was started and would mislead a worker. */
+const NOT_INHERITED = ['NODE_UNIQUE_ID', 'NODE_CHANNEL_FD', 'NODE_CHANNEL_SERIALIZATION_MODE', 'NOTIFY_SOCKET', 'LISTEN_FDS', 'LISTEN_PID', 'LISTEN_FDNAMES', 'WATCHDOG_USEC', 'WATCHDOG_PID'];
+
+/**
+ * Resolves symbolic links now, for this generation alone.
+ * @param baseDir logical folder that relative paths in `config` start from (its links are followed afresh each time)
+ * @param masterEnv environment of the master at its start
+ * @throws ZdsupError where the script, the folder or an env file is not there
+ */
+export async function makePlan(config: AppConfig, baseDir: string, masterEnv: NodeJS.ProcessEnv): Promise<Plan> {
+  const logicalCwd = resolve(baseDir, config.cwd ?? '.');
+  const cwd = await realpath(logicalCwd).catch(() => {
+    throw new ZdsupError({ code: 'ZDSUP_CWD_MISSING', message: `the folder ${logicalCwd} is not there`, hint: 'restore it, or give another one with --cwd', exitStatus: 2 });
+  });
+  const entry = await resolveEntry(resolve(logicalCwd, config.script));
+  const path = await releaseFolder(entry, cwd);
+  const baseline = await fingerprint(path, entry);
+  const id = createHash('sha256').update(path).update(JSON.stringify([...baseline])).digest('hex').slice(0, 8);
+  return {
+    config,
+    release: { id, path },
+    entry,
+    execArgv: [...config.nodeArgs, ...typescriptArgs(entry)],
+    args: config.args,
+    cwd,
+    env: { ...inherited(masterEnv), PWD: cwd, ...(await readEnvFiles(config.envFile, baseDir)), ...config.env },
+    policy: policyOf(config),
+    baseline,
+  };
+}
+
+async function resolveEntry(logical: string): Promise<string> {
+  const info = await stat(logical).catch(() => null);
+  if (!info && extname(logical) === '' && (await stat(`${logical}.js`).catch(() => null))?.isFile()) return realpath(`${logical}.js`);
+  if (!info) throw new ZdsupError({ code: 'ZDSUP_SCRIPT_MISSING', message: `no such script: ${logical}`, hint: 'check the path, or restore the release it belongs to', exitStatus: 2 });
+  if (!info.isFile()) throw new ZdsupError({ code: 'ZDSUP_SCRIPT_NOT_A_FILE', message: `${logical} is a folder, not a script`, hint: `name the script in it: zdsup start ${join(logical, 'index.js')}`, exitStatus: 2 });
+  return realpath(logical);
+}
+
+/** The package the entry belongs to, not above the working folder where the entry lies in it; else the entry's folder. */
+async function releaseFolder(entry: string, cwd: string): Promise<string> {
+  const up = relative(cwd, entry);
+  const top = up.startsWith('..') || isAbsolute(up) ? null : cwd;
+  for (let folder = dirname(entry); ; folder = dirname(folder)) {
+    if (await stat(join(folder, 'package.json')).catch(() => null)) return folder;
+    if (folder === top) return folder;
+    if (folder === dirname(folder)) return top ?? dirname(entry);
+  }
+}
+
+async function readEnvFiles(files: string[], baseDir: string): Promise<Record<string, string>> {
+  const env: Record<string, string> = {};
+  for (const file of files) {
+    const path = resolve(baseDir, file);
+    const text = await readFile(path, 'utf8').catch((error: NodeJS.ErrnoException) => {
+      throw new ZdsupError({ code: 'ZDSUP_ENV_FILE', message: `cannot read the env file ${path}: ${error.code ?? error.message}`, hint: 'check envFile / --env-file', exitStatus: 2 });
+    });
+    Object.assign(env, parseEnv(text));
+  }
+  return env;
+}
+
+function inherited(masterEnv: NodeJS.ProcessEnv): Record<string, string> {
+  const env: Record<string, string> = {};
+  for (const [name, value] of Object.entries(masterEnv)) if (value !== undefined && !NOT_INHERITED.includes(name)) env[name] = value;
+  return env;
+}
+
+export function policyOf(config: AppConfig): Policy {
+  const instances = config.instances === 'max' ? availableParallelism() : config.instances;
+  const { ready } = config;
+  return {
+    instances,
+    check: typeof ready.check === 'string' ? ready.check : 'http',
+    readyDeadlineMs: ready.deadlineMs,
+    minReadyMs: config.minReadyMs,
+    surge: countOf(config.surge, instances, Math.ceil),
+    unavailable: countOf(config.unavailable, instances, Math.floor),
+    atomic: config.atomic,
+    drainTimeoutMs: config.drainTimeoutMs,
+    killTimeoutMs: config.killTimeoutMs,
+    stopTimeoutMs: config.stopTimeoutMs,
+    backoff: config.backoff,
+    maxDraining: config.maxDraining,
+  };
+}
+
+const countOf = (amount: Amount, instances: number, round: (value: number) => number): number =>
+  'count' in amount ? amount.count : round((amount.percent * instances) / 100);
+
+/** The name of an app that was given none: its package's, else its folder's. */
+export async function nameSource(plan: Plan): Promise<string> {
+  const text = await readFile(join(plan.release.path, 'package.json'), 'utf8').catch(() => null);
+  try {
+    const name = text === null ? undefined : (JSON.parse(text) as { name?: unknown }).name;
+    if (typeof name === 'string' && name !== '') return name;
+  } catch {
+    // A package.json that does not parse names nothing; Node itself will say what is wrong with it.
+  }
+  return basename(plan.release.path);
+}

@@ -1,0 +1,46 @@
+/**
+ * Runs in the master. Signals only enqueue: HUP reloads; TERM, INT and QUIT stop; a second INT at least 1 s later ends at once.
+ */
+import { closeSync, openSync } from 'node:fs';
+
+/** npm and a shell may both pass one Ctrl-C on: two within this time are one, in ms. */
+const SAME_PRESS_MS = 1_000;
+
+export function installSignals(on: { reload(): void; stop(signal: NodeJS.Signals): void; endAtOnce(): void }): () => void {
+  const hadTerminal = hasTerminal();
+  let interruptedAt: number | null = null;
+
+  const hangUp = (): void => {
+    // The terminal or the ssh session is gone: nobody asked for a reload.
+    if (hadTerminal && !hasTerminal()) on.stop('SIGHUP');
+    else on.reload();
+  };
+  const interrupt = (): void => {
+    const now = Date.now();
+    if (interruptedAt !== null && now - interruptedAt >= SAME_PRESS_MS) on.endAtOnce();
+    else if (interruptedAt === null) {
+      interruptedAt = now;
+      on.stop('SIGINT');
+    }
+  };
+  const handlers: [NodeJS.Signals, () => void][] = [
+    ['SIGHUP', hangUp],
+    ['SIGINT', interrupt],
+    ['SIGTERM', () => on.stop('SIGTERM')],
+    ['SIGQUIT', () => on.stop('SIGQUIT')],
+    ['SIGUSR1', () => {}], // Reopens logs once there are files; unheard it would start the inspector.
+  ];
+  for (const [signal, handler] of handlers) process.on(signal, handler);
+  return () => {
+    for (const [signal, handler] of handlers) process.off(signal, handler);
+  };
+}
+
+function hasTerminal(): boolean {
+  try {
+    closeSync(openSync('/dev/tty', 'r'));
+    return true;
+  } catch {
+    return false;
+  }
+}

@@ -1,0 +1,74 @@
+/** Runs in the master. The fleet as the snapshot that everybody outside sees. */
+import { slotOf } from '../domain/fleet.js';
+import type { Fleet, Rollout, Worker } from '../domain/types.js';
+import type { AppSnapshot, RolloutSnapshot, WorkerSnapshot } from '../shared/snapshot.js';
+import { VERSION } from '../shared/version.cjs';
+import type { Effects } from './effects.js';
+import type { Listeners } from './listeners.js';
+import { usageOf } from './usage.js';
+import type { Usage } from './usage.js';
+import type { Figures } from './worker-process.js';
+
+/** How long a look at a large directory may hold up an answer, in ms; its result is in the next one. */
+const RELEASE_CHECK_MS = 150;
+
+export async function takeSnapshot(name: string, startedAt: number, state: () => Fleet, effects: Effects, listeners: Listeners): Promise<AppSnapshot> {
+  const { serving } = state();
+  const looked = serving === null ? Promise.resolve() : effects.checkRelease(serving);
+  const workers = Object.values(state().workers);
+  const pids = workers.flatMap((worker) => (worker.pid === null ? [] : [worker.pid]));
+  const [usage, figures] = await Promise.all([
+    usageOf(pids),
+    Promise.all(workers.map(async (worker) => [worker.id, (await effects.workers.get(worker.id)?.figures()) ?? null] as const)),
+    Promise.race([looked, new Promise((resolve) => setTimeout(resolve, RELEASE_CHECK_MS).unref())]),
+  ]);
+  const fleet = state();
+  const plan = fleet.serving === null ? undefined : effects.plans.get(fleet.serving);
+  const known = new Map(figures);
+  return {
+    name,
+    state: fleet.stop ? 'stopping' : fleet.serving === null ? 'starting' : 'running',
+    masterPid: process.pid,
+    version: VERSION,
+    startedAt: iso(startedAt),
+    release: plan ? { ...plan.release, modified: fleet.generations[fleet.serving!]?.modified ?? false } : null,
+    generation: fleet.serving,
+    listeners: listeners.snapshot(),
+    weights: weightsOf(fleet),
+    rollout: fleet.rollout && rolloutSnapshot(fleet.rollout),
+    workers: Object.values(fleet.workers)
+      .sort((a, b) => a.generation - b.generation || a.slot - b.slot)
+      .map((worker) => workerSnapshot(worker, fleet, known.get(worker.id) ?? null, usage.get(worker.pid ?? -1))),
+  };
+}
+
+const iso = (at: number): string => new Date(at).toISOString();
+
+/** In direct mode every active worker takes an equal share of new connections. */
+function weightsOf(fleet: Fleet): Record<string, number> {
+  const active = Object.values(fleet.workers).filter((worker) => worker.status.state === 'active');
+  const weights: Record<string, number> = {};
+  for (const { generation } of active) weights[generation] = (weights[generation] ?? 0) + 100 / active.length;
+  for (const generation of Object.keys(weights)) weights[generation] = Math.round(weights[generation]! * 10) / 10;
+  return weights;
+}
+
+function rolloutSnapshot({ id, from, to, step, startedAt, outcome, reason }: Rollout): RolloutSnapshot {
+  return { id, from, to, step, startedAt: iso(startedAt), outcome, reason };
+}
+
+function workerSnapshot(worker: Worker, fleet: Fleet, figures: Figures | null, usage: Usage | undefined): WorkerSnapshot {
+  return {
+    slot: worker.slot,
+    pid: worker.pid ?? 0,
+    generation: worker.generation,
+    state: worker.status.state,
+    startedAt: iso(worker.forkedAt),
+    restarts: slotOf(fleet.generations[worker.generation]!, worker.slot).restarts,
+    connections: figures?.connections ?? null,
+    inFlight: figures?.inFlight ?? null,
+    requests: figures?.requests ?? null,
+    cpuPercent: usage?.cpuPercent ?? null,
+    rssBytes: usage?.rssBytes ?? null,
+  };
+}

@@ -1,0 +1,77 @@
+/**
+ * Runs in the master. The run folder and the control socket's path, which is also the lock of the app's name: two
+ * masters of one name cannot both link it. Removed at the end; one left by a killed master is found out and replaced.
+ */
+import { accessSync, chmodSync, constants, linkSync, mkdirSync, renameSync, statSync, unlinkSync } from 'node:fs';
+import { connect } from 'node:net';
+import { dirname } from 'node:path';
+import { ZdsupError } from '../shared/errors.js';
+
+/** Makes the folder (0700) where it is missing, and refuses one that is not ours or not writable. */
+export function claimFolder(folder: string): void {
+  try {
+    mkdirSync(folder, { recursive: true, mode: 0o700 });
+    const info = statSync(folder);
+    const uid = process.geteuid?.() ?? info.uid;
+    if (info.uid !== uid)
+      throw new ZdsupError({ code: 'ZDSUP_STATE_FOREIGN', message: `the state folder ${folder} belongs to user ${info.uid}, zdsup runs as user ${uid}`, hint: 'run as its owner, or set ZDSUP_HOME to a folder of your own', exitStatus: 2 });
+    // Read-only for its owner is somebody's decision; root would not notice by access() alone.
+    if ((info.mode & 0o200) === 0) throw Object.assign(new Error('read-only'), { code: 'EACCES' });
+    accessSync(folder, constants.W_OK | constants.X_OK);
+    if ((info.mode & 0o077) !== 0) chmodSync(folder, 0o700);
+  } catch (error) {
+    if (error instanceof ZdsupError) throw error;
+    throw new ZdsupError({
+      code: 'ZDSUP_STATE_UNWRITABLE',
+      message: `cannot use the state folder ${folder}: ${(error as NodeJS.ErrnoException).code ?? (error as Error).message}`,
+      hint: `make it writable (chmod u+rwx ${dirname(folder)}), or set ZDSUP_HOME to another folder`,
+      exitStatus: 2,
+    });
+  }
+}
+
+/**
+ * Makes `path` a name of the socket that listens at `temporary`. Atomic: link(2) refuses where somebody has it.
+ * @throws ZdsupError ZDSUP_APP_RUNNING (exit 4) where a living master answers there
+ */
+export async function takeSocketPath(temporary: string, path: string, app: string): Promise<void> {
+  for (;;) {
+    try {
+      linkSync(temporary, path);
+      unlinkSync(temporary);
+      return;
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+    }
+    if (await answers(path)) throw running(app);
+    // Moved away first and asked again under its new name: between the two, a rival may have put its own there.
+    const aside = `${temporary}.stale`;
+    try {
+      renameSync(path, aside);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === 'ENOENT') continue;
+      throw error;
+    }
+    if (await answers(aside)) {
+      renameSync(aside, path);
+      throw running(app);
+    }
+    unlinkSync(aside);
+  }
+}
+
+function running(app: string): ZdsupError {
+  return new ZdsupError({ code: 'ZDSUP_APP_RUNNING', message: `${app} is running already`, hint: `zdsup reload ${app} brings in new code; --name starts a second app`, exitStatus: 4 });
+}
+
+/** Does anybody accept there? A socket file whose process is gone refuses. */
+function answers(path: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    const probe = connect(path);
+    probe.on('connect', () => {
+      probe.destroy();
+      resolve(true);
+    });
+    probe.on('error', (error: NodeJS.ErrnoException) => resolve(error.code === 'EAGAIN'));
+  });
+}

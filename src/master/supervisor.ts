@@ -1,0 +1,65 @@
+/**
+ * Runs in the master. The one queue: everything that happens becomes an event, the core decides, effects.ts acts.
+ * Owns the fleet and the timer; knows no socket, no process, no file.
+ */
+import { emptyFleet } from '../domain/fleet.js';
+import { nextWakeAt } from '../domain/reconcile.js';
+import { step } from '../domain/step.js';
+import type { Effect, Event, Fleet } from '../domain/types.js';
+
+export type Perform = (effect: Effect, fleet: Fleet) => void;
+
+/** A timer that is due later than Node can count is set again when it fires, in ms. */
+const LONGEST_TIMER_MS = 2 ** 31 - 1;
+
+export class Supervisor {
+  private fleet: Fleet = emptyFleet();
+  private readonly queue: { event: Event; done?: (ignored: string | undefined) => void }[] = [];
+  private running = false;
+  private timer: NodeJS.Timeout | null = null;
+
+  constructor(
+    private readonly perform: Perform,
+    private readonly clock: () => number = Date.now,
+  ) {}
+
+  get state(): Fleet {
+    return this.fleet;
+  }
+
+  post(event: Event): void {
+    this.queue.push({ event });
+    this.run();
+  }
+
+  /** Posts an event and tells why it was ignored, where it was. Settles when the event has been dealt with. */
+  request(event: Event): Promise<string | undefined> {
+    return new Promise((done) => {
+      this.queue.push({ event, done });
+      this.run();
+    });
+  }
+
+  private run(): void {
+    if (this.running) return; // An effect that posts is dealt with after those of its own event.
+    this.running = true;
+    try {
+      for (let next = this.queue.shift(); next; next = this.queue.shift()) {
+        const result = step(this.fleet, next.event, { now: this.clock(), random: Math.random() });
+        this.fleet = result.fleet;
+        for (const effect of result.effects) this.perform(effect, this.fleet);
+        next.done?.(result.ignored);
+      }
+    } finally {
+      this.running = false;
+    }
+    this.setTimer();
+  }
+
+  private setTimer(): void {
+    if (this.timer) clearTimeout(this.timer);
+    const now = this.clock();
+    const at = this.fleet.ended ? null : nextWakeAt(this.fleet, now);
+    this.timer = at === null ? null : setTimeout(() => this.post({ type: 'timer' }), Math.min(at - now, LONGEST_TIMER_MS));
+  }
+}

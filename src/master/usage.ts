@@ -1,0 +1,19 @@
+/** Runs in the master. CPU and memory of the workers, by pidusage; loaded when somebody first asks. */
+export interface Usage {
+  cpuPercent: number;
+  rssBytes: number;
+}
+
+/** One sample for all of them; a process that has gone meanwhile is left out. Never rejects. */
+export async function usageOf(pids: number[]): Promise<Map<number, Usage>> {
+  const found = new Map<number, Usage>();
+  if (pids.length === 0) return found;
+  const { default: pidusage } = await import('pidusage');
+  const ask = async (asked: number | number[]): Promise<void> => {
+    const stats = await (pidusage as (pids: number[]) => Promise<Record<string, { cpu: number; memory: number } | undefined>>)(Array.isArray(asked) ? asked : [asked]);
+    for (const [pid, stat] of Object.entries(stats)) if (stat) found.set(Number(pid), { cpuPercent: stat.cpu, rssBytes: stat.memory });
+  };
+  // One that has gone fails the whole call: then each is asked by itself.
+  await ask(pids).catch(() => Promise.all(pids.map((pid) => ask(pid).catch(() => {}))));
+  return found;
+}

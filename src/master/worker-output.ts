@@ -1,0 +1,58 @@
+/**
+ * Runs in the master. What workers write: on a terminal each line carries its worker's label, elsewhere stdout is
+ * inherited (never seen here) and stderr passed through. The last stderr lines are kept for reports.
+ */
+import type { ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { createInterface } from 'node:readline';
+import type { Readable } from 'node:stream';
+import { styleText } from 'node:util';
+
+export type OutputMode = 'labelled' | 'plain';
+
+export interface LastWords {
+  lines(): string[];
+  /** Settles when stderr has been read to its end, or {@link LAST_WORDS_MS} later. */
+  complete(): Promise<void>;
+}
+
+/** Lines kept of each worker's stderr. */
+const KEPT_LINES = 20;
+/** A line is kept up to here, in characters. */
+const KEPT_LINE_LENGTH = 2_000;
+/** How long a dead worker's stderr may stay open (a grandchild holds it), in ms. */
+const LAST_WORDS_MS = 250;
+
+const COLOURS = ['cyan', 'yellow', 'magenta', 'green', 'blue'] as const;
+
+export function carryOutput(child: ChildProcess, worker: { slot: number; generation: number }, mode: OutputMode): LastWords {
+  const label = labelFor(worker);
+  if (mode === 'labelled' && child.stdout) eachLine(child.stdout, (line) => process.stdout.write(`${label} ${line}\n`));
+  const kept: string[] = [];
+  const { stderr } = child;
+  if (!stderr) return { lines: () => kept, complete: async () => {} };
+  if (mode === 'plain') stderr.on('data', (chunk: Buffer) => process.stderr.write(chunk));
+  eachLine(stderr, (line) => {
+    if (mode === 'labelled') process.stderr.write(`${label} ${line}\n`);
+    kept.push(line.slice(0, KEPT_LINE_LENGTH));
+    if (kept.length > KEPT_LINES) kept.shift();
+  });
+  return {
+    lines: () => [...kept],
+    async complete() {
+      if (stderr.destroyed || stderr.readableEnded) return;
+      await once(stderr, 'close', { signal: AbortSignal.timeout(LAST_WORDS_MS) }).catch(() => {});
+    },
+  };
+}
+
+function eachLine(stream: Readable, take: (line: string) => void): void {
+  stream.on('error', () => {}); // The worker is gone; what it wrote until then was read.
+  createInterface({ input: stream, crlfDelay: Number.POSITIVE_INFINITY }).on('line', take);
+}
+
+/** Two generations overlap, so the label names both. */
+function labelFor({ slot, generation }: { slot: number; generation: number }): string {
+  const plain = `${generation}.${slot} |`;
+  return process.stdout.hasColors?.() && !process.env.NO_COLOR ? styleText(COLOURS[slot % COLOURS.length]!, plain) : plain;
+}

@@ -1,0 +1,222 @@
+/**
+ * Runs in the master: its view of one worker process. Forks it, speaks with it over the IPC channel, keeps its last words.
+ * Turns everything the process does into events and decides nothing.
+ */
+import cluster from 'node:cluster';
+import type { Worker as ClusterWorker } from 'node:cluster';
+import type { Socket } from 'node:net';
+import { fileURLToPath } from 'node:url';
+import type { Event } from '../domain/types.js';
+import { connectionHandle } from '../node-internals/server-handle.cjs';
+import type { ServerHandle } from '../node-internals/server-handle.cjs';
+import { CMD, HANDSHAKE_VARIABLE } from '../shared/messages.cjs';
+import type { Handshake, MasterMessage, SocketName, WorkerMessage } from '../shared/messages.cjs';
+import { VERSION } from '../shared/version.cjs';
+import { labelOf } from './listeners.js';
+import type { ListenerClient, Listeners } from './listeners.js';
+import type { Plan } from './release.js';
+import { carryOutput } from './worker-output.js';
+import type { LastWords, OutputMode } from './worker-output.js';
+
+const PRELOAD = fileURLToPath(new URL('../worker/preload.cjs', import.meta.url));
+/** A worker that does not answer with its figures by then is shown with those known, in ms. */
+const FIGURES_TIMEOUT_MS = 200;
+
+export interface Figures {
+  connections: number;
+  inFlight: number;
+  requests: number;
+}
+
+export interface WorkerIdentity {
+  id: number;
+  slot: number;
+  generation: number;
+  appName: string;
+}
+
+type Body = MasterMessage extends infer M ? (M extends MasterMessage ? Omit<M, 'cmd'> : never) : never;
+
+export class WorkerProcess implements ListenerClient {
+  lastFigures: Figures | null = null;
+  private readonly worker: ClusterWorker;
+  private readonly words: LastWords;
+  private readonly keys = new Set<string>();
+  private accepting = false;
+  private gone = false;
+  private nextSeq = 1;
+  private readonly figureAsks = new Map<number, (figures: Figures) => void>();
+
+  /** @throws what fork throws: no process, no descriptor to be had */
+  constructor(
+    readonly identity: WorkerIdentity,
+    private readonly plan: Plan,
+    private readonly listeners: Listeners,
+    output: OutputMode,
+    private readonly post: (event: Event) => void,
+  ) {
+    cluster.setupPrimary({
+      exec: plan.entry,
+      args: plan.args,
+      execArgv: ['--require', PRELOAD, ...plan.execArgv],
+      cwd: plan.cwd,
+      // Off a terminal stdout costs the master nothing; stderr is piped for the last words.
+      stdio: ['ignore', output === 'labelled' ? 'pipe' : 'inherit', 'pipe', 'ipc'],
+    });
+    this.worker = cluster.fork(this.environment());
+    this.words = carryOutput(this.worker.process, identity, output);
+    this.listen();
+    if (this.worker.process.pid !== undefined) post({ type: 'forked', id: identity.id, pid: this.worker.process.pid });
+  }
+
+  get pid(): number | null {
+    return this.worker.process.pid ?? null;
+  }
+
+  /** The last lines it wrote to stderr. */
+  lastLines(): string[] {
+    return this.words.lines();
+  }
+
+  /** From here on it accepts on every socket it has asked for or will ask for. */
+  activate(): void {
+    this.accepting = true;
+    for (const key of this.keys) this.sendAccept(key);
+  }
+
+  retire(deadlineMs: number, closeIdle: boolean): void {
+    this.accepting = false;
+    this.send({ act: 'retire', deadlineMs, closeIdle });
+  }
+
+  kill(): void {
+    if (!this.gone) this.worker.process.kill('SIGKILL');
+  }
+
+  /** Hands the worker one connection, as if it had accepted it from the listener `key`. Consumes the socket. */
+  deliver(key: string, socket: Socket): void {
+    this.send({ act: 'probe', key }, connectionHandle(socket), () => socket.destroy());
+  }
+
+  /** Its figures now, or the last known ones where it does not answer in time. Never rejects. */
+  figures(): Promise<Figures | null> {
+    return new Promise((resolve) => {
+      const seq = this.nextSeq++;
+      const finish = (figures: Figures | null): void => {
+        clearTimeout(timer);
+        this.figureAsks.delete(seq);
+        resolve(figures);
+      };
+      const timer = setTimeout(() => finish(this.lastFigures), FIGURES_TIMEOUT_MS);
+      this.figureAsks.set(seq, finish);
+      this.send({ act: 'stats', seq });
+    });
+  }
+
+  openKeys(): string[] {
+    return [...this.keys];
+  }
+
+  sendOwn(key: string, backlog: number, handle: ServerHandle): void {
+    this.send({ act: 'own', key, backlog }, handle);
+  }
+
+  sendListening(seq: number, key: string, name: SocketName): void {
+    this.keys.add(key);
+    this.send({ act: 'listening', seq, key, name });
+    if (this.accepting) this.sendAccept(key);
+  }
+
+  sendListenFailed(seq: number, errno: number): void {
+    this.send({ act: 'listen-failed', seq, errno });
+  }
+
+  private sendAccept(key: string): void {
+    const handle = this.listeners.handleOf(key);
+    if (handle) this.send({ act: 'accept', key }, handle);
+  }
+
+  private send(body: Body, handle?: unknown, sent?: () => void): void {
+    const { process: child } = this.worker;
+    if (!child.connected) {
+      sent?.();
+      return;
+    }
+    // A worker that dies with a message under way is heard of by its exit.
+    child.send({ cmd: CMD, ...body }, handle as never, {}, () => sent?.());
+  }
+
+  private listen(): void {
+    const { process: child } = this.worker;
+    // Unheard, an EPIPE on the channel would end the master.
+    this.worker.on('error', () => {});
+    child.on('error', (error) => {
+      if (this.pid === null) this.ended({ code: null, signal: null, error: `could not be forked: ${error.message}` });
+    });
+    child.on('message', (message) => {
+      if (message === 'ready') this.post({ type: 'ready-message', id: this.identity.id });
+    });
+    child.on('internalMessage' as 'message', ((message: WorkerMessage) => {
+      if (message.cmd === CMD) this.receive(message);
+    }) as never);
+    child.on('exit', (code, signal) => {
+      this.gone = true;
+      // What it wrote last is in the pipe still; a grandchild that holds the pipe must not hold up the respawn.
+      void this.words.complete().then(() => this.ended({ code, signal }));
+    });
+  }
+
+  private ended(how: { code: number | null; signal: string | null; error?: string }): void {
+    this.gone = true;
+    this.listeners.forget(this);
+    for (const finish of this.figureAsks.values()) finish(this.lastFigures ?? { connections: 0, inFlight: 0, requests: 0 });
+    this.post({ type: 'exited', id: this.identity.id, ...how });
+  }
+
+  private receive(message: WorkerMessage): void {
+    const { id } = this.identity;
+    switch (message.act) {
+      case 'hello':
+        this.post({ type: 'hello', id });
+        break;
+      case 'listen': {
+        const { seq, spec } = message;
+        void this.listeners.ask(this, seq, spec, (key) => this.post({ type: 'listening', id, key, label: labelOf(spec) }));
+        break;
+      }
+      case 'owned':
+        this.listeners.owned(this, message.key, message.errno);
+        break;
+      case 'close':
+        this.keys.delete(message.key);
+        break;
+      case 'drained':
+        break;
+      case 'stats': {
+        const { connections, inFlight, requests } = message;
+        this.lastFigures = { connections, inFlight, requests };
+        this.figureAsks.get(message.seq)?.(this.lastFigures);
+        break;
+      }
+    }
+  }
+
+  private environment(): NodeJS.ProcessEnv {
+    const { slot, generation, appName } = this.identity;
+    const { config } = this.plan;
+    const handshake: Handshake = { version: VERSION, private: config.private, drainTimeoutMs: config.drainTimeoutMs, killTimeoutMs: config.killTimeoutMs };
+    // cluster.fork adds the master's own environment: what the plan does not have is taken out by undefined.
+    const removed = Object.fromEntries(Object.keys(process.env).map((name) => [name, undefined]));
+    return {
+      ...removed,
+      ...this.plan.env,
+      ZDSUP: '1',
+      ZDSUP_APP: appName,
+      ZDSUP_SLOT: String(slot),
+      ZDSUP_GENERATION: String(generation),
+      ZDSUP_RELEASE: this.plan.release.id,
+      NODE_APP_INSTANCE: String(slot),
+      [HANDSHAKE_VARIABLE]: JSON.stringify(handshake),
+    };
+  }
+}

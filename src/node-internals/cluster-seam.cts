@@ -1,0 +1,75 @@
+/**
+ * Runs in the worker. `cluster._getServer(server, options, callback)` is the one seam through which http, https, http2,
+ * net and dgram servers ask for a handle (undocumented, the same on Node 20 to 26). Also what cluster puts in the way
+ * of a worker that is to outlive its master. Never decides: listen-seam.cts does.
+ */
+import cluster = require('node:cluster');
+import net = require('node:net');
+import type { ServerHandle } from './server-handle.cjs';
+
+export interface SeamOptions {
+  address: string | null;
+  port: number | null;
+  addressType: number | 'udp4' | 'udp6';
+  fd?: number | null;
+  flags?: number;
+  backlog?: number;
+}
+
+export type SeamCallback = (errno: number, handle: unknown) => void;
+export type Seam = (server: net.Server, options: SeamOptions, callback: SeamCallback) => void;
+
+/** Null where the seam is as expected, else what is missing. */
+export function missingSeam(): string | null {
+  return typeof (cluster as unknown as { _getServer?: unknown })._getServer === 'function' ? null : 'cluster._getServer';
+}
+
+/** Puts `seam` in place; UDP stays with Node's own shared handle. */
+export function replaceSeam(seam: Seam): void {
+  const internals = cluster as unknown as { _getServer: Seam };
+  const original = internals._getServer;
+  internals._getServer = (server, options, callback) => {
+    if (typeof options.addressType === 'string') original.call(cluster, server, options, callback);
+    else seam(server, options, callback);
+  };
+  // `exclusive` and `reusePort` would bypass the seam and open a socket that dies with this worker.
+  const listen = net.Server.prototype.listen as (...args: unknown[]) => net.Server;
+  net.Server.prototype.listen = function (this: net.Server, ...args: unknown[]) {
+    const first = args[0] as { exclusive?: boolean; reusePort?: boolean } | null;
+    if (typeof first === 'object' && first !== null && (first.exclusive || first.reusePort))
+      args[0] = { ...first, exclusive: false, reusePort: false };
+    return listen.apply(this, args);
+  } as typeof net.Server.prototype.listen;
+}
+
+/** Gives `server` a connection as if it had been accepted through `handle`. */
+export function acceptInto(handle: ServerHandle, client: unknown): void {
+  handle.onconnection?.call(handle, 0, client);
+}
+
+/**
+ * A cluster worker exits 0 the moment its channel closes: that listener is removed, so that orphans can drain.
+ * Cluster's `message` and `disconnect` listeners also count as a reference to the channel each, which would keep a
+ * finished script alive: removing the one gives its reference back, the other's is given back by hand.
+ */
+export function freeFromCluster(): void {
+  process.removeAllListeners('disconnect'); // At this moment cluster's own is the only one.
+  channelReference()?.unrefCounted?.();
+}
+
+/** Keeps the process alive while a handle is asked for; one `release` for each `hold`. */
+export function holdChannel(): void {
+  channelReference()?.refCounted?.();
+}
+
+export function releaseChannel(): void {
+  channelReference()?.unrefCounted?.();
+}
+
+const channelReference = (): { refCounted?(): void; unrefCounted?(): void } | undefined =>
+  process.channel as unknown as { refCounted?(): void; unrefCounted?(): void } | undefined;
+
+/** Connections on a server right now, accepted and not closed; TLS handshakes among them. */
+export function openConnections(server: net.Server): number {
+  return (server as unknown as { _connections?: number })._connections ?? 0;
+}

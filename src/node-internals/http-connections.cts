@@ -1,0 +1,83 @@
+/**
+ * Runs in the worker. What Node's HTTP server knows of its connections and does not tell: which are idle, which response
+ * is the last one asked for. Read only while draining or when somebody asks for figures: a request in steady state
+ * costs nothing here. Every access is guarded: where a Node has it differently, connections drain by themselves.
+ */
+import type http = require('node:http');
+import type net = require('node:net');
+
+interface Parser {
+  socket?: HttpSocket | null;
+  incoming?: http.IncomingMessage | null;
+}
+
+interface ConnectionsList {
+  all(): Parser[];
+  idle(): Parser[];
+  active(): Parser[];
+}
+
+type HttpSocket = net.Socket & { _httpMessage?: http.ServerResponse | null; parser?: Parser | null };
+
+type OutgoingInternals = http.ServerResponse & {
+  _storeHeader(firstLine: string, headers: unknown): void;
+  _header: string | null;
+  _last: boolean;
+};
+
+const LIST = 'http.server.connections';
+
+function connectionsList(server: object): ConnectionsList | null {
+  const symbol = Object.getOwnPropertySymbols(server).find((candidate) => candidate.description === LIST);
+  const list = symbol === undefined ? undefined : (server as Record<symbol, unknown>)[symbol];
+  return typeof (list as ConnectionsList | undefined)?.idle === 'function' ? (list as ConnectionsList) : null;
+}
+
+const socketsOf = (parsers: Parser[]): HttpSocket[] =>
+  parsers.map((parser) => parser.socket).filter((socket): socket is HttpSocket => socket != null);
+
+/** Connections between requests: nothing asked, nothing owed, no half head. Empty where it cannot be told. */
+export function idleSockets(server: object): net.Socket[] {
+  const list = connectionsList(server);
+  return list === null ? [] : socketsOf(list.idle()).filter((socket) => socket._httpMessage == null);
+}
+
+/** Responses that are owed right now, one a connection (pipelined ones behind it are not counted). */
+export function currentResponses(server: object): http.ServerResponse[] {
+  const list = connectionsList(server);
+  if (list === null) return [];
+  return socketsOf(list.all()).flatMap((socket) => (socket._httpMessage ? [socket._httpMessage] : []));
+}
+
+/**
+ * Makes `response` say `Connection: close`, and the connection end after it, if it is the last one at the moment its
+ * header is written. Decided that late because only then is known what came behind it:
+ * - a later pipelined request was parsed: closing now would drop it;
+ * - the request's body is still arriving: closing under a client that writes resets it;
+ * - half of a next head has come: as the first.
+ * In these cases the connection stays open, and its next request gets the same treatment.
+ */
+export function closeAfter(response: http.ServerResponse): void {
+  const outgoing = response as OutgoingInternals;
+  if (outgoing._header !== null || typeof outgoing._storeHeader !== 'function') return;
+  const storeHeader = outgoing._storeHeader;
+  outgoing._storeHeader = function (this: OutgoingInternals, firstLine, headers) {
+    storeHeader.call(this, firstLine, headers);
+    if (typeof this._header !== 'string' || this._last || !isLastRequest(this)) return;
+    const head = this._header;
+    if (/\r\nconnection:(?! *keep-alive)/i.test(head)) return; // An upgrade, say.
+    this._header = `${head.replace(/\r\n(connection|keep-alive):[^\r]*/gi, '').slice(0, -2)}Connection: close\r\n\r\n`;
+    this._last = true;
+    this.shouldKeepAlive = false;
+  };
+}
+
+function isLastRequest(response: http.ServerResponse): boolean {
+  const socket = response.req.socket as HttpSocket | null;
+  const parser = socket?.parser;
+  if (!socket || !parser || !response.req.complete) return false;
+  if (parser.incoming != null && parser.incoming !== response.req) return false;
+  const server = (socket as unknown as { server?: object }).server;
+  const list = server ? connectionsList(server) : null;
+  return list === null || !list.active().includes(parser);
+}

@@ -1,0 +1,51 @@
+/** The normalised config of one app: plain data, durations in ms, defaults filled in. Made by config-schema.ts. */
+export interface AppConfig {
+  /** `[a-z][a-z0-9._-]{0,62}`; undefined: derived from package.json or the folder. */
+  name?: string;
+  /** As given, relative to `cwd`. */
+  script: string;
+  args: string[];
+  nodeArgs: string[];
+  /** As given, relative to the config file's folder (or the shell's); undefined: that folder. */
+  cwd?: string;
+  env: Record<string, string>;
+  envFile: string[];
+  instances: number | 'max';
+  ready: ReadyConfig;
+  /** Ready this long before it is activated, where other workers serve meanwhile. @default 1000 */
+  minReadyMs: number;
+  surge: Amount;
+  unavailable: Amount;
+  atomic: boolean;
+  drainTimeoutMs: number;
+  killTimeoutMs: number;
+  /** The whole stop. */
+  stopTimeoutMs: number;
+  backoff: BackoffConfig;
+  maxDraining: number;
+  /** Ports that are neither held by the master nor gated (an inspector, say). */
+  private: number[];
+}
+
+export interface ReadyConfig {
+  check: 'listening' | 'message' | { path: string; port?: number; protocol?: 'http' | 'https'; host?: string };
+  initialDelayMs: number;
+  periodMs: number;
+  timeoutMs: number;
+  successes: number;
+  /** A worker that is not ready this long after its fork has failed. */
+  deadlineMs: number;
+}
+
+/** An absolute number of workers or a share of `instances`. `surge` rounds up, `unavailable` down, as Kubernetes does. */
+export type Amount = { count: number } | { percent: number };
+
+export interface BackoffConfig {
+  initialMs: number;
+  factor: number;
+  capMs: number;
+  /** 0.2: each delay is varied by up to 20 % either way. */
+  jitter: number;
+  /** A worker that was up this long starts again from `initialMs`. */
+  resetAfterMs: number;
+}

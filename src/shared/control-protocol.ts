@@ -1,0 +1,75 @@
+/**
+ * What the CLI and the master say to each other over the control socket.
+ *
+ * Framing: one JSON value a line (UTF-8, `\n`), one request a connection. The master answers with any number of
+ * `progress` lines and exactly one `result` line, then ends the connection. A client that hangs up only detaches.
+ */
+import type { ErrorReport, ExitStatus } from './errors.js';
+import type { AppSnapshot } from './snapshot.js';
+
+/** A request line may be this long; longer is answered with `ZDSUP_CONTROL_PROTOCOL`. */
+export const MAX_REQUEST_BYTES = 64 * 1024;
+/** A client must have sent its whole request by then. */
+export const REQUEST_TIMEOUT_MS = 5_000;
+/** A master that has not answered `status` by then is `unresponsive` (DESIGN section 8). */
+export const ANSWER_TIMEOUT_MS = 500;
+
+export type ControlRequest =
+  | { command: 'status' }
+  | {
+      command: 'reload';
+      /** Accept a release that opens other listeners than the serving one. @default false */
+      allowListeners?: boolean;
+      /** Answer as soon as the rollout was accepted. @default false */
+      noWait?: boolean;
+    }
+  | { command: 'stop' };
+
+/**
+ * Steps of a rollout or a stop, told while it runs; `message` is one plain line for people.
+ * `serving` is the promotion: from there on the new generation serves alone and only the drain is waited for.
+ */
+export type ProgressKind =
+  | 'accepted'
+  | 'prepared'
+  | 'waiting'
+  | 'worker-started'
+  | 'worker-ready'
+  | 'worker-active'
+  | 'worker-retired'
+  | 'worker-exited'
+  | 'serving'
+  | 'failed'
+  | 'aborting'
+  | 'draining'
+  | 'drained'
+  | 'stopping';
+
+export interface Progress {
+  type: 'progress';
+  kind: ProgressKind;
+  /** ISO 8601 instant. */
+  at: string;
+  message: string;
+  generation?: number;
+  slot?: number;
+  pid?: number;
+  /** How far the rollout is: new workers active, and wanted. */
+  activeCount?: number;
+  wantedCount?: number;
+}
+
+export type ControlResult =
+  | { type: 'result'; ok: true; exitStatus: 0; command: 'status'; app: AppSnapshot }
+  | { type: 'result'; ok: true; exitStatus: 0; command: 'reload'; generation: number | null; durationMs: number; message: string }
+  | { type: 'result'; ok: true; exitStatus: 0; command: 'stop'; durationMs: number; message: string }
+  | {
+      type: 'result';
+      ok: false;
+      exitStatus: Exclude<ExitStatus, 0>;
+      error: ErrorReport;
+      /** The last lines the failed worker wrote to stderr, where there are any. */
+      stderr?: string[];
+    };
+
+export type ControlAnswer = Progress | ControlResult;

@@ -1,0 +1,74 @@
+/**
+ * The one error shape a user sees: a stable code, a message with values and units, a hint that names the next command.
+ * Every code is listed in docs/errors.md; a test holds both ways.
+ */
+export type ErrorCode =
+  | 'ZDSUP_APP_AMBIGUOUS'
+  | 'ZDSUP_APP_NOT_RUNNING'
+  | 'ZDSUP_APP_RUNNING'
+  | 'ZDSUP_APP_UNRESPONSIVE'
+  | 'ZDSUP_CONFIG_EMPTY'
+  | 'ZDSUP_CONFIG_EXITED'
+  | 'ZDSUP_CONFIG_INVALID'
+  | 'ZDSUP_CONFIG_MISSING'
+  | 'ZDSUP_CONFIG_THREW'
+  | 'ZDSUP_CONFIG_TIMEOUT'
+  | 'ZDSUP_CONTROL_PROTOCOL'
+  | 'ZDSUP_ENTRY_TYPESCRIPT'
+  | 'ZDSUP_ENV_FILE'
+  | 'ZDSUP_INTERNAL'
+  | 'ZDSUP_NODE_UNSUPPORTED'
+  | 'ZDSUP_ROLLOUT_FAILED'
+  | 'ZDSUP_ROLLOUT_UNDER_WAY'
+  | 'ZDSUP_SCRIPT_MISSING'
+  | 'ZDSUP_SCRIPT_NOT_A_FILE'
+  | 'ZDSUP_CWD_MISSING'
+  | 'ZDSUP_SOCKET_PATH_LONG'
+  | 'ZDSUP_STATE_FOREIGN'
+  | 'ZDSUP_STATE_UNWRITABLE'
+  | 'ZDSUP_STOPPING'
+  | 'ZDSUP_USAGE'
+  | 'ZDSUP_VERSION_MISMATCH';
+
+/** 0 done; 1 failed; 2 wrong usage or bad config; 3 no such app or not running; 4 refused, another rollout is under way. */
+export type ExitStatus = 0 | 1 | 2 | 3 | 4;
+
+/** Plain-data form of a {@link ZdsupError}, as it travels over the control socket and is printed by `--json`. */
+export interface ErrorReport {
+  code: ErrorCode;
+  message: string;
+  hint?: string;
+  exitStatus: ExitStatus;
+}
+
+/** An error a user can act on: printed without a stack trace, as `error`, `hint`, and the exit status. */
+export class ZdsupError extends Error {
+  readonly code: ErrorCode;
+  readonly hint: string | undefined;
+  readonly exitStatus: ExitStatus;
+
+  constructor(report: ErrorReport) {
+    super(report.message);
+    this.name = 'ZdsupError';
+    this.code = report.code;
+    this.hint = report.hint;
+    this.exitStatus = report.exitStatus;
+  }
+
+  toReport(): ErrorReport {
+    const { code, message, hint, exitStatus } = this;
+    return hint === undefined ? { code, message, exitStatus } : { code, message, hint, exitStatus };
+  }
+}
+
+/** Any thrown value as a report; what is no {@link ZdsupError} is a defect of zdsup itself and says so. */
+export function toReport(error: unknown): ErrorReport {
+  if (error instanceof ZdsupError) return error.toReport();
+  const message = error instanceof Error ? error.message : String(error);
+  return {
+    code: 'ZDSUP_INTERNAL',
+    message: `unexpected: ${message}`,
+    hint: 'this is a defect of zdsup: run again with ZDSUP_DEBUG=1 for the stack and report it',
+    exitStatus: 1,
+  };
+}

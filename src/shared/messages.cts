@@ -1,0 +1,58 @@
+/**
+ * What master and worker say to each other over the cluster IPC channel.
+ *
+ * A `cmd` that starts with `NODE_` arrives as `internalMessage`: it may carry a handle and the app's own
+ * `process.on('message')` never sees it. A worker is known by its channel, never by a field of a message.
+ */
+export const CMD = 'NODE_ZDSUP';
+
+/** Handed to the preload in the environment (and deleted by it before the app runs), so that it is there synchronously. */
+export const HANDSHAKE_VARIABLE = 'ZDSUP_HANDSHAKE';
+
+export interface Handshake {
+  /** Version of the master; a preload of another version refuses to run. */
+  version: string;
+  /** Ports that the app listens on by itself. */
+  private: number[];
+  /** How long an orphan may drain, in ms. */
+  drainTimeoutMs: number;
+  /** How long the app's own SIGTERM handler may take after the drain, in ms. */
+  killTimeoutMs: number;
+}
+
+/** Arguments of the listen seam, as `net.Server` gave them. `address` is a path where `addressType` is -1. */
+export interface ListenSpec {
+  address: string | null;
+  port: number | null;
+  addressType: number;
+  flags: number;
+  /** Nth `listen` on port 0 of this address in this worker: each gets a socket of its own, the same in every worker. */
+  index: number;
+  protocol: 'http' | 'https' | 'tcp' | 'tls';
+}
+
+export type SocketName = { address: string; family: string; port: number } | Record<string, never>;
+
+export type WorkerMessage = { cmd: typeof CMD } & (
+  | { act: 'hello'; version: string }
+  | { act: 'listen'; seq: number; spec: ListenSpec }
+  /** Answers `own`: the errno of listen(2) on the shared socket, 0 when it listens now. */
+  | { act: 'owned'; key: string; errno: number }
+  | { act: 'close'; key: string }
+  | { act: 'drained' }
+  | { act: 'stats'; seq: number; connections: number; inFlight: number; requests: number }
+);
+
+export type MasterMessage = { cmd: typeof CMD } & (
+  | { act: 'listen-failed'; seq: number; errno: number }
+  /** Carries a handle: call listen(2) on it once and answer `owned`. */
+  | { act: 'own'; key: string; backlog: number }
+  | { act: 'listening'; seq: number; key: string; name: SocketName }
+  /** Carries a handle: accept from it now. */
+  | { act: 'accept'; key: string }
+  /** Carries a connection: serve it as if it had been accepted. */
+  | { act: 'probe'; key: string }
+  /** Stop accepting, finish what is in flight within `deadlineMs`, then end. */
+  | { act: 'retire'; deadlineMs: number; closeIdle: boolean }
+  | { act: 'stats'; seq: number }
+);

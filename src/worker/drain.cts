@@ -1,0 +1,98 @@
+/**
+ * Runs in the worker. Retire: stop accepting, finish everything in flight, then end as the app wishes to end.
+ * In steady state it only counts requests.
+ *
+ * An idle keep-alive connection stays open; its next request is answered with `Connection: close`, else the app's own
+ * keep-alive timeout ends it: a drain adds no close that would not have happened. A stop has no successor to serve
+ * them, so there idle connections end once they have been idle for a moment.
+ */
+import diagnostics = require('node:diagnostics_channel');
+import type http = require('node:http');
+import type net = require('node:net');
+import { openConnections } from '../node-internals/cluster-seam.cjs';
+import { closeAfter, currentResponses, idleSockets } from '../node-internals/http-connections.cjs';
+import { tell } from './channel.cjs';
+import { heldServers, releaseAll } from './listen-seam.cjs';
+import { endAsTheAppWishes } from './signals.cjs';
+
+/** How often a draining worker looks whether its last connection has gone, in ms. */
+const LOOK_MS = 20;
+/** On a stop: how long a connection must have been idle, so that a client about to send still gets its answer, in ms. */
+const IDLE_BEFORE_CLOSE_MS = 1_000;
+
+let requestCount = 0;
+let deadlineAt = Number.POSITIVE_INFINITY;
+let closeIdleSince: number | null = null;
+let looking: NodeJS.Timeout | null = null;
+let ended = false;
+let killTimeoutMs = 5_000;
+
+/** Once, before the app runs. */
+export function installDrain(options: { killTimeoutMs: number }): void {
+  killTimeoutMs = options.killTimeoutMs;
+  diagnostics.subscribe('http.server.request.start', () => {
+    requestCount += 1;
+  });
+}
+
+export function figures(): { connections: number; inFlight: number; requests: number } {
+  const servers = heldServers().map((entry) => entry.server);
+  return {
+    connections: servers.reduce((sum, server) => sum + openConnections(server), 0),
+    inFlight: servers.reduce((sum, server) => sum + currentResponses(server).length, 0),
+    requests: requestCount,
+  };
+}
+
+/** May be called again: a later deadline never moves an earlier one. */
+export function retire(options: { deadlineMs: number; closeIdle: boolean }): void {
+  deadlineAt = Math.min(deadlineAt, Date.now() + options.deadlineMs);
+  if (options.closeIdle && closeIdleSince === null) closeIdleSince = Date.now();
+  if (looking) return;
+  releaseAll();
+  for (const { server } of heldServers()) {
+    for (const response of currentResponses(server)) closeAfter(response);
+    deferRequests(server);
+  }
+  diagnostics.subscribe('http.server.request.start', (message) => closeAfter((message as { response: http.ServerResponse }).response));
+  looking = setInterval(look, LOOK_MS);
+  look();
+}
+
+/**
+ * A handler that answers at once would write its header before the rest of a pipelined batch is parsed, and close
+ * on it. One turn later the whole batch is known.
+ */
+function deferRequests(server: net.Server): void {
+  const emit = server.emit;
+  server.emit = function (this: net.Server, name: string, ...args: unknown[]) {
+    if (name !== 'request' && name !== 'checkContinue' && name !== 'checkExpectation') return Reflect.apply(emit, this, [name, ...args]) as boolean;
+    setImmediate(() => Reflect.apply(emit, this, [name, ...args]));
+    return true;
+  } as typeof server.emit;
+}
+
+const idleSince = new WeakMap<net.Socket, number>();
+
+function look(): void {
+  if (ended) return;
+  const now = Date.now();
+  const servers = heldServers().map((entry) => entry.server);
+  if (closeIdleSince !== null) for (const server of servers) closeLongIdle(server, now);
+  const left = servers.reduce((sum, server) => sum + openConnections(server), 0);
+  if (left > 0 && now < deadlineAt) return;
+  ended = true;
+  if (looking) clearInterval(looking);
+  for (const server of servers) (server as Partial<http.Server>).closeAllConnections?.();
+  tell({ act: 'drained' });
+  endAsTheAppWishes(killTimeoutMs);
+}
+
+function closeLongIdle(server: net.Server, now: number): void {
+  const idle = new Set(idleSockets(server));
+  for (const socket of idle) {
+    const since = idleSince.get(socket);
+    if (since === undefined) idleSince.set(socket, now);
+    else if (now - since >= IDLE_BEFORE_CLOSE_MS) socket.destroySoon();
+  }
+}

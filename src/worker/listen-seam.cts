@@ -1,0 +1,219 @@
+/**
+ * Runs in the worker. Every `listen` of the app gets a stand-in handle: the app sees `listening` at once, real accepting
+ * starts when the master activates the worker, and ends by releasing the real handle alone, so that the app's server
+ * stays as it is. Never decides when: the master does.
+ */
+import https = require('node:https');
+import http = require('node:http');
+import tls = require('node:tls');
+import type net = require('node:net');
+import { acceptInto, holdChannel, releaseChannel, replaceSeam } from '../node-internals/cluster-seam.cjs';
+import type { SeamCallback, SeamOptions } from '../node-internals/cluster-seam.cjs';
+import { bindServer } from '../node-internals/server-handle.cjs';
+import type { ServerHandle } from '../node-internals/server-handle.cjs';
+import type { ListenSpec, MasterMessage, SocketName } from '../shared/messages.cjs';
+import { tell } from './channel.cjs';
+
+/** Errno of an address in use, as libuv has it. */
+const EADDRINUSE = -98;
+const LOOPBACK = /^(127\.|::1$|localhost$|::ffff:127\.)/;
+
+export interface HeldServer {
+  key: string;
+  server: net.Server;
+  /** Its backlog, as the app asked. */
+  backlog: number;
+  standIn: ServerHandle;
+  /** The copy that accepts; null while the worker is not active. */
+  real: ServerHandle | null;
+  referenced: boolean;
+}
+
+const held = new Map<string, HeldServer>();
+const asking = new Map<number, { server: net.Server; spec: ListenSpec; backlog: number; callback: SeamCallback }>();
+const portZeroCount = new Map<string, number>();
+let nextSeq = 1;
+let privatePorts: number[] = [];
+// The app's servers count as pending work under plain node also while nothing is accepted.
+let keepAlive: NodeJS.Timeout | null = null;
+let retired = false;
+
+export const heldServers = (): HeldServer[] => [...held.values()];
+
+export function installListenSeam(options: { private: number[] }): void {
+  privatePorts = options.private;
+  replaceSeam(ask);
+}
+
+function ask(server: net.Server, options: SeamOptions, callback: SeamCallback): void {
+  const { address, port, fd } = options;
+  const addressType = options.addressType as number;
+  const inherited = typeof fd === 'number' && fd >= 0;
+  const ownLoopback = port === 0 && address !== null && LOOPBACK.test(address);
+  if (inherited || ownLoopback || (port !== null && privatePorts.includes(port))) {
+    listenAlone(options, callback);
+    return;
+  }
+  const seq = nextSeq++;
+  const spec: ListenSpec = {
+    address,
+    port,
+    addressType,
+    flags: options.flags ?? 0,
+    index: port === 0 ? countUp(`${address}`) : 0,
+    protocol: protocolOf(server),
+  };
+  asking.set(seq, { server, spec, backlog: options.backlog || 511, callback });
+  holdChannel();
+  tell({ act: 'listen', seq, spec });
+}
+
+/** A server of this worker alone: not held by the master, not gated. */
+function listenAlone(options: SeamOptions, callback: SeamCallback): void {
+  if (typeof options.fd === 'number' && options.fd >= 0) {
+    // Inherited from whoever started this process: Node opens it by itself where no handle is given.
+    callback(0, null);
+    return;
+  }
+  const bound = bindServer(options.address, options.port, options.addressType as number, options.flags ?? 0);
+  if (typeof bound === 'number') callback(bound, null);
+  else callback(0, bound.handle);
+}
+
+function countUp(address: string): number {
+  const index = portZeroCount.get(address) ?? 0;
+  portZeroCount.set(address, index + 1);
+  return index;
+}
+
+function protocolOf(server: net.Server): ListenSpec['protocol'] {
+  if (server instanceof https.Server) return 'https';
+  if (server instanceof http.Server) return 'http';
+  return server instanceof tls.Server ? 'tls' : 'tcp';
+}
+
+/** Handles what the master says about listeners; returns false where the message is about something else. */
+export function handleListenMessage(message: MasterMessage, handle: unknown): boolean {
+  switch (message.act) {
+    case 'listen-failed':
+      finishAsk(message.seq, (entry) => entry.callback(message.errno, null));
+      return true;
+    case 'own':
+      own(message.key, message.backlog, handle as ServerHandle);
+      return true;
+    case 'listening':
+      finishAsk(message.seq, (entry) => grant(entry, message.key, message.name));
+      return true;
+    case 'accept':
+      accept(message.key, handle as ServerHandle);
+      return true;
+    case 'probe': {
+      const entry = held.get(message.key);
+      if (entry) acceptInto(entry.standIn, handle);
+      else (handle as ServerHandle).close();
+      return true;
+    }
+    case 'retire':
+    case 'stats':
+      return false;
+  }
+}
+
+/** Bound is not owned: listen(2) on a copy, closed in the same tick, so that nothing is accepted through it. */
+function own(key: string, backlog: number, handle: ServerHandle): void {
+  const errno = handle.listen(backlog);
+  handle.close();
+  tell({ act: 'owned', key, errno });
+}
+
+type Ask = { server: net.Server; spec: ListenSpec; backlog: number; callback: SeamCallback };
+
+function finishAsk(seq: number, act: (entry: Ask) => void): void {
+  const entry = asking.get(seq);
+  if (!entry) return;
+  asking.delete(seq);
+  act(entry);
+  releaseChannel();
+}
+
+function grant(ask: Ask, key: string, name: SocketName): void {
+  if (held.has(key)) {
+    ask.callback(EADDRINUSE, null); // Twice in one process, as under plain node.
+    return;
+  }
+  const entry: HeldServer = { key, server: ask.server, backlog: ask.backlog, standIn: makeStandIn(key, name), real: null, referenced: true };
+  held.set(key, entry);
+  updateKeepAlive();
+  ask.callback(0, entry.standIn);
+}
+
+function makeStandIn(key: string, name: SocketName): ServerHandle {
+  const withEntry = (act: (entry: HeldServer) => void): void => {
+    const entry = held.get(key);
+    if (entry?.standIn === standIn) act(entry);
+  };
+  const setReferenced = (referenced: boolean): void =>
+    withEntry((entry) => {
+      entry.referenced = referenced;
+      if (referenced) entry.real?.ref();
+      else entry.real?.unref();
+      updateKeepAlive();
+    });
+  const standIn: ServerHandle = {
+    onconnection: null,
+    listen: () => 0,
+    ref: () => setReferenced(true),
+    unref: () => setReferenced(false),
+    close(callback) {
+      withEntry((entry) => {
+        release(entry);
+        held.delete(key);
+        tell({ act: 'close', key });
+        updateKeepAlive();
+      });
+      if (callback) setImmediate(callback);
+    },
+    fchmod: () => 0,
+    ...('address' in name ? { getsockname: (out: object) => (Object.assign(out, name), 0) } : {}),
+  };
+  return standIn;
+}
+
+function accept(key: string, real: ServerHandle): void {
+  const entry = held.get(key);
+  if (!entry || entry.real || retired) {
+    real.close();
+    return;
+  }
+  entry.real = real;
+  real.onconnection = (error, client) => entry.standIn.onconnection?.call(entry.standIn, error, client);
+  const errno = real.listen(entry.backlog);
+  if (errno !== 0) {
+    release(entry);
+    entry.server.emit('error', Object.assign(new Error(`listen on the held socket failed (${errno})`), { errno }));
+    return;
+  }
+  if (!entry.referenced) real.unref();
+  updateKeepAlive();
+}
+
+/** Stops accepting on all of them; the app's servers stay `listening`. */
+export function releaseAll(): void {
+  retired = true;
+  for (const entry of held.values()) release(entry);
+  updateKeepAlive();
+}
+
+function release(entry: HeldServer): void {
+  entry.real?.close();
+  entry.real = null;
+}
+
+function updateKeepAlive(): void {
+  const wanted = !retired && [...held.values()].some((entry) => entry.referenced && entry.real === null);
+  if (wanted && !keepAlive) keepAlive = setInterval(() => {}, 2 ** 30);
+  else if (!wanted && keepAlive) {
+    clearInterval(keepAlive);
+    keepAlive = null;
+  }
+}

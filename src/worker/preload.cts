@@ -1,0 +1,53 @@
+/**
+ * Runs first in every worker (`--require`), before the app: puts the listen seam, the signal shield and the drain in place.
+ * Also loaded in worker threads and forked children of the app, where it does nothing: the handshake is gone by then.
+ */
+import { freeFromCluster, missingSeam } from '../node-internals/cluster-seam.cjs';
+import { missingServerHandle } from '../node-internals/server-handle.cjs';
+import { HANDSHAKE_VARIABLE } from '../shared/messages.cjs';
+import type { Handshake } from '../shared/messages.cjs';
+import { VERSION } from '../shared/version.cjs';
+import { onMasterMessage, tell } from './channel.cjs';
+import { figures, installDrain, retire } from './drain.cjs';
+import { handleListenMessage, installListenSeam } from './listen-seam.cjs';
+import { shieldOutput } from './output.cjs';
+import { shieldSignals } from './signals.cjs';
+import { shieldHeldPaths } from './unix-paths.cjs';
+
+const offered = process.env[HANDSHAKE_VARIABLE];
+if (offered !== undefined) {
+  delete process.env[HANDSHAKE_VARIABLE];
+  start(JSON.parse(offered) as Handshake);
+}
+
+function start(handshake: Handshake): void {
+  if (handshake.version !== VERSION) refuse(`the master runs zdsup ${handshake.version}, the files on disk are ${VERSION}: restart the master to finish the upgrade`);
+  const missing = missingSeam() ?? missingServerHandle();
+  if (missing !== null) refuse(`Node ${process.version} has no ${missing}: this zdsup does not support it`);
+
+  freeFromCluster();
+  shieldSignals();
+  shieldOutput();
+  shieldHeldPaths();
+  installListenSeam(handshake);
+  installDrain(handshake);
+  onMasterMessage((message, handle) => {
+    if (handleListenMessage(message, handle)) return;
+    if (message.act === 'retire') retire(message);
+    else if (message.act === 'stats') tell({ act: 'stats', seq: message.seq, ...figures() });
+  });
+  // Orphaned: nobody can replace this worker, what is in flight is still owed an answer.
+  process.prependOnceListener('disconnect', () => retire({ deadlineMs: handshake.drainTimeoutMs, closeIdle: true }));
+  releaseDisconnectReference();
+  tell({ act: 'hello', version: VERSION });
+}
+
+/** Listening for `disconnect` references the channel; a finished script must end all the same. */
+function releaseDisconnectReference(): void {
+  (process.channel as unknown as { unrefCounted?(): void } | undefined)?.unrefCounted?.();
+}
+
+function refuse(reason: string): never {
+  process.stderr.write(`zdsup: ${reason}\n`);
+  process.exit(1);
+}

@@ -48,7 +48,8 @@ export const rolloutUnderWay = (fleet: Fleet): boolean => fleet.rollout !== null
 /** Generations with a draining worker, the serving one and the coming one left out. */
 export function drainingGenerations(fleet: Fleet, except: (number | null)[]): number[] {
   const found = new Set<number>();
-  for (const worker of allWorkers(fleet)) if (!isLive(worker) && !except.includes(worker.generation)) found.add(worker.generation);
+  for (const worker of allWorkers(fleet))
+    if (!isLive(worker) && !except.includes(worker.generation)) found.add(worker.generation);
   return [...found];
 }
 

@@ -2,7 +2,16 @@
  * Desired slots and observed workers in, effects out. Runs to a fixed point after every event.
  * One file decides who is forked, activated, retired and killed; the rollout only edits the desired slots.
  */
-import { activeCount, allWorkers, drainingGenerations, isLive, liveIn, rolloutUnderWay, slotOf, workersOf } from './fleet.js';
+import {
+  activeCount,
+  allWorkers,
+  drainingGenerations,
+  isLive,
+  liveIn,
+  rolloutUnderWay,
+  slotOf,
+  workersOf,
+} from './fleet.js';
 import { abortRollout, advanceRollout, isRipe, mayLeaveAfterAbort } from './rollout.js';
 import type { Context, Effect, Fleet, Generation, RetireReason, Worker } from './types.js';
 
@@ -71,7 +80,9 @@ function settleReadiness(worker: Worker, generation: Generation, now: number, ef
 function hasOpenedItsListeners(worker: Worker, generation: Generation): boolean {
   const { expected } = slotOf(generation, worker.slot);
   const open = Object.keys(worker.listeners);
-  return expected.kind === 'exactly' ? expected.keys.length > 0 && expected.keys.every((key) => open.includes(key)) : open.length > 0;
+  return expected.kind === 'exactly'
+    ? expected.keys.length > 0 && expected.keys.every((key) => open.includes(key))
+    : open.length > 0;
 }
 
 function expectsNone(worker: Worker, generation: Generation): boolean {
@@ -83,30 +94,46 @@ function expectsNone(worker: Worker, generation: Generation): boolean {
 export function readyWithoutListenerAt(worker: Worker, generation: Generation): number | null {
   if (worker.helloAt === null || generation.policy.check === 'http' || !expectsNone(worker, generation)) return null;
   const { minReadyMs } = generation.policy;
-  return worker.helloAt + (slotOf(generation, worker.slot).expected.kind === 'any' ? Math.max(minReadyMs, QUIET_START_MS) : minReadyMs);
+  return (
+    worker.helloAt +
+    (slotOf(generation, worker.slot).expected.kind === 'any' ? Math.max(minReadyMs, QUIET_START_MS) : minReadyMs)
+  );
 }
 
 function whyNotReady(worker: Worker, generation: Generation): string {
   if (worker.helloAt === null) return 'it did not get as far as running the script';
   const { expected } = slotOf(generation, worker.slot);
   const open = Object.values(worker.listeners);
-  if (generation.policy.check === 'message' && !worker.readyMessage) return "it never sent 'ready' (process.send('ready'))";
+  if (generation.policy.check === 'message' && !worker.readyMessage)
+    return "it never sent 'ready' (process.send('ready'))";
   if (!hasOpenedItsListeners(worker, generation)) {
-    if (expected.kind === 'exactly' && open.length > 0) return `of the serving release's listeners it opened only ${open.join(', ')}`;
+    if (expected.kind === 'exactly' && open.length > 0)
+      return `of the serving release's listeners it opened only ${open.join(', ')}`;
     return 'it never listened';
   }
-  return worker.probeFailure === null ? 'its readiness check never answered' : `its readiness check failed: ${worker.probeFailure}`;
+  return worker.probeFailure === null
+    ? 'its readiness check never answered'
+    : `its readiness check failed: ${worker.probeFailure}`;
 }
 
 /** Generations that have desired slots without a worker, whose time has come. */
 function forkMissing(fleet: Fleet, now: number, effects: Effect[]): boolean {
   let changed = false;
   for (const generation of Object.values(fleet.generations)) {
-    if (fleet.rollout?.to === generation.number && (fleet.rollout.step === 'waiting' || fleet.rollout.step === 'preparing')) continue;
+    if (
+      fleet.rollout?.to === generation.number &&
+      (fleet.rollout.step === 'waiting' || fleet.rollout.step === 'preparing')
+    )
+      continue;
     for (const slot of generation.slots) {
       if (liveIn(fleet, generation.number, slot) || now < slotOf(generation, slot).respawnAt) continue;
       // One that is being killed for never getting ready still fills its slot until it is gone.
-      if (workersOf(fleet, generation.number).some((worker) => worker.slot === slot && worker.status.state === 'killing' && worker.status.reason === 'not ready')) continue;
+      if (
+        workersOf(fleet, generation.number).some(
+          (worker) => worker.slot === slot && worker.status.state === 'killing' && worker.status.reason === 'not ready',
+        )
+      )
+        continue;
       fork(fleet, generation, slot, now, effects);
       changed = true;
     }
@@ -137,7 +164,12 @@ function activateReady(fleet: Fleet, now: number, effects: Effect[]): boolean {
   let changed = false;
   for (const worker of allWorkers(fleet)) {
     const generation = fleet.generations[worker.generation]!;
-    if (worker.status.state !== 'ready' || !generation.slots.includes(worker.slot) || !mayActivate(fleet, worker, generation, now)) continue;
+    if (
+      worker.status.state !== 'ready' ||
+      !generation.slots.includes(worker.slot) ||
+      !mayActivate(fleet, worker, generation, now)
+    )
+      continue;
     worker.status = { state: 'active', readyAt: worker.status.readyAt };
     worker.served = true;
     effects.push({ type: 'activate', id: worker.id });
@@ -181,7 +213,14 @@ function retireSurplus(fleet: Fleet, now: number, effects: Effect[]): boolean {
   return false;
 }
 
-function retire(fleet: Fleet, worker: Worker, generation: Generation, reason: RetireReason, now: number, effects: Effect[]): void {
+function retire(
+  fleet: Fleet,
+  worker: Worker,
+  generation: Generation,
+  reason: RetireReason,
+  now: number,
+  effects: Effect[],
+): void {
   const { drainTimeoutMs, killTimeoutMs } = generation.policy;
   const served = worker.served;
   let deadlineAt = now + (served ? drainTimeoutMs : 0);
@@ -195,7 +234,9 @@ function retire(fleet: Fleet, worker: Worker, generation: Generation, reason: Re
   effects.push({
     type: 'progress',
     kind: 'worker-retired',
-    message: served ? `${nameOf(worker)} drains (up to ${Math.ceil((deadlineAt - now) / 1000)} s)` : `${nameOf(worker)} is ended`,
+    message: served
+      ? `${nameOf(worker)} drains (up to ${Math.ceil((deadlineAt - now) / 1000)} s)`
+      : `${nameOf(worker)} is ended`,
     ...where(worker),
   });
 }
@@ -216,11 +257,17 @@ export function hurryDrains(fleet: Fleet, effects: Effect[], now: number): void 
 function dropGoneGenerations(fleet: Fleet, effects: Effect[]): void {
   for (const generation of Object.values(fleet.generations)) {
     if (generation.slots.length > 0 || workersOf(fleet, generation.number).length > 0) continue;
-    if (generation.number === fleet.serving || (rolloutUnderWay(fleet) && fleet.rollout!.to === generation.number)) continue;
+    if (generation.number === fleet.serving || (rolloutUnderWay(fleet) && fleet.rollout!.to === generation.number))
+      continue;
     delete fleet.generations[generation.number];
     effects.push({ type: 'generation-gone', generation: generation.number }, { type: 'close-listeners' });
     if (drainingGenerations(fleet, [fleet.serving, fleet.rollout?.to ?? null]).length === 0)
-      effects.push({ type: 'progress', kind: 'drained', message: `generation ${generation.number} is gone`, generation: generation.number });
+      effects.push({
+        type: 'progress',
+        kind: 'drained',
+        message: `generation ${generation.number} is gone`,
+        generation: generation.number,
+      });
   }
 }
 
@@ -238,8 +285,10 @@ export function nextWakeAt(fleet: Fleet, now: number): number | null {
   for (const worker of allWorkers(fleet)) {
     const generation = fleet.generations[worker.generation]!;
     const { status } = worker;
-    if (status.state === 'starting') instants.push(status.deadlineAt, readyWithoutListenerAt(worker, generation) ?? status.deadlineAt);
-    if (status.state === 'ready' || status.state === 'active') instants.push(status.readyAt + generation.policy.minReadyMs);
+    if (status.state === 'starting')
+      instants.push(status.deadlineAt, readyWithoutListenerAt(worker, generation) ?? status.deadlineAt);
+    if (status.state === 'ready' || status.state === 'active')
+      instants.push(status.readyAt + generation.policy.minReadyMs);
     if (status.state === 'draining') instants.push(status.killAt);
   }
   for (const generation of Object.values(fleet.generations))

@@ -82,7 +82,8 @@ function shift(fleet: Fleet, rollout: Rollout, now: number, effects: Effect[]): 
 
 /** First a slot that serves nobody, then one whose successor serves, then the highest. */
 function nextToRetire(fleet: Fleet, old: Generation, newActive: Worker[]): number {
-  const serves = (slot: number): boolean => workersOf(fleet, old.number).some((worker) => worker.slot === slot && isActive(worker));
+  const serves = (slot: number): boolean =>
+    workersOf(fleet, old.number).some((worker) => worker.slot === slot && isActive(worker));
   const highestFirst = [...old.slots].sort((a, b) => b - a);
   return (
     highestFirst.find((slot) => !serves(slot)) ??
@@ -106,7 +107,13 @@ function promote(fleet: Fleet, rollout: Rollout, target: Generation, old: Genera
 }
 
 /** Gives up the coming generation: the desired state is the old one again. The first cause wins. */
-export function abortRollout(fleet: Fleet, reason: string, culprit: number | null, now: number, effects: Effect[]): void {
+export function abortRollout(
+  fleet: Fleet,
+  reason: string,
+  culprit: number | null,
+  now: number,
+  effects: Effect[],
+): void {
   const rollout = fleet.rollout;
   if (!rollout || rollout.step === 'done' || rollout.step === 'aborting') return;
   rollout.reason = reason;
@@ -116,7 +123,12 @@ export function abortRollout(fleet: Fleet, reason: string, culprit: number | nul
   if (rollout.to !== null) fleet.generations[rollout.to]!.slots = [];
   rollout.abortBy = now + (old?.policy.readyDeadlineMs ?? 0);
   rollout.step = 'aborting';
-  effects.push({ type: 'progress', kind: 'failed', message: reason, ...(rollout.to === null ? {} : { generation: rollout.to }) });
+  effects.push({
+    type: 'progress',
+    kind: 'failed',
+    message: reason,
+    ...(rollout.to === null ? {} : { generation: rollout.to }),
+  });
   if (rollout.to === null) endFailed(fleet, rollout, effects);
 }
 
@@ -124,7 +136,9 @@ function finishAbort(fleet: Fleet, rollout: Rollout, now: number, effects: Effec
   // A worker that has served drains on by itself; one that never did is gone before the command says so.
   const left = workersOf(fleet, rollout.to).filter((worker) => isLive(worker) || !worker.served);
   const old = rollout.from === null ? undefined : fleet.generations[rollout.from];
-  const whole = !old || old.slots.every((slot) => workersOf(fleet, old.number).some((worker) => worker.slot === slot && isActive(worker)));
+  const whole =
+    !old ||
+    old.slots.every((slot) => workersOf(fleet, old.number).some((worker) => worker.slot === slot && isActive(worker)));
   if (left.length > 0 || !(whole || now >= rollout.abortBy! || fleet.stop)) return false;
   endFailed(fleet, rollout, effects);
   return true;

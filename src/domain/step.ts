@@ -3,7 +3,16 @@
  * `ignored` with a reason. The fleet handed in is never changed.
  */
 import { backoffMs } from './backoff.js';
-import { expectedListeners, isActive, isLive, range, rolloutUnderWay, servingKeys, slotOf, workersOf } from './fleet.js';
+import {
+  expectedListeners,
+  isActive,
+  isLive,
+  range,
+  rolloutUnderWay,
+  servingKeys,
+  slotOf,
+  workersOf,
+} from './fleet.js';
 import { hurryDrains, isComing, nameOf, reconcile, where } from './reconcile.js';
 import { abortRollout } from './rollout.js';
 import type { Context, Effect, Event, Expected, Fleet, Policy, RolloutSource, StepResult, Worker } from './types.js';
@@ -61,11 +70,22 @@ function apply(fleet: Fleet, event: Event, context: Context, effects: Effect[]):
 
 type WorkerEvent = Extract<Event, { id: number }>;
 
-function applyToWorker(fleet: Fleet, worker: Worker, event: WorkerEvent, context: Context, effects: Effect[]): string | undefined {
+function applyToWorker(
+  fleet: Fleet,
+  worker: Worker,
+  event: WorkerEvent,
+  context: Context,
+  effects: Effect[],
+): string | undefined {
   switch (event.type) {
     case 'forked':
       worker.pid = event.pid;
-      effects.push({ type: 'progress', kind: 'worker-started', message: `${nameOf(worker)} started (pid ${event.pid})`, ...where(worker) });
+      effects.push({
+        type: 'progress',
+        kind: 'worker-started',
+        message: `${nameOf(worker)} started (pid ${event.pid})`,
+        ...where(worker),
+      });
       return undefined;
     case 'hello':
       worker.helloAt = context.now;
@@ -87,7 +107,13 @@ function applyToWorker(fleet: Fleet, worker: Worker, event: WorkerEvent, context
   }
 }
 
-function requestReload(fleet: Fleet, source: RolloutSource, allowListeners: boolean, context: Context, effects: Effect[]): string | undefined {
+function requestReload(
+  fleet: Fleet,
+  source: RolloutSource,
+  allowListeners: boolean,
+  context: Context,
+  effects: Effect[],
+): string | undefined {
   if (fleet.stop) return 'the master is stopping';
   if (rolloutUnderWay(fleet)) {
     if (source !== 'signal') return 'another rollout is under way';
@@ -98,7 +124,13 @@ function requestReload(fleet: Fleet, source: RolloutSource, allowListeners: bool
   return undefined;
 }
 
-function beginRollout(fleet: Fleet, source: RolloutSource, allowListeners: boolean, context: Context, effects: Effect[]): void {
+function beginRollout(
+  fleet: Fleet,
+  source: RolloutSource,
+  allowListeners: boolean,
+  context: Context,
+  effects: Effect[],
+): void {
   const id = fleet.nextRolloutId++;
   const from = fleet.serving;
   fleet.rollout = {
@@ -149,7 +181,14 @@ function expectationFor(fleet: Fleet, slot: number): Expected {
   return allowListeners && !(expected.kind === 'exactly' && expected.keys.length === 0) ? { kind: 'some' } : expected;
 }
 
-function listening(fleet: Fleet, worker: Worker, key: string, label: string, context: Context, effects: Effect[]): string | undefined {
+function listening(
+  fleet: Fleet,
+  worker: Worker,
+  key: string,
+  label: string,
+  context: Context,
+  effects: Effect[],
+): string | undefined {
   worker.listeners[key] = label;
   const rollout = fleet.rollout;
   if (!isComing(fleet, worker) || rollout!.from === null || rollout!.allowListeners) return undefined;
@@ -157,22 +196,44 @@ function listening(fleet: Fleet, worker: Worker, key: string, label: string, con
   if (serving.has(key)) return undefined;
   const known = workersOf(fleet, rollout!.from).flatMap((old) => Object.values(old.listeners));
   const has = known.length === 0 ? 'nothing' : [...new Set(known)].join(', ');
-  abortRollout(fleet, `${nameOf(worker)} listens on ${label}, the serving release on ${has} (--allow-listeners accepts it)`, worker.id, context.now, effects);
+  abortRollout(
+    fleet,
+    `${nameOf(worker)} listens on ${label}, the serving release on ${has} (--allow-listeners accepts it)`,
+    worker.id,
+    context.now,
+    effects,
+  );
   return undefined;
 }
 
-function exited(fleet: Fleet, worker: Worker, event: Extract<Event, { type: 'exited' }>, context: Context, effects: Effect[]): void {
+function exited(
+  fleet: Fleet,
+  worker: Worker,
+  event: Extract<Event, { type: 'exited' }>,
+  context: Context,
+  effects: Effect[],
+): void {
   const { now, random } = context;
   const generation = fleet.generations[worker.generation]!;
   const { status } = worker;
   delete fleet.workers[worker.id];
   if (status.state === 'draining' || (status.state === 'killing' && status.reason !== 'not ready')) {
     const how = status.state === 'killing' ? ' (killed: it had not ended by its deadline)' : '';
-    effects.push({ type: 'progress', kind: 'worker-exited', message: `${nameOf(worker)} has ended${how}`, ...where(worker) });
+    effects.push({
+      type: 'progress',
+      kind: 'worker-exited',
+      message: `${nameOf(worker)} has ended${how}`,
+      ...where(worker),
+    });
     return;
   }
   const cause = event.error ?? (event.signal ? `was killed by ${event.signal}` : `exited with code ${event.code}`);
-  const moment = status.state === 'active' ? '' : status.state === 'ready' ? ` ${now - status.readyAt} ms after it was ready` : ' before it was ready';
+  const moment =
+    status.state === 'active'
+      ? ''
+      : status.state === 'ready'
+        ? ` ${now - status.readyAt} ms after it was ready`
+        : ' before it was ready';
   const message = `${nameOf(worker)} ${cause}${moment}`;
   if (rolloutUnderWay(fleet) && fleet.rollout!.to === worker.generation) {
     abortRollout(fleet, message, worker.id, now, effects);

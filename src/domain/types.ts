@@ -136,7 +136,16 @@ export type Effect =
   | { type: 'retire'; id: number; deadlineMs: number; closeIdle: boolean }
   | { type: 'kill'; id: number }
   | { type: 'check-release'; generation: number }
-  | { type: 'progress'; kind: ProgressKind; message: string; generation?: number; slot?: number; pid?: number; activeCount?: number; wantedCount?: number }
+  | {
+      type: 'progress';
+      kind: ProgressKind;
+      message: string;
+      generation?: number;
+      slot?: number;
+      pid?: number;
+      activeCount?: number;
+      wantedCount?: number;
+    }
   | { type: 'rollout-ended'; rollout: Rollout }
   /** The generation has no worker left. */
   | { type: 'generation-gone'; generation: number }

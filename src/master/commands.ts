@@ -22,24 +22,51 @@ export function handleCommand(context: CommandContext, request: ControlRequest, 
     case 'status':
       return context.snapshot().then((app) => ({ type: 'result', ok: true, exitStatus: 0, command: 'status', app }));
     case 'reload':
-      return reload(context, { allowListeners: request.allowListeners === true, noWait: request.noWait === true }, tell);
+      return reload(
+        context,
+        { allowListeners: request.allowListeners === true, noWait: request.noWait === true },
+        tell,
+      );
     case 'stop':
       return stop(context, tell);
   }
 }
 
-async function reload(context: CommandContext, options: { allowListeners: boolean; noWait: boolean }, tell: Tell): Promise<ControlResult> {
+async function reload(
+  context: CommandContext,
+  options: { allowListeners: boolean; noWait: boolean },
+  tell: Tell,
+): Promise<ControlResult> {
   const { supervisor, effects, appName } = context;
   const startedAt = Date.now();
-  if (supervisor.state.stop) throw new ZdsupError({ code: 'ZDSUP_STOPPING', message: `${appName} is stopping`, hint: `start it again with zdsup start`, exitStatus: 4 });
+  if (supervisor.state.stop)
+    throw new ZdsupError({
+      code: 'ZDSUP_STOPPING',
+      message: `${appName} is stopping`,
+      hint: `start it again with zdsup start`,
+      exitStatus: 4,
+    });
   if (rolloutUnderWay(supervisor.state)) throw underWay(context);
 
   const watch = watchRollout(effects, supervisor.state.serving, tell);
   try {
-    const ignored = await supervisor.request({ type: 'reload-requested', source: 'command', allowListeners: options.allowListeners });
+    const ignored = await supervisor.request({
+      type: 'reload-requested',
+      source: 'command',
+      allowListeners: options.allowListeners,
+    });
     if (ignored !== undefined) throw underWay(context);
     const generationNow = supervisor.state.serving;
-    if (options.noWait) return { type: 'result', ok: true, exitStatus: 0, command: 'reload', generation: generationNow, durationMs: 0, message: 'the reload was accepted and goes on; zdsup status shows it' };
+    if (options.noWait)
+      return {
+        type: 'result',
+        ok: true,
+        exitStatus: 0,
+        command: 'reload',
+        generation: generationNow,
+        durationMs: 0,
+        message: 'the reload was accepted and goes on; zdsup status shows it',
+      };
     const end = await watch.ended;
     if (end.rollout.outcome === 'failed') return failure(end, appName);
     await watch.drained;
@@ -58,7 +85,11 @@ async function reload(context: CommandContext, options: { allowListeners: boolea
 }
 
 /** The next rollout to end, and the moment when the generation that served before has gone. */
-function watchRollout(effects: Effects, from: number | null, tell: Tell): { ended: Promise<RolloutEnd>; drained: Promise<void>; stop(): void } {
+function watchRollout(
+  effects: Effects,
+  from: number | null,
+  tell: Tell,
+): { ended: Promise<RolloutEnd>; drained: Promise<void>; stop(): void } {
   let observer: Observer = {};
   const drained = new Promise<void>((resolve) => {
     observer.generationGone = (generation) => {
@@ -76,7 +107,10 @@ export function failure(end: RolloutEnd, appName: string): ControlResult {
   const error = end.error ?? {
     code: 'ZDSUP_ROLLOUT_FAILED' as const,
     message: end.rollout.reason ?? 'the rollout failed',
-    hint: end.rollout.from === null ? 'mend it and start again' : `generation ${end.rollout.from} goes on serving; mend the release and run zdsup reload ${appName} again`,
+    hint:
+      end.rollout.from === null
+        ? 'mend it and start again'
+        : `generation ${end.rollout.from} goes on serving; mend the release and run zdsup reload ${appName} again`,
     exitStatus: 1 as const,
   };
   const exitStatus = error.exitStatus === 0 ? 1 : error.exitStatus;
@@ -86,7 +120,12 @@ export function failure(end: RolloutEnd, appName: string): ControlResult {
 function underWay({ supervisor, appName }: CommandContext): ZdsupError {
   const rollout = supervisor.state.rollout;
   const what = rollout?.to == null ? 'being prepared' : `generation ${rollout.to}, ${rollout.step}`;
-  return new ZdsupError({ code: 'ZDSUP_ROLLOUT_UNDER_WAY', message: `another rollout of ${appName} is under way (${what})`, hint: `wait for it: zdsup status ${appName}`, exitStatus: 4 });
+  return new ZdsupError({
+    code: 'ZDSUP_ROLLOUT_UNDER_WAY',
+    message: `another rollout of ${appName} is under way (${what})`,
+    hint: `wait for it: zdsup status ${appName}`,
+    exitStatus: 4,
+  });
 }
 
 async function stop({ supervisor, effects, appName, ended }: CommandContext, tell: Tell): Promise<ControlResult> {
@@ -95,5 +134,12 @@ async function stop({ supervisor, effects, appName, ended }: CommandContext, tel
   effects.observers.add(observer);
   supervisor.post({ type: 'stop-requested' });
   await ended;
-  return { type: 'result', ok: true, exitStatus: 0, command: 'stop', durationMs: Date.now() - startedAt, message: `${appName} has stopped` };
+  return {
+    type: 'result',
+    ok: true,
+    exitStatus: 0,
+    command: 'stop',
+    durationMs: Date.now() - startedAt,
+    message: `${appName} has stopped`,
+  };
 }

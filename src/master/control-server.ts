@@ -2,10 +2,11 @@
  * Runs in the master. The control socket: reads one request line a connection within size and time limits, streams
  * progress, ends with one result. Knows nothing of the fleet: what a command does is handed in.
  */
-import { createServer } from 'node:net';
+
 import type { Server, Socket } from 'node:net';
-import { MAX_REQUEST_BYTES, REQUEST_TIMEOUT_MS } from '../shared/control-protocol.js';
+import { createServer } from 'node:net';
 import type { ControlRequest, ControlResult, Progress } from '../shared/control-protocol.js';
+import { MAX_REQUEST_BYTES, REQUEST_TIMEOUT_MS } from '../shared/control-protocol.js';
 import { toReport, ZdsupError } from '../shared/errors.js';
 
 /** Carries a command out. A rejected promise becomes the result's error. */
@@ -58,12 +59,16 @@ function listen(server: Server, path: string): Promise<void> {
 function serve(socket: Socket, handle: Handle): void {
   const chunks: Buffer[] = [];
   let size = 0;
-  const timer = setTimeout(() => answer(socket, refused(`no whole request came within ${REQUEST_TIMEOUT_MS} ms`)), REQUEST_TIMEOUT_MS);
+  const timer = setTimeout(
+    () => answer(socket, refused(`no whole request came within ${REQUEST_TIMEOUT_MS} ms`)),
+    REQUEST_TIMEOUT_MS,
+  );
   socket.on('close', () => clearTimeout(timer));
   socket.on('data', function read(chunk: Buffer) {
     chunks.push(chunk);
     size += chunk.length;
-    if (size > MAX_REQUEST_BYTES) finish(() => Promise.resolve(refused(`the request is longer than ${MAX_REQUEST_BYTES} bytes`)));
+    if (size > MAX_REQUEST_BYTES)
+      finish(() => Promise.resolve(refused(`the request is longer than ${MAX_REQUEST_BYTES} bytes`)));
     else if (chunk.includes(10)) finish(() => dispatch(Buffer.concat(chunks).toString('utf8').split('\n', 1)[0]!));
 
     function finish(act: () => Promise<ControlResult>): void {
@@ -92,7 +97,8 @@ function parse(line: string): ControlRequest {
     throw protocolError('the request is not JSON');
   }
   const command = (value as { command?: unknown } | null)?.command;
-  if (typeof command !== 'string' || !COMMANDS.includes(command)) throw protocolError(`unknown command ${JSON.stringify(command)}`);
+  if (typeof command !== 'string' || !COMMANDS.includes(command))
+    throw protocolError(`unknown command ${JSON.stringify(command)}`);
   return value as ControlRequest;
 }
 
@@ -110,4 +116,9 @@ function refused(message: string): ControlResult {
 }
 
 const protocolError = (message: string): ZdsupError =>
-  new ZdsupError({ code: 'ZDSUP_CONTROL_PROTOCOL', message, hint: 'use the zdsup command of the same version as the master', exitStatus: 2 });
+  new ZdsupError({
+    code: 'ZDSUP_CONTROL_PROTOCOL',
+    message,
+    hint: 'use the zdsup command of the same version as the master',
+    exitStatus: 2,
+  });

@@ -5,13 +5,13 @@
 import { heldKeys } from '../domain/fleet.js';
 import type { Effect, Event, Fleet, Rollout } from '../domain/types.js';
 import type { Progress } from '../shared/control-protocol.js';
-import { toReport } from '../shared/errors.js';
 import type { ErrorReport } from '../shared/errors.js';
+import { toReport } from '../shared/errors.js';
 import { fingerprint, sameFingerprint } from './fingerprint.js';
 import type { Listeners } from './listeners.js';
 import type { Logger } from './log.js';
-import { startProbe } from './probe.js';
 import type { Probe } from './probe.js';
+import { startProbe } from './probe.js';
 import type { Plan } from './release.js';
 import type { OutputMode } from './worker-output.js';
 import { WorkerProcess } from './worker-process.js';
@@ -141,7 +141,10 @@ export class Effects {
     const { appName, listeners, output, post } = this.options;
     try {
       const identity = { id, slot, generation, appName };
-      this.workers.set(id, new WorkerProcess(identity, this.plans.get(generation)!, listeners, output, this.postFromWorker));
+      this.workers.set(
+        id,
+        new WorkerProcess(identity, this.plans.get(generation)!, listeners, output, this.postFromWorker),
+      );
     } catch (error) {
       post({ type: 'exited', id, code: null, signal: null, error: `could not be forked: ${(error as Error).message}` });
     }
@@ -158,7 +161,8 @@ export class Effects {
       this.options.post({ type: 'probe-failed', id, reason: `the app has no listener on port ${ready.check.port}` });
       return;
     }
-    const protocol = ready.check.protocol ?? (target.protocol === 'https' || target.protocol === 'tls' ? 'https' : 'http');
+    const protocol =
+      ready.check.protocol ?? (target.protocol === 'https' || target.protocol === 'tls' ? 'https' : 'http');
     const { path, host = 'localhost' } = ready.check;
     const deliver = (socket: Parameters<WorkerProcess['deliver']>[1]): void => worker.deliver(target.key, socket);
     this.probes.set(

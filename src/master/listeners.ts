@@ -4,8 +4,8 @@
  */
 import { linkSync, lstatSync, unlinkSync } from 'node:fs';
 import { connect } from 'node:net';
-import { bindServer } from '../node-internals/server-handle.cjs';
 import type { ServerHandle } from '../node-internals/server-handle.cjs';
+import { bindServer } from '../node-internals/server-handle.cjs';
 import { heldLinkOf } from '../shared/held-link.cjs';
 import type { ListenSpec, SocketName } from '../shared/messages.cjs';
 import type { ListenerSnapshot } from '../shared/snapshot.js';
@@ -101,7 +101,11 @@ export class Listeners {
       .map(({ spec, name }) =>
         isUnix(spec)
           ? { address: null, path: spec.address ?? '', protocol: spec.protocol }
-          : { address: 'address' in name ? String(name.address) : spec.address, port: 'port' in name ? Number(name.port) : (spec.port ?? 0), protocol: spec.protocol },
+          : {
+              address: 'address' in name ? String(name.address) : spec.address,
+              port: 'port' in name ? Number(name.port) : (spec.port ?? 0),
+              protocol: spec.protocol,
+            },
       );
   }
 
@@ -109,7 +113,13 @@ export class Listeners {
   find(keys: string[], port: number | undefined): { key: string; protocol: ListenSpec['protocol'] } | undefined {
     const found = keys
       .map((key) => this.table.get(key))
-      .find((listener) => listener !== undefined && (port === undefined || listener.spec.port === port || ('port' in listener.name && listener.name.port === port)));
+      .find(
+        (listener) =>
+          listener !== undefined &&
+          (port === undefined ||
+            listener.spec.port === port ||
+            ('port' in listener.name && listener.name.port === port)),
+      );
     return found && { key: found.key, protocol: found.spec.protocol };
   }
 
@@ -155,7 +165,9 @@ export class Listeners {
 const isUnix = (spec: ListenSpec): boolean => spec.addressType === -1;
 
 function keyOf(spec: ListenSpec): string {
-  return isUnix(spec) ? `unix:${spec.address}` : `tcp:${spec.address ?? '*'}:${spec.port}:${spec.addressType}:${spec.flags}:${spec.index}`;
+  return isUnix(spec)
+    ? `unix:${spec.address}`
+    : `tcp:${spec.address ?? '*'}:${spec.port}:${spec.addressType}:${spec.flags}:${spec.index}`;
 }
 
 /** For people: `port 3000`, `127.0.0.1:3000`, `/run/app.sock`. */
@@ -194,7 +206,9 @@ async function removeStaleUnixPath(path: string): Promise<boolean> {
   const link = lstatSync(heldLinkOf(path), { throwIfNoEntry: false });
   if (!own || !link || own.ino !== link.ino) return false;
   const alive = await new Promise<boolean>((resolve) => {
-    const probe = connect(path, () => resolve(true)).on('error', (error: NodeJS.ErrnoException) => resolve(error.code !== 'ECONNREFUSED'));
+    const probe = connect(path, () => resolve(true)).on('error', (error: NodeJS.ErrnoException) =>
+      resolve(error.code !== 'ECONNREFUSED'),
+    );
     probe.on('connect', () => probe.destroy());
   });
   if (alive) return false;
@@ -207,6 +221,7 @@ function removeQuietly(path: string): void {
   try {
     unlinkSync(path);
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') process.emitWarning(`cannot remove ${path}: ${(error as Error).message}`);
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT')
+      process.emitWarning(`cannot remove ${path}: ${(error as Error).message}`);
   }
 }

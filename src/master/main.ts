@@ -1,24 +1,26 @@
 /**
  * Runs in the master: puts its parts together, from the config to the end of the last worker. Runs no user code.
  */
-import { basename, dirname, join, resolve } from 'node:path';
+
 import { unlinkSync } from 'node:fs';
 import { homedir } from 'node:os';
+import { basename, dirname, join, resolve } from 'node:path';
 import { missingServerHandle } from '../node-internals/server-handle.cjs';
+import { deriveAppName } from '../shared/app-name.js';
 import type { AppConfig } from '../shared/config.js';
-import { deriveAppName, parseConfig } from '../shared/config-schema.js';
+import { parseConfig } from '../shared/config-schema.js';
 import { ZdsupError } from '../shared/errors.js';
 import { controlSocketPath, runDirForStart } from '../shared/paths.js';
 import { failure, handleCommand } from './commands.js';
 import { loadConfigFile } from './config-file.js';
 import { listenForControl } from './control-server.js';
-import { Effects } from './effects.js';
 import type { RolloutEnd } from './effects.js';
+import { Effects } from './effects.js';
 import { Listeners } from './listeners.js';
-import { makeLogger } from './log.js';
 import type { LogFormat } from './log.js';
-import { makePlan, nameSource } from './release.js';
+import { makeLogger } from './log.js';
 import type { Plan } from './release.js';
+import { makePlan, nameSource } from './release.js';
 import { installSignals } from './signals.js';
 import { takeSnapshot } from './snapshot.js';
 import { claimFolder, takeSocketPath } from './state-folder.js';
@@ -42,13 +44,19 @@ export interface MasterOptions {
  */
 export async function runMaster(options: MasterOptions): Promise<number> {
   const missing = missingServerHandle();
-  if (missing !== null) throw new ZdsupError({ code: 'ZDSUP_NODE_UNSUPPORTED', message: `Node ${process.version} has no ${missing}`, hint: 'use a Node that this zdsup supports: 20.19 or newer, even majors', exitStatus: 2 });
+  if (missing !== null)
+    throw new ZdsupError({
+      code: 'ZDSUP_NODE_UNSUPPORTED',
+      message: `Node ${process.version} has no ${missing}`,
+      hint: 'use a Node that this zdsup supports: 20.19 or newer, even majors',
+      exitStatus: 2,
+    });
   const startedAt = Date.now();
   const masterEnv = { ...process.env };
   const readPlan = planReader(options, masterEnv);
   const first = await readPlan();
   const appName = first.config.name ?? deriveAppName(await nameSource(first));
-  const runDir = runDirForStart(masterEnv, process.geteuid?.() ?? 0, homedir());
+  const runDir = runDirForStart(masterEnv, homedir());
   const socketPath = controlSocketPath(runDir, appName);
   claimFolder(runDir);
 
@@ -77,7 +85,9 @@ export async function runMaster(options: MasterOptions): Promise<number> {
   const snapshot = () => takeSnapshot(appName, startedAt, () => supervisor.state, effects, listeners);
 
   const temporary = join(runDir, `.${process.pid}`);
-  const control = await listenForControl(temporary, (request, tell) => handleCommand({ appName, supervisor, effects, snapshot, ended }, request, tell));
+  const control = await listenForControl(temporary, (request, tell) =>
+    handleCommand({ appName, supervisor, effects, snapshot, ended }, request, tell),
+  );
   try {
     await takeSocketPath(temporary, socketPath, appName);
   } catch (error) {
@@ -125,7 +135,11 @@ function planReader(options: MasterOptions, masterEnv: NodeJS.ProcessEnv): () =>
   return async () => {
     const folder = configPath === undefined ? baseDir : dirname(configPath);
     const raw = configPath === undefined ? {} : await loadConfigFile(configPath);
-    const config = chooseApp(parseConfig(withOverrides(raw, overrides, only), configPath ?? 'the command line'), only, configPath);
+    const config = chooseApp(
+      parseConfig(withOverrides(raw, overrides, only), configPath ?? 'the command line'),
+      only,
+      configPath,
+    );
     return makePlan(config, folder, masterEnv);
   };
 }
@@ -135,7 +149,14 @@ function withOverrides(raw: unknown, overrides: Record<string, unknown>, only: s
   if (typeof raw !== 'object' || raw === null || Object.keys(overrides).length === 0) return raw;
   const { apps } = raw as { apps?: unknown };
   if (!Array.isArray(apps)) return { ...raw, ...overrides };
-  return { ...raw, apps: apps.map((app: unknown) => (only === undefined || (app as { name?: unknown } | null)?.name === only ? { ...(app as object), ...overrides } : app)) };
+  return {
+    ...raw,
+    apps: apps.map((app: unknown) =>
+      only === undefined || (app as { name?: unknown } | null)?.name === only
+        ? { ...(app as object), ...overrides }
+        : app,
+    ),
+  };
 }
 
 function chooseApp(apps: AppConfig[], only: string | undefined, configPath: string | undefined): AppConfig {
@@ -144,10 +165,20 @@ function chooseApp(apps: AppConfig[], only: string | undefined, configPath: stri
   if (only !== undefined) {
     const found = apps.find((app) => app.name === only);
     if (found) return found;
-    throw new ZdsupError({ code: 'ZDSUP_USAGE', message: `${source} has no app ${only}; it has ${names}`, hint: 'pick one of them with --only <name>', exitStatus: 2 });
+    throw new ZdsupError({
+      code: 'ZDSUP_USAGE',
+      message: `${source} has no app ${only}; it has ${names}`,
+      hint: 'pick one of them with --only <name>',
+      exitStatus: 2,
+    });
   }
   if (apps.length === 1) return apps[0]!;
-  throw new ZdsupError({ code: 'ZDSUP_USAGE', message: `${source} has ${apps.length} apps: ${names}; in the foreground zdsup runs one`, hint: 'pick one of them with --only <name>', exitStatus: 2 });
+  throw new ZdsupError({
+    code: 'ZDSUP_USAGE',
+    message: `${source} has ${apps.length} apps: ${names}; in the foreground zdsup runs one`,
+    hint: 'pick one of them with --only <name>',
+    exitStatus: 2,
+  });
 }
 
 function removeQuietly(path: string): void {

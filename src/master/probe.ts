@@ -2,11 +2,12 @@
  * Runs in the master. The HTTP readiness check of one worker, as a Kubernetes probe. It reaches that very worker: a
  * loopback TCP pair is made and its far end handed over (a unix pair would give the app no `remoteAddress`).
  */
-import { request as httpRequest } from 'node:http';
+
 import type { ClientRequest, RequestOptions } from 'node:http';
+import { request as httpRequest } from 'node:http';
 import { request as httpsRequest } from 'node:https';
-import { connect, createServer } from 'node:net';
 import type { Socket } from 'node:net';
+import { connect, createServer } from 'node:net';
 import { connect as tlsConnect } from 'node:tls';
 import type { ReadyConfig } from '../shared/config.js';
 
@@ -23,7 +24,11 @@ export interface Probe {
 }
 
 /** Asks until `successes` answers in a row were 2xx or 3xx. Ends with `passed`; each failure is told; stops on `stop()`. */
-export function startProbe(target: ProbeTarget, ready: ReadyConfig, on: { passed(): void; failed(reason: string): void }): Probe {
+export function startProbe(
+  target: ProbeTarget,
+  ready: ReadyConfig,
+  on: { passed(): void; failed(reason: string): void },
+): Probe {
   let stopped = false;
   let successes = 0;
   let timer: NodeJS.Timeout | undefined;
@@ -56,7 +61,9 @@ async function askOnce(target: ProbeTarget, timeoutMs: number): Promise<string |
     const status = await answerOf(near, target, deadline);
     return status >= 200 && status < 400 ? null : `${target.path} answered ${status}`;
   } catch (error) {
-    return deadline.aborted ? `${target.path} did not answer within ${timeoutMs} ms` : `${target.path}: ${(error as Error).message}`;
+    return deadline.aborted
+      ? `${target.path} did not answer within ${timeoutMs} ms`
+      : `${target.path}: ${(error as Error).message}`;
   } finally {
     near?.destroy();
   }
@@ -73,7 +80,10 @@ function answerOf(near: Socket, target: ProbeTarget, signal: AbortSignal): Promi
     const request: ClientRequest =
       target.protocol === 'https'
         ? // The certificate names the public host, not this pair.
-          httpsRequest({ ...options, createConnection: () => tlsConnect({ socket: near, rejectUnauthorized: false, servername: '' }) })
+          httpsRequest({
+            ...options,
+            createConnection: () => tlsConnect({ socket: near, rejectUnauthorized: false, servername: '' }),
+          })
         : httpRequest({ ...options, createConnection: () => near });
     request.on('response', (response) => {
       response.resume();

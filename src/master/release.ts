@@ -3,15 +3,15 @@
  * A worker that is respawned in an hour starts from this and not from what the files say then.
  */
 import { createHash } from 'node:crypto';
-import { realpath, readFile, stat } from 'node:fs/promises';
+import { readFile, realpath, stat } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { basename, dirname, extname, isAbsolute, join, relative, resolve } from 'node:path';
 import { parseEnv } from 'node:util';
 import type { Policy } from '../domain/types.js';
 import type { Amount, AppConfig } from '../shared/config.js';
 import { ZdsupError } from '../shared/errors.js';
-import { fingerprint } from './fingerprint.js';
 import type { Fingerprint } from './fingerprint.js';
+import { fingerprint } from './fingerprint.js';
 import { typescriptArgs } from './typescript-entry.js';
 
 export interface Plan {
@@ -29,7 +29,17 @@ export interface Plan {
 }
 
 /** Settings that say how this process was started and would mislead a worker. */
-const NOT_INHERITED = ['NODE_UNIQUE_ID', 'NODE_CHANNEL_FD', 'NODE_CHANNEL_SERIALIZATION_MODE', 'NOTIFY_SOCKET', 'LISTEN_FDS', 'LISTEN_PID', 'LISTEN_FDNAMES', 'WATCHDOG_USEC', 'WATCHDOG_PID'];
+const NOT_INHERITED = [
+  'NODE_UNIQUE_ID',
+  'NODE_CHANNEL_FD',
+  'NODE_CHANNEL_SERIALIZATION_MODE',
+  'NOTIFY_SOCKET',
+  'LISTEN_FDS',
+  'LISTEN_PID',
+  'LISTEN_FDNAMES',
+  'WATCHDOG_USEC',
+  'WATCHDOG_PID',
+];
 
 /**
  * Resolves symbolic links now, for this generation alone.
@@ -40,12 +50,21 @@ const NOT_INHERITED = ['NODE_UNIQUE_ID', 'NODE_CHANNEL_FD', 'NODE_CHANNEL_SERIAL
 export async function makePlan(config: AppConfig, baseDir: string, masterEnv: NodeJS.ProcessEnv): Promise<Plan> {
   const logicalCwd = resolve(baseDir, config.cwd ?? '.');
   const cwd = await realpath(logicalCwd).catch(() => {
-    throw new ZdsupError({ code: 'ZDSUP_CWD_MISSING', message: `the folder ${logicalCwd} is not there`, hint: 'restore it, or give another one with --cwd', exitStatus: 2 });
+    throw new ZdsupError({
+      code: 'ZDSUP_CWD_MISSING',
+      message: `the folder ${logicalCwd} is not there`,
+      hint: 'restore it, or give another one with --cwd',
+      exitStatus: 2,
+    });
   });
   const entry = await resolveEntry(resolve(logicalCwd, config.script));
   const path = await releaseFolder(entry, cwd);
   const baseline = await fingerprint(path, entry);
-  const id = createHash('sha256').update(path).update(JSON.stringify([...baseline])).digest('hex').slice(0, 8);
+  const id = createHash('sha256')
+    .update(path)
+    .update(JSON.stringify([...baseline]))
+    .digest('hex')
+    .slice(0, 8);
   return {
     config,
     release: { id, path },
@@ -61,9 +80,22 @@ export async function makePlan(config: AppConfig, baseDir: string, masterEnv: No
 
 async function resolveEntry(logical: string): Promise<string> {
   const info = await stat(logical).catch(() => null);
-  if (!info && extname(logical) === '' && (await stat(`${logical}.js`).catch(() => null))?.isFile()) return realpath(`${logical}.js`);
-  if (!info) throw new ZdsupError({ code: 'ZDSUP_SCRIPT_MISSING', message: `no such script: ${logical}`, hint: 'check the path, or restore the release it belongs to', exitStatus: 2 });
-  if (!info.isFile()) throw new ZdsupError({ code: 'ZDSUP_SCRIPT_NOT_A_FILE', message: `${logical} is a folder, not a script`, hint: `name the script in it: zdsup start ${join(logical, 'index.js')}`, exitStatus: 2 });
+  if (!info && extname(logical) === '' && (await stat(`${logical}.js`).catch(() => null))?.isFile())
+    return realpath(`${logical}.js`);
+  if (!info)
+    throw new ZdsupError({
+      code: 'ZDSUP_SCRIPT_MISSING',
+      message: `no such script: ${logical}`,
+      hint: 'check the path, or restore the release it belongs to',
+      exitStatus: 2,
+    });
+  if (!info.isFile())
+    throw new ZdsupError({
+      code: 'ZDSUP_SCRIPT_NOT_A_FILE',
+      message: `${logical} is a folder, not a script`,
+      hint: `name the script in it: zdsup start ${join(logical, 'index.js')}`,
+      exitStatus: 2,
+    });
   return realpath(logical);
 }
 
@@ -83,7 +115,12 @@ async function readEnvFiles(files: string[], baseDir: string): Promise<Record<st
   for (const file of files) {
     const path = resolve(baseDir, file);
     const text = await readFile(path, 'utf8').catch((error: NodeJS.ErrnoException) => {
-      throw new ZdsupError({ code: 'ZDSUP_ENV_FILE', message: `cannot read the env file ${path}: ${error.code ?? error.message}`, hint: 'check envFile / --env-file', exitStatus: 2 });
+      throw new ZdsupError({
+        code: 'ZDSUP_ENV_FILE',
+        message: `cannot read the env file ${path}: ${error.code ?? error.message}`,
+        hint: 'check envFile / --env-file',
+        exitStatus: 2,
+      });
     });
     Object.assign(env, parseEnv(text));
   }
@@ -92,7 +129,8 @@ async function readEnvFiles(files: string[], baseDir: string): Promise<Record<st
 
 function inherited(masterEnv: NodeJS.ProcessEnv): Record<string, string> {
   const env: Record<string, string> = {};
-  for (const [name, value] of Object.entries(masterEnv)) if (value !== undefined && !NOT_INHERITED.includes(name)) env[name] = value;
+  for (const [name, value] of Object.entries(masterEnv))
+    if (value !== undefined && !NOT_INHERITED.includes(name)) env[name] = value;
   return env;
 }
 

@@ -6,7 +6,11 @@ import { closeSync, openSync } from 'node:fs';
 /** npm and a shell may both pass one Ctrl-C on: two within this time are one, in ms. */
 const SAME_PRESS_MS = 1_000;
 
-export function installSignals(on: { reload(): void; stop(signal: NodeJS.Signals): void; endAtOnce(): void }): () => void {
+export function installSignals(on: {
+  reload(): void;
+  stop(signal: NodeJS.Signals): void;
+  endAtOnce(): void;
+}): () => void {
   const hadTerminal = hasTerminal();
   let interruptedAt: number | null = null;
 

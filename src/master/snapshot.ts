@@ -5,21 +5,29 @@ import type { AppSnapshot, RolloutSnapshot, WorkerSnapshot } from '../shared/sna
 import { VERSION } from '../shared/version.cjs';
 import type { Effects } from './effects.js';
 import type { Listeners } from './listeners.js';
-import { usageOf } from './usage.js';
 import type { Usage } from './usage.js';
+import { usageOf } from './usage.js';
 import type { Figures } from './worker-process.js';
 
 /** How long a look at a large directory may hold up an answer, in ms; its result is in the next one. */
 const RELEASE_CHECK_MS = 150;
 
-export async function takeSnapshot(name: string, startedAt: number, state: () => Fleet, effects: Effects, listeners: Listeners): Promise<AppSnapshot> {
+export async function takeSnapshot(
+  name: string,
+  startedAt: number,
+  state: () => Fleet,
+  effects: Effects,
+  listeners: Listeners,
+): Promise<AppSnapshot> {
   const { serving } = state();
   const looked = serving === null ? Promise.resolve() : effects.checkRelease(serving);
   const workers = Object.values(state().workers);
   const pids = workers.flatMap((worker) => (worker.pid === null ? [] : [worker.pid]));
   const [usage, figures] = await Promise.all([
     usageOf(pids),
-    Promise.all(workers.map(async (worker) => [worker.id, (await effects.workers.get(worker.id)?.figures()) ?? null] as const)),
+    Promise.all(
+      workers.map(async (worker) => [worker.id, (await effects.workers.get(worker.id)?.figures()) ?? null] as const),
+    ),
     Promise.race([looked, new Promise((resolve) => setTimeout(resolve, RELEASE_CHECK_MS).unref())]),
   ]);
   const fleet = state();
@@ -57,7 +65,12 @@ function rolloutSnapshot({ id, from, to, step, startedAt, outcome, reason }: Rol
   return { id, from, to, step, startedAt: iso(startedAt), outcome, reason };
 }
 
-function workerSnapshot(worker: Worker, fleet: Fleet, figures: Figures | null, usage: Usage | undefined): WorkerSnapshot {
+function workerSnapshot(
+  worker: Worker,
+  fleet: Fleet,
+  figures: Figures | null,
+  usage: Usage | undefined,
+): WorkerSnapshot {
   return {
     slot: worker.slot,
     pid: worker.pid ?? 0,

@@ -14,7 +14,12 @@ export function claimFolder(folder: string): void {
     const info = statSync(folder);
     const uid = process.geteuid?.() ?? info.uid;
     if (info.uid !== uid)
-      throw new ZdsupError({ code: 'ZDSUP_STATE_FOREIGN', message: `the state folder ${folder} belongs to user ${info.uid}, zdsup runs as user ${uid}`, hint: 'run as its owner, or set ZDSUP_HOME to a folder of your own', exitStatus: 2 });
+      throw new ZdsupError({
+        code: 'ZDSUP_STATE_FOREIGN',
+        message: `the state folder ${folder} belongs to user ${info.uid}, zdsup runs as user ${uid}`,
+        hint: 'run as its owner, or set ZDSUP_HOME to a folder of your own',
+        exitStatus: 2,
+      });
     // Read-only for its owner is somebody's decision; root would not notice by access() alone.
     if ((info.mode & 0o200) === 0) throw Object.assign(new Error('read-only'), { code: 'EACCES' });
     accessSync(folder, constants.W_OK | constants.X_OK);
@@ -61,7 +66,12 @@ export async function takeSocketPath(temporary: string, path: string, app: strin
 }
 
 function running(app: string): ZdsupError {
-  return new ZdsupError({ code: 'ZDSUP_APP_RUNNING', message: `${app} is running already`, hint: `zdsup reload ${app} brings in new code; --name starts a second app`, exitStatus: 4 });
+  return new ZdsupError({
+    code: 'ZDSUP_APP_RUNNING',
+    message: `${app} is running already`,
+    hint: `zdsup reload ${app} brings in new code; --name starts a second app`,
+    exitStatus: 4,
+  });
 }
 
 /** Does anybody accept there? A socket file whose process is gone refuses. */

@@ -60,6 +60,7 @@ export class Supervisor {
     if (this.timer) clearTimeout(this.timer);
     const now = this.clock();
     const at = this.fleet.ended ? null : nextWakeAt(this.fleet, now);
-    this.timer = at === null ? null : setTimeout(() => this.post({ type: 'timer' }), Math.min(at - now, LONGEST_TIMER_MS));
+    this.timer =
+      at === null ? null : setTimeout(() => this.post({ type: 'timer' }), Math.min(at - now, LONGEST_TIMER_MS));
   }
 }

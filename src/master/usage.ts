@@ -10,8 +10,11 @@ export async function usageOf(pids: number[]): Promise<Map<number, Usage>> {
   if (pids.length === 0) return found;
   const { default: pidusage } = await import('pidusage');
   const ask = async (asked: number | number[]): Promise<void> => {
-    const stats = await (pidusage as (pids: number[]) => Promise<Record<string, { cpu: number; memory: number } | undefined>>)(Array.isArray(asked) ? asked : [asked]);
-    for (const [pid, stat] of Object.entries(stats)) if (stat) found.set(Number(pid), { cpuPercent: stat.cpu, rssBytes: stat.memory });
+    const stats = await (
+      pidusage as (pids: number[]) => Promise<Record<string, { cpu: number; memory: number } | undefined>>
+    )(Array.isArray(asked) ? asked : [asked]);
+    for (const [pid, stat] of Object.entries(stats))
+      if (stat) found.set(Number(pid), { cpuPercent: stat.cpu, rssBytes: stat.memory });
   };
   // One that has gone fails the whole call: then each is asked by itself.
   await ask(pids).catch(() => Promise.all(pids.map((pid) => ask(pid).catch(() => {}))));

@@ -25,7 +25,11 @@ const LAST_WORDS_MS = 250;
 
 const COLOURS = ['cyan', 'yellow', 'magenta', 'green', 'blue'] as const;
 
-export function carryOutput(child: ChildProcess, worker: { slot: number; generation: number }, mode: OutputMode): LastWords {
+export function carryOutput(
+  child: ChildProcess,
+  worker: { slot: number; generation: number },
+  mode: OutputMode,
+): LastWords {
   const label = labelFor(worker);
   if (mode === 'labelled' && child.stdout) eachLine(child.stdout, (line) => process.stdout.write(`${label} ${line}\n`));
   const kept: string[] = [];
@@ -54,5 +58,7 @@ function eachLine(stream: Readable, take: (line: string) => void): void {
 /** Two generations overlap, so the label names both. */
 function labelFor({ slot, generation }: { slot: number; generation: number }): string {
   const plain = `${generation}.${slot} |`;
-  return process.stdout.hasColors?.() && !process.env.NO_COLOR ? styleText(COLOURS[slot % COLOURS.length]!, plain) : plain;
+  return process.stdout.hasColors?.() && !process.env.NO_COLOR
+    ? styleText(COLOURS[slot % COLOURS.length]!, plain)
+    : plain;
 }

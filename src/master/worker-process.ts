@@ -2,21 +2,22 @@
  * Runs in the master: its view of one worker process. Forks it, speaks with it over the IPC channel, keeps its last words.
  * Turns everything the process does into events and decides nothing.
  */
-import cluster from 'node:cluster';
+
 import type { Worker as ClusterWorker } from 'node:cluster';
+import cluster from 'node:cluster';
 import type { Socket } from 'node:net';
 import { fileURLToPath } from 'node:url';
 import type { Event } from '../domain/types.js';
-import { connectionHandle } from '../node-internals/server-handle.cjs';
 import type { ServerHandle } from '../node-internals/server-handle.cjs';
-import { CMD, HANDSHAKE_VARIABLE } from '../shared/messages.cjs';
+import { connectionHandle } from '../node-internals/server-handle.cjs';
 import type { Handshake, MasterMessage, SocketName, WorkerMessage } from '../shared/messages.cjs';
+import { CMD, HANDSHAKE_VARIABLE } from '../shared/messages.cjs';
 import { VERSION } from '../shared/version.cjs';
-import { labelOf } from './listeners.js';
 import type { ListenerClient, Listeners } from './listeners.js';
+import { labelOf } from './listeners.js';
 import type { Plan } from './release.js';
-import { carryOutput } from './worker-output.js';
 import type { LastWords, OutputMode } from './worker-output.js';
+import { carryOutput } from './worker-output.js';
 
 const PRELOAD = fileURLToPath(new URL('../worker/preload.cjs', import.meta.url));
 /** A worker that does not answer with its figures by then is shown with those known, in ms. */
@@ -156,9 +157,12 @@ export class WorkerProcess implements ListenerClient {
     child.on('message', (message) => {
       if (message === 'ready') this.post({ type: 'ready-message', id: this.identity.id });
     });
-    child.on('internalMessage' as 'message', ((message: WorkerMessage) => {
-      if (message.cmd === CMD) this.receive(message);
-    }) as never);
+    child.on(
+      'internalMessage' as 'message',
+      ((message: WorkerMessage) => {
+        if (message.cmd === CMD) this.receive(message);
+      }) as never,
+    );
     child.on('exit', (code, signal) => {
       this.gone = true;
       // What it wrote last is in the pipe still; a grandchild that holds the pipe must not hold up the respawn.
@@ -169,7 +173,8 @@ export class WorkerProcess implements ListenerClient {
   private ended(how: { code: number | null; signal: string | null; error?: string }): void {
     this.gone = true;
     this.listeners.forget(this);
-    for (const finish of this.figureAsks.values()) finish(this.lastFigures ?? { connections: 0, inFlight: 0, requests: 0 });
+    for (const finish of this.figureAsks.values())
+      finish(this.lastFigures ?? { connections: 0, inFlight: 0, requests: 0 });
     this.post({ type: 'exited', id: this.identity.id, ...how });
   }
 
@@ -181,7 +186,9 @@ export class WorkerProcess implements ListenerClient {
         break;
       case 'listen': {
         const { seq, spec } = message;
-        void this.listeners.ask(this, seq, spec, (key) => this.post({ type: 'listening', id, key, label: labelOf(spec) }));
+        void this.listeners.ask(this, seq, spec, (key) =>
+          this.post({ type: 'listening', id, key, label: labelOf(spec) }),
+        );
         break;
       }
       case 'owned':
@@ -204,7 +211,12 @@ export class WorkerProcess implements ListenerClient {
   private environment(): NodeJS.ProcessEnv {
     const { slot, generation, appName } = this.identity;
     const { config } = this.plan;
-    const handshake: Handshake = { version: VERSION, private: config.private, drainTimeoutMs: config.drainTimeoutMs, killTimeoutMs: config.killTimeoutMs };
+    const handshake: Handshake = {
+      version: VERSION,
+      private: config.private,
+      drainTimeoutMs: config.drainTimeoutMs,
+      killTimeoutMs: config.killTimeoutMs,
+    };
     // cluster.fork adds the master's own environment: what the plan does not have is taken out by undefined.
     const removed = Object.fromEntries(Object.keys(process.env).map((name) => [name, undefined]));
     return {

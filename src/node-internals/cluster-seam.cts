@@ -5,6 +5,7 @@
  */
 import cluster = require('node:cluster');
 import net = require('node:net');
+
 import type { ServerHandle } from './server-handle.cjs';
 
 export interface SeamOptions {
@@ -21,7 +22,9 @@ export type Seam = (server: net.Server, options: SeamOptions, callback: SeamCall
 
 /** Null where the seam is as expected, else what is missing. */
 export function missingSeam(): string | null {
-  return typeof (cluster as unknown as { _getServer?: unknown })._getServer === 'function' ? null : 'cluster._getServer';
+  return typeof (cluster as unknown as { _getServer?: unknown })._getServer === 'function'
+    ? null
+    : 'cluster._getServer';
 }
 
 /** Puts `seam` in place; UDP stays with Node's own shared handle. */

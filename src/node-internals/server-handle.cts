@@ -3,6 +3,7 @@
  * Used by the master (bound, never polled: a master that polls steals connections) and by workers for private ports.
  */
 import net = require('node:net');
+
 import type { SocketName } from '../shared/messages.cjs';
 
 /** A TCP or Pipe handle, as far as zdsup uses it. */

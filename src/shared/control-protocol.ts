@@ -61,7 +61,15 @@ export interface Progress {
 
 export type ControlResult =
   | { type: 'result'; ok: true; exitStatus: 0; command: 'status'; app: AppSnapshot }
-  | { type: 'result'; ok: true; exitStatus: 0; command: 'reload'; generation: number | null; durationMs: number; message: string }
+  | {
+      type: 'result';
+      ok: true;
+      exitStatus: 0;
+      command: 'reload';
+      generation: number | null;
+      durationMs: number;
+      message: string;
+    }
   | { type: 'result'; ok: true; exitStatus: 0; command: 'stop'; durationMs: number; message: string }
   | {
       type: 'result';

@@ -9,6 +9,7 @@
 import diagnostics = require('node:diagnostics_channel');
 import type http = require('node:http');
 import type net = require('node:net');
+
 import { openConnections } from '../node-internals/cluster-seam.cjs';
 import { closeAfter, currentResponses, idleSockets } from '../node-internals/http-connections.cjs';
 import { tell } from './channel.cjs';
@@ -54,7 +55,9 @@ export function retire(options: { deadlineMs: number; closeIdle: boolean }): voi
     for (const response of currentResponses(server)) closeAfter(response);
     deferRequests(server);
   }
-  diagnostics.subscribe('http.server.request.start', (message) => closeAfter((message as { response: http.ServerResponse }).response));
+  diagnostics.subscribe('http.server.request.start', (message) =>
+    closeAfter((message as { response: http.ServerResponse }).response),
+  );
   looking = setInterval(look, LOOK_MS);
   look();
 }
@@ -66,7 +69,8 @@ export function retire(options: { deadlineMs: number; closeIdle: boolean }): voi
 function deferRequests(server: net.Server): void {
   const emit = server.emit;
   server.emit = function (this: net.Server, name: string, ...args: unknown[]) {
-    if (name !== 'request' && name !== 'checkContinue' && name !== 'checkExpectation') return Reflect.apply(emit, this, [name, ...args]) as boolean;
+    if (name !== 'request' && name !== 'checkContinue' && name !== 'checkExpectation')
+      return Reflect.apply(emit, this, [name, ...args]) as boolean;
     setImmediate(() => Reflect.apply(emit, this, [name, ...args]));
     return true;
   } as typeof server.emit;

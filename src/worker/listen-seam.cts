@@ -7,10 +7,11 @@ import https = require('node:https');
 import http = require('node:http');
 import tls = require('node:tls');
 import type net = require('node:net');
-import { acceptInto, holdChannel, releaseChannel, replaceSeam } from '../node-internals/cluster-seam.cjs';
+
 import type { SeamCallback, SeamOptions } from '../node-internals/cluster-seam.cjs';
-import { bindServer } from '../node-internals/server-handle.cjs';
+import { acceptInto, holdChannel, releaseChannel, replaceSeam } from '../node-internals/cluster-seam.cjs';
 import type { ServerHandle } from '../node-internals/server-handle.cjs';
+import { bindServer } from '../node-internals/server-handle.cjs';
 import type { ListenSpec, MasterMessage, SocketName } from '../shared/messages.cjs';
 import { tell } from './channel.cjs';
 
@@ -141,7 +142,14 @@ function grant(ask: Ask, key: string, name: SocketName): void {
     ask.callback(EADDRINUSE, null); // Twice in one process, as under plain node.
     return;
   }
-  const entry: HeldServer = { key, server: ask.server, backlog: ask.backlog, standIn: makeStandIn(key, name), real: null, referenced: true };
+  const entry: HeldServer = {
+    key,
+    server: ask.server,
+    backlog: ask.backlog,
+    standIn: makeStandIn(key, name),
+    real: null,
+    referenced: true,
+  };
   held.set(key, entry);
   updateKeepAlive();
   ask.callback(0, entry.standIn);
@@ -174,9 +182,15 @@ function makeStandIn(key: string, name: SocketName): ServerHandle {
       if (callback) setImmediate(callback);
     },
     fchmod: () => 0,
-    ...('address' in name ? { getsockname: (out: object) => (Object.assign(out, name), 0) } : {}),
+    ...('address' in name ? { getsockname: (out: object) => copyName(name, out) } : {}),
   };
   return standIn;
+}
+
+/** As libuv's own: fills `out` in and returns 0. */
+function copyName(name: SocketName, out: object): number {
+  Object.assign(out, name);
+  return 0;
 }
 
 function accept(key: string, real: ServerHandle): void {

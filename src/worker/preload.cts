@@ -4,8 +4,8 @@
  */
 import { freeFromCluster, missingSeam } from '../node-internals/cluster-seam.cjs';
 import { missingServerHandle } from '../node-internals/server-handle.cjs';
-import { HANDSHAKE_VARIABLE } from '../shared/messages.cjs';
 import type { Handshake } from '../shared/messages.cjs';
+import { HANDSHAKE_VARIABLE } from '../shared/messages.cjs';
 import { VERSION } from '../shared/version.cjs';
 import { onMasterMessage, tell } from './channel.cjs';
 import { figures, installDrain, retire } from './drain.cjs';
@@ -21,7 +21,10 @@ if (offered !== undefined) {
 }
 
 function start(handshake: Handshake): void {
-  if (handshake.version !== VERSION) refuse(`the master runs zdsup ${handshake.version}, the files on disk are ${VERSION}: restart the master to finish the upgrade`);
+  if (handshake.version !== VERSION)
+    refuse(
+      `the master runs zdsup ${handshake.version}, the files on disk are ${VERSION}: restart the master to finish the upgrade`,
+    );
   const missing = missingSeam() ?? missingServerHandle();
   if (missing !== null) refuse(`Node ${process.version} has no ${missing}: this zdsup does not support it`);
 

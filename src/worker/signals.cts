@@ -14,7 +14,8 @@ const shield = (): void => {};
 export function shieldSignals(): void {
   const deliver = process.emit;
   process.emit = ((name: string | symbol, ...args: unknown[]) =>
-    SHIELDED.includes(name as NodeJS.Signals) || Reflect.apply(deliver, process, [name, ...args])) as unknown as typeof process.emit;
+    SHIELDED.includes(name as NodeJS.Signals) ||
+    Reflect.apply(deliver, process, [name, ...args])) as unknown as typeof process.emit;
   for (const signal of SHIELDED) if (!process.listeners(signal).includes(shield)) process.on(signal, shield);
   process.emit = deliver;
   // An app that removes all listeners takes the watcher away, and the next signal would kill in mid-request.

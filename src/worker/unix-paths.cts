@@ -4,6 +4,7 @@
  */
 import fs = require('node:fs');
 import module_ = require('node:module');
+
 import { heldLinkOf } from '../shared/held-link.cjs';
 
 function isHeld(path: unknown): boolean {
@@ -21,7 +22,8 @@ function isHeld(path: unknown): boolean {
 export function shieldHeldPaths(): void {
   for (const name of ['unlinkSync', 'rmSync'] as const) {
     const original = fs[name] as (...args: unknown[]) => void;
-    (fs as unknown as Record<string, unknown>)[name] = (path: unknown, ...rest: unknown[]) => (isHeld(path) ? undefined : original.call(fs, path, ...rest));
+    (fs as unknown as Record<string, unknown>)[name] = (path: unknown, ...rest: unknown[]) =>
+      isHeld(path) ? undefined : original.call(fs, path, ...rest);
   }
   for (const name of ['unlink', 'rm'] as const) {
     const original = fs[name] as (...args: unknown[]) => void;

@@ -1,0 +1,13 @@
+#!/usr/bin/env node
+// Old Nodes must still parse this far: they get a clear word instead of a syntax error.
+var parts = process.versions.node.split('.');
+if (Number(parts[0]) < 20 || (Number(parts[0]) === 20 && Number(parts[1]) < 19)) {
+  process.stderr.write(
+    'error: zdsup needs Node 20.19 or newer, this is ' +
+      process.version +
+      ' (ZDSUP_NODE_UNSUPPORTED)\n' +
+      'hint: install a newer Node, or run zdsup with one: /path/to/node zdsup start app.js\n',
+  );
+  process.exit(2);
+}
+import('../dist/cli/main.js').then((cli) => cli.main(process.argv));

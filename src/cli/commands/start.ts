@@ -1,0 +1,111 @@
+/** Runs in the CLI, which becomes the master: `zdsup start` in the foreground. */
+import { existsSync, readdirSync, statSync } from 'node:fs';
+import { basename, dirname, extname, join, resolve } from 'node:path';
+import { isConfigPath } from '../../shared/config-file-names.js';
+import { ZdsupError } from '../../shared/errors.js';
+import { nearestWord } from '../../shared/nearest.js';
+
+export interface StartOptions {
+  name?: string;
+  instances?: number | string;
+  cwd?: string;
+  envFile?: string[];
+  nodeArgs?: string;
+  only?: string;
+  ready?: string;
+  drainTimeout?: string;
+  logFormat?: 'json' | 'pretty';
+}
+
+export async function start(target: string | undefined, args: string[], options: StartOptions): Promise<number> {
+  const { findConfigFile } = await import('../../master/config-file.js');
+  const baseDir = logicalFolder();
+  const configFile = target === undefined ? findConfigFile(baseDir) : isConfigPath(target) ? target : undefined;
+  if (target === undefined && configFile === undefined)
+    throw new ZdsupError({
+      code: 'ZDSUP_USAGE',
+      message: `nothing to start: no script was given, and ${baseDir} has no zdsup.config file`,
+      hint: 'zdsup start app.js',
+      exitStatus: 2,
+    });
+  const overrides = overridesOf(options, args);
+  if (configFile === undefined) overrides.script = scriptOf(target!, resolve(baseDir, options.cwd ?? '.'), baseDir);
+  const { runMaster } = await import('../../master/main.js');
+  const status = await runMaster({
+    overrides,
+    baseDir,
+    ...(configFile === undefined ? {} : { configFile }),
+    ...(options.only === undefined ? {} : { only: options.only }),
+    ...(options.logFormat === undefined ? {} : { logFormat: options.logFormat }),
+  });
+  // The master is done: a timer or handle that somebody left must not keep it.
+  process.exit(status);
+}
+
+/** `$PWD` names the links that were followed to get here; process.cwd() has resolved them. */
+function logicalFolder(): string {
+  const { PWD } = process.env;
+  try {
+    if (PWD) {
+      const [logical, real] = [statSync(PWD), statSync('.')];
+      if (logical.ino === real.ino && logical.dev === real.dev) return PWD;
+    }
+  } catch {
+    // A PWD of another process, or a folder that has gone.
+  }
+  return process.cwd();
+}
+
+/** As given on the command line it is relative to the shell's folder; the config wants it relative to --cwd. */
+function scriptOf(target: string, cwd: string, baseDir: string): string {
+  const candidates = [resolve(baseDir, target), resolve(cwd, target)];
+  const path = candidates.find(
+    (candidate) => existsSync(candidate) || (extname(candidate) === '' && existsSync(`${candidate}.js`)),
+  );
+  if (path === undefined) throw missing(target, candidates[0]!);
+  if (existsSync(path) && statSync(path).isDirectory() && !existsSync(`${path}.js`))
+    throw new ZdsupError({
+      code: 'ZDSUP_SCRIPT_NOT_A_FILE',
+      message: `${target} is a folder, not a script`,
+      hint: `name the script in it, or its config: zdsup start ${join(target, entryOf(path))}`,
+      exitStatus: 2,
+    });
+  return path;
+}
+
+function entryOf(folder: string): string {
+  const names = readdirSync(folder);
+  return (
+    ['zdsup.config.js', 'app.js', 'server.js', 'index.js', 'main.js'].find((name) => names.includes(name)) ?? 'app.js'
+  );
+}
+
+function missing(target: string, path: string): ZdsupError {
+  const folder = dirname(path);
+  const near = existsSync(folder) ? nearestWord(basename(path), readdirSync(folder)) : undefined;
+  return new ZdsupError({
+    code: 'ZDSUP_SCRIPT_MISSING',
+    message: `no such script: ${path}`,
+    hint: near
+      ? `did you mean ${join(dirname(target), near)}?`
+      : 'check the path; zdsup start takes a script or a config file',
+    exitStatus: 2,
+  });
+}
+
+function overridesOf(options: StartOptions, args: string[]): Record<string, unknown> {
+  const overrides: Record<string, unknown> = {};
+  const { name, instances, cwd, envFile, nodeArgs, ready, drainTimeout } = options;
+  const given = {
+    name,
+    instances,
+    cwd,
+    envFile,
+    nodeArgs,
+    drainTimeout,
+    args: args.length > 0 ? args : undefined,
+    ready: ready?.startsWith('/') ? { path: ready } : ready,
+  };
+  for (const [key, value] of Object.entries(given)) if (value !== undefined) overrides[key] = value;
+  return overrides;
+}

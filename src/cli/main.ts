@@ -1,0 +1,127 @@
+/** Runs in the CLI: the commands and their options. What a command does is loaded when it is called. */
+import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
+import { toReport, ZdsupError } from '../shared/errors.js';
+import { VERSION } from '../shared/version.cjs';
+import { printError } from './render/error.js';
+
+/** Runs the command line and sets the exit status. */
+export async function main(argv: string[]): Promise<void> {
+  const json = argv.includes('--json');
+  try {
+    const status = await run(argv);
+    if (status !== undefined) process.exitCode = status;
+  } catch (error) {
+    if (error instanceof CommanderError) process.exitCode = error.exitCode === 0 ? 0 : 2;
+    else {
+      if (!(error instanceof ZdsupError) && process.env.ZDSUP_DEBUG) console.error(error);
+      const report = toReport(error);
+      printError(report, { json });
+      process.exitCode = report.exitStatus;
+    }
+  }
+}
+
+async function run(argv: string[]): Promise<number | undefined> {
+  let status: number | undefined;
+  const program = new Command('zdsup')
+    .description('Zero-downtime process supervisor for Node.js: reloads that lose no request.')
+    .version(VERSION, '-v, --version')
+    .enablePositionalOptions()
+    .showSuggestionAfterError(true)
+    .showHelpAfterError('hint: zdsup --help lists the commands')
+    .exitOverride()
+    .addHelpText('after', EXAMPLES);
+
+  program
+    .command('start')
+    .description('run an app in the foreground: a script, a config file, or the config file of this folder')
+    .argument('[target]', 'script or config file')
+    .argument('[args...]', "the app's own arguments, after --")
+    .option('--name <name>', "name of the app (default: package.json's, else the folder's)")
+    .option('-i, --instances <n>', "number of workers, or 'max' for one a CPU", instances)
+    .option('--cwd <folder>', 'working folder of the workers')
+    .option('--env-file <file>', 'read variables from a file, again at each reload (repeatable)', collect)
+    .option('--node-args <args>', 'arguments for Node itself, such as "--max-old-space-size=512"')
+    .option('--only <name>', 'which app of a config with several')
+    .option(
+      '--ready <check>',
+      "when a worker takes traffic: 'listening', 'message' (process.send('ready')), or a path such as /healthz",
+    )
+    .option('--drain-timeout <duration>', 'how long requests in flight may take, such as 30s')
+    .addOption(
+      new Option(
+        '--log-format <format>',
+        "format of zdsup's own log on stderr (default: pretty on a terminal, else json)",
+      ).choices(['json', 'pretty']),
+    )
+    .action(async (target: string | undefined, args: string[], options) => {
+      const { start } = await import('./commands/start.js');
+      status = await start(target, args, options);
+    });
+
+  program
+    .command('reload')
+    .description(
+      'bring in new code, config and env files without losing a request; waits until the old workers have gone',
+    )
+    .argument('[app]', "name of the app, or 'all'")
+    .option('--allow-listeners', 'accept a release that opens other ports than the serving one')
+    .option('--no-wait', 'return as soon as the reload has begun')
+    .option('--json', 'print the result as JSON')
+    .action(async (app: string | undefined, options: { allowListeners?: boolean; wait: boolean; json?: boolean }) => {
+      const { reload } = await import('./commands/reload.js');
+      status = await reload(app, {
+        allowListeners: options.allowListeners === true,
+        noWait: !options.wait,
+        json: options.json === true,
+      });
+    });
+
+  program
+    .command('stop')
+    .description('end an app: requests in flight are answered first')
+    .argument('[app]', "name of the app, or 'all'")
+    .option('--json', 'print the result as JSON')
+    .action(async (app: string | undefined, options: { json?: boolean }) => {
+      const { stop } = await import('./commands/stop.js');
+      status = await stop(app, { json: options.json === true });
+    });
+
+  program
+    .command('status')
+    .aliases(['list', 'ls'])
+    .description('show what runs')
+    .argument('[app]', 'name of the app (default: all of them)')
+    .option('--json', 'print the snapshot as JSON')
+    .action(async (app: string | undefined, options: { json?: boolean }) => {
+      const { status: show } = await import('./commands/status.js');
+      status = await show(app, { json: options.json === true });
+    });
+
+  for (const command of program.commands)
+    command.exitOverride().showSuggestionAfterError(true).showHelpAfterError(`hint: zdsup ${command.name()} --help`);
+  await program.parseAsync(argv);
+  return status;
+}
+
+/** The schema judges numbers; here only what is no number at all. */
+function instances(value: string): number | string {
+  if (value === 'max') return value;
+  const number = Number(value);
+  if (value.trim() === '' || Number.isNaN(number))
+    throw new InvalidArgumentError("give a whole number from 1, or 'max'.");
+  return number;
+}
+
+const collect = (value: string, before: string[] | undefined): string[] => [...(before ?? []), value];
+
+const EXAMPLES = `
+Examples:
+  zdsup start app.js -i 4           run app.js with 4 workers, in the foreground
+  zdsup start app.js -- --port 80   what comes after -- is the app's
+  zdsup start                       as zdsup.config.js in this folder says
+  zdsup reload                      new code, no request lost; exit 1 and nothing changed where it is bad
+  zdsup status                      workers, traffic, CPU and memory
+  zdsup stop                        answer what is in flight, then end
+
+Exit status: 0 done, 1 failed, 2 wrong usage or bad config, 3 not running, 4 refused: another rollout is under way.`;

@@ -1,0 +1,19 @@
+/** Runs in the CLI. An error as people read it: what, the worker's last words, what to do next. */
+import type { ErrorReport } from '../../shared/errors.js';
+import { styles } from './style.js';
+
+export function printError(report: ErrorReport, options: { json: boolean; stderr?: string[] }): void {
+  if (options.json)
+    process.stdout.write(
+      `${JSON.stringify({ type: 'result', ok: false, exitStatus: report.exitStatus, error: report }, null, 2)}\n`,
+    );
+  else process.stderr.write(renderError(report, options.stderr ?? []));
+}
+
+export function renderError(report: ErrorReport, stderr: string[]): string {
+  const { red, dim } = styles(process.stderr);
+  const lines = [`${red('error:')} ${report.message} ${dim(`(${report.code})`)}`];
+  if (stderr.length > 0) lines.push(dim("the worker's last lines on stderr:"), ...stderr.map((line) => `  ${line}`));
+  if (report.hint !== undefined) lines.push(`hint: ${report.hint}`);
+  return `${lines.join('\n')}\n`;
+}

@@ -1,0 +1,120 @@
+/** Runs in the CLI. Finds the masters that run, by their control sockets, and the one a command is meant for. */
+import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
+import { connect } from 'node:net';
+import { homedir } from 'node:os';
+import { basename, dirname, join } from 'node:path';
+import { deriveAppName } from '../shared/app-name.js';
+import { ZdsupError } from '../shared/errors.js';
+import { nearestWord } from '../shared/nearest.js';
+import { runDirsToSearch, SYSTEM_RUN_PARENT } from '../shared/paths.js';
+
+export interface RunningApp {
+  name: string;
+  socketPath: string;
+}
+
+/** Masters whose control socket answers, by name. Others' are left out, but for root. */
+export async function runningApps(): Promise<RunningApp[]> {
+  const found = new Map<string, RunningApp>();
+  for (const folder of runDirsToSearch(process.env, homedir(), namesIn(SYSTEM_RUN_PARENT))) {
+    for (const file of namesIn(folder)) {
+      if (!file.endsWith('.sock') || file.startsWith('.')) continue;
+      const app = { name: basename(file, '.sock'), socketPath: join(folder, file) };
+      if (!found.has(app.name) && isOurs(app.socketPath) && (await answers(app.socketPath))) found.set(app.name, app);
+    }
+  }
+  return [...found.values()].sort((a, b) => a.name.localeCompare(b.name));
+}
+
+/**
+ * The apps a command is meant for: the named one, `all`, else the app of the current folder, else the only one.
+ * @throws ZdsupError ZDSUP_APP_NOT_RUNNING (exit 3), ZDSUP_APP_AMBIGUOUS (exit 2)
+ */
+export async function chooseApps(name: string | undefined): Promise<RunningApp[]> {
+  const running = await runningApps();
+  if (name === 'all') {
+    if (running.length === 0) throw noneRuns();
+    return running;
+  }
+  if (name !== undefined) {
+    const found = running.find((app) => app.name === name);
+    if (!found) throw notRunning(name, running);
+    return [found];
+  }
+  if (running.length === 0) throw noneRuns();
+  const here = nameOfFolder(process.env.PWD ?? process.cwd());
+  const found = running.find((app) => app.name === here) ?? (running.length === 1 ? running[0] : undefined);
+  if (found) return [found];
+  throw new ZdsupError({
+    code: 'ZDSUP_APP_AMBIGUOUS',
+    message: `which app? ${running.map((app) => app.name).join(', ')} are running`,
+    hint: "name one, or 'all'",
+    exitStatus: 2,
+  });
+}
+
+function notRunning(name: string, running: RunningApp[]): ZdsupError {
+  const near = nearestWord(
+    name,
+    running.map((app) => app.name),
+  );
+  const others = running.length === 0 ? 'no app is' : `running: ${running.map((app) => app.name).join(', ')}`;
+  return new ZdsupError({
+    code: 'ZDSUP_APP_NOT_RUNNING',
+    message: `${name} is not running (${others})`,
+    hint: near ? `did you mean ${near}?` : 'start it with zdsup start <script>',
+    exitStatus: 3,
+  });
+}
+
+const noneRuns = (): ZdsupError =>
+  new ZdsupError({
+    code: 'ZDSUP_APP_NOT_RUNNING',
+    message: 'no app is running',
+    hint: 'start one with zdsup start <script>',
+    exitStatus: 3,
+  });
+
+/** As `start` would name it: the package's name of the nearest package.json, else the folder's. */
+function nameOfFolder(folder: string): string {
+  for (let at = folder; ; at = dirname(at)) {
+    const file = join(at, 'package.json');
+    if (existsSync(file)) {
+      try {
+        const { name } = JSON.parse(readFileSync(file, 'utf8')) as { name?: unknown };
+        return deriveAppName(typeof name === 'string' && name !== '' ? name : basename(at));
+      } catch {
+        return deriveAppName(basename(at));
+      }
+    }
+    if (at === dirname(at)) return deriveAppName(basename(folder));
+  }
+}
+
+function namesIn(folder: string): string[] {
+  try {
+    return readdirSync(folder);
+  } catch {
+    return []; // Not there, or not for us to see.
+  }
+}
+
+function isOurs(path: string): boolean {
+  const uid = process.geteuid?.() ?? 0;
+  try {
+    return uid === 0 || statSync(path).uid === uid;
+  } catch {
+    return false;
+  }
+}
+
+function answers(path: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    const probe = connect(path);
+    probe.on('connect', () => {
+      probe.destroy();
+      resolve(true);
+    });
+    probe.on('error', () => resolve(false));
+  });
+}

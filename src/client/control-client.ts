@@ -1,0 +1,84 @@
+/** Runs in the CLI. Asks one master one thing over its control socket. */
+import { connect } from 'node:net';
+import { createInterface } from 'node:readline';
+import type { ControlAnswer, ControlRequest, ControlResult, Progress } from '../shared/control-protocol.js';
+import { ANSWER_TIMEOUT_MS } from '../shared/control-protocol.js';
+import { ZdsupError } from '../shared/errors.js';
+
+/** Nobody accepts at this path: the master has gone, and left the file at most. */
+export class NobodyThere extends Error {}
+
+export interface AskOptions {
+  onProgress?: (progress: Progress) => void;
+  /** Give up when no byte came by then, in ms. @default none: long work takes as long as it takes */
+  answerWithinMs?: number;
+}
+
+/**
+ * Sends the request and resolves with the result line.
+ * @throws NobodyThere; ZdsupError ZDSUP_APP_UNRESPONSIVE, ZDSUP_CONTROL_PROTOCOL
+ */
+export function ask(socketPath: string, request: ControlRequest, options: AskOptions = {}): Promise<ControlResult> {
+  const app = socketPath.replace(/^.*\/|\.sock$/g, '');
+  return new Promise((resolve, reject) => {
+    const socket = connect(socketPath);
+    const timer =
+      options.answerWithinMs === undefined
+        ? undefined
+        : setTimeout(() => fail(unresponsive(app, options.answerWithinMs!)), options.answerWithinMs);
+    const fail = (error: Error): void => {
+      clearTimeout(timer);
+      socket.destroy();
+      reject(error);
+    };
+    socket.on('error', (error: NodeJS.ErrnoException) =>
+      fail(
+        error.code === 'ENOENT' || error.code === 'ECONNREFUSED'
+          ? new NobodyThere(socketPath)
+          : connectionFailed(app, error),
+      ),
+    );
+    socket.on('connect', () => socket.write(`${JSON.stringify(request)}\n`));
+    const lines = createInterface({ input: socket });
+    lines.on('line', (line) => {
+      clearTimeout(timer);
+      const answer = parse(line);
+      if (answer === null) fail(connectionFailed(app, new Error('the answer is not JSON')));
+      else if (answer.type === 'progress') options.onProgress?.(answer);
+      else {
+        socket.destroy();
+        resolve(answer);
+      }
+    });
+    // Comes after the last line was read; where a result was among them, this rejects nobody.
+    lines.on('close', () => fail(connectionFailed(app, new Error('the master ended before it was done'))));
+  });
+}
+
+/** One state, within the time a master has to answer. */
+export const askStatus = (socketPath: string): Promise<ControlResult> =>
+  ask(socketPath, { command: 'status' }, { answerWithinMs: ANSWER_TIMEOUT_MS });
+
+function parse(line: string): ControlAnswer | null {
+  try {
+    return JSON.parse(line) as ControlAnswer;
+  } catch {
+    return null;
+  }
+}
+
+const unresponsive = (app: string, withinMs: number): ZdsupError =>
+  new ZdsupError({
+    code: 'ZDSUP_APP_UNRESPONSIVE',
+    message: `the master of ${app} did not answer within ${withinMs} ms`,
+    hint: 'it may be stopped or starved: look at it with ps and top',
+    exitStatus: 1,
+  });
+
+const connectionFailed = (app: string, error: Error): ZdsupError =>
+  new ZdsupError({
+    code: 'ZDSUP_CONTROL_PROTOCOL',
+    message: `the connection to the master of ${app} failed: ${error.message}`,
+    hint: `look at it: zdsup status ${app}`,
+    exitStatus: 1,
+  });

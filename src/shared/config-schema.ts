@@ -1,0 +1,277 @@
+/**
+ * The config as people write it: checked key by key, defaults filled in, brought to {@link AppConfig}.
+ * Pure. Unknown keys, wrong types and impossible combinations are refused before anything is touched.
+ */
+import * as v from 'valibot';
+import { isAppName } from './app-name.js';
+import type { Amount, AppConfig, BackoffConfig, ReadyConfig } from './config.js';
+import { ZdsupError } from './errors.js';
+import { nearestWord } from './nearest.js';
+import { parseDuration } from './units.js';
+
+const allowed = (text: string) => text;
+
+const duration = (text = "a duration: '30s', '500ms', '2m', or a number of ms") =>
+  v.pipe(
+    v.union([v.string(), v.number()], allowed(text)),
+    v.check((value) => parseDuration(value) !== null, allowed(text)),
+  );
+const count = (least: number, text: string) => v.pipe(v.number(text), v.integer(text), v.minValue(least, text));
+const text = (what: string) => v.string(allowed(what));
+const strings = (what: string) => v.union([v.string(), v.array(v.string())], allowed(what));
+
+const AMOUNT = "a whole number of workers from 0, or a percentage such as '25%'";
+const amount = v.union(
+  [
+    count(0, AMOUNT),
+    v.pipe(
+      v.string(),
+      v.check((value) => /^\d{1,3}%$/.test(value) && Number.parseInt(value, 10) <= 100),
+    ),
+  ],
+  AMOUNT,
+);
+
+const port = (what: string) => v.pipe(v.number(what), v.integer(what), v.minValue(1, what), v.maxValue(65_535, what));
+const PORT = 'a port from 1 to 65535';
+
+const readyKeys = {
+  on: v.optional(v.picklist(['listening', 'message'], "'listening' or 'message'")),
+  path: v.optional(v.pipe(v.string("a path such as '/healthz'"), v.startsWith('/', "a path that starts with '/'"))),
+  port: v.optional(port(PORT)),
+  protocol: v.optional(v.picklist(['http', 'https'], "'http' or 'https'")),
+  host: v.optional(text('a host name')),
+  initialDelay: v.optional(duration()),
+  period: v.optional(duration()),
+  timeout: v.optional(duration()),
+  successes: v.optional(count(1, 'a whole number from 1')),
+  deadline: v.optional(duration()),
+};
+const ready = v.union([v.picklist(['listening', 'message']), v.strictObject(readyKeys)]);
+
+const backoffKeys = {
+  initial: v.optional(duration()),
+  factor: v.optional(v.pipe(v.number('a number from 1'), v.minValue(1, 'a number from 1'))),
+  cap: v.optional(duration()),
+  jitter: v.optional(
+    v.pipe(
+      v.number('a number from 0 to 1'),
+      v.minValue(0, 'a number from 0 to 1'),
+      v.maxValue(1, 'a number from 0 to 1'),
+    ),
+  ),
+  resetAfter: v.optional(duration()),
+};
+
+const NAME = 'a name: a lower-case letter, then letters, digits, dot, dash or underscore, at most 63 in all';
+const INSTANCES = "a whole number from 1, or 'max' (one for each CPU)";
+
+const appKeys = {
+  name: v.optional(v.pipe(v.string(NAME), v.check(isAppName, NAME))),
+  script: v.pipe(v.string('the path of the script to run'), v.nonEmpty('the path of the script to run')),
+  args: v.optional(strings('a list of strings')),
+  nodeArgs: v.optional(strings('a list of strings')),
+  cwd: v.optional(text('the path of a folder')),
+  env: v.optional(
+    v.record(
+      v.string(),
+      v.union([v.string(), v.number(), v.boolean()], 'a string, a number or a boolean'),
+      'an object of variables',
+    ),
+  ),
+  envFile: v.optional(strings('the path of an env file, or a list of them')),
+  instances: v.optional(v.union([v.literal('max'), count(1, INSTANCES)], INSTANCES)),
+  ready: v.optional(ready),
+  minReady: v.optional(duration()),
+  surge: v.optional(amount),
+  unavailable: v.optional(amount),
+  atomic: v.optional(v.boolean('true or false')),
+  drainTimeout: v.optional(duration()),
+  killTimeout: v.optional(duration()),
+  stopTimeout: v.optional(duration()),
+  backoff: v.optional(v.union([duration(), v.strictObject(backoffKeys)])),
+  maxDraining: v.optional(count(1, 'a whole number from 1')),
+  private: v.optional(v.array(port(PORT), 'a list of ports')),
+};
+
+const appSchema = v.strictObject(appKeys);
+
+/** What `defineConfig` takes for one app. */
+export type AppConfigInput = v.InferInput<typeof appSchema>;
+export type ConfigInput = AppConfigInput | { apps: AppConfigInput[] };
+
+/** Instances that no host serves sensibly: a typing error, most likely. */
+const MAX_INSTANCES = 1_024;
+
+/**
+ * @param input what the config file exports, or the flags
+ * @param source named in errors
+ * @throws ZdsupError ZDSUP_CONFIG_INVALID with the key, the value received and what is allowed
+ */
+export function parseConfig(input: unknown, source: string): AppConfig[] {
+  const { apps } = (typeof input === 'object' && input !== null ? input : {}) as { apps?: unknown };
+  if (apps === undefined) return [parseApp(input, '', source)];
+  if (!Array.isArray(apps) || apps.length === 0) throw invalid(source, 'apps', apps, 'a list with at least one app');
+  const other = Object.keys(input as object).find((key) => key !== 'apps');
+  if (other !== undefined)
+    throw invalid(
+      source,
+      other,
+      (input as Record<string, unknown>)[other],
+      "nothing beside 'apps': put it into each app",
+    );
+  const parsed = apps.map((app, index) => parseApp(app, `apps[${index}].`, source));
+  for (const [index, { name }] of parsed.entries())
+    if (name !== undefined && parsed.findIndex((other) => other.name === name) !== index)
+      throw invalid(source, `apps[${index}].name`, name, 'a name that no other app in the file has');
+  return parsed;
+}
+
+function parseApp(input: unknown, prefix: string, source: string): AppConfig {
+  if (typeof input !== 'object' || input === null || Array.isArray(input))
+    throw invalid(
+      source,
+      prefix === '' ? 'the config' : prefix.slice(0, -1),
+      input,
+      'an object with at least a script',
+    );
+  const result = v.safeParse(appSchema, input);
+  if (!result.success) throw fromIssue(result.issues[0], prefix, source);
+  return normalise(result.output, prefix, source);
+}
+
+function normalise(app: v.InferOutput<typeof appSchema>, prefix: string, source: string): AppConfig {
+  const instances = app.instances ?? 1;
+  const surge = amountOf(app.surge ?? '25%');
+  const unavailable = amountOf(app.unavailable ?? 0);
+  if (typeof instances === 'number' && instances > MAX_INSTANCES)
+    throw invalid(source, `${prefix}instances`, instances, `at most ${MAX_INSTANCES}`);
+  if (isZero(surge) && (isZero(unavailable) || (typeof instances === 'number' && roundsToZero(unavailable, instances))))
+    throw new ZdsupError({
+      code: 'ZDSUP_CONFIG_INVALID',
+      message: `${source}: ${prefix}surge and ${prefix}unavailable are both 0 for ${instances} ${instances === 1 ? 'instance' : 'instances'}: a reload could neither add a worker nor take one away`,
+      hint: `set ${prefix}surge to at least 1`,
+      exitStatus: 2,
+    });
+  return {
+    ...(app.name === undefined ? {} : { name: app.name }),
+    ...(app.cwd === undefined ? {} : { cwd: app.cwd }),
+    script: app.script,
+    args: listOf(app.args),
+    nodeArgs: listOf(app.nodeArgs),
+    env: Object.fromEntries(Object.entries(app.env ?? {}).map(([key, value]) => [key, String(value)])),
+    envFile: typeof app.envFile === 'string' ? [app.envFile] : (app.envFile ?? []),
+    instances,
+    ready: readyOf(app.ready),
+    minReadyMs: ms(app.minReady, 1_000),
+    surge,
+    unavailable,
+    atomic: app.atomic ?? false,
+    drainTimeoutMs: ms(app.drainTimeout, 30_000),
+    killTimeoutMs: ms(app.killTimeout, 5_000),
+    stopTimeoutMs: ms(app.stopTimeout, 25_000),
+    backoff: backoffOf(app.backoff),
+    maxDraining: app.maxDraining ?? 2,
+    private: app.private ?? [],
+  };
+}
+
+const ms = (value: string | number | undefined, byDefault: number): number =>
+  value === undefined ? byDefault : (parseDuration(value) ?? byDefault);
+
+/** A string is split at spaces, as a shell would without quotes. */
+const listOf = (value: string | string[] | undefined): string[] =>
+  typeof value === 'string' ? value.split(/\s+/).filter(Boolean) : (value ?? []);
+
+const amountOf = (value: string | number): Amount =>
+  typeof value === 'number' ? { count: value } : { percent: Number.parseInt(value, 10) };
+const isZero = (value: Amount): boolean => ('count' in value ? value.count : value.percent) === 0;
+const roundsToZero = (value: Amount, instances: number): boolean =>
+  'percent' in value && Math.floor((value.percent * instances) / 100) === 0;
+
+function readyOf(input: v.InferOutput<typeof ready> | undefined): ReadyConfig {
+  const given = typeof input === 'string' ? { on: input } : (input ?? {});
+  const { path, port: probePort, protocol, host } = given;
+  const http =
+    path === undefined
+      ? undefined
+      : {
+          path,
+          ...(probePort ? { port: probePort } : {}),
+          ...(protocol ? { protocol } : {}),
+          ...(host ? { host } : {}),
+        };
+  return {
+    check: http ?? given.on ?? 'listening',
+    initialDelayMs: ms(given.initialDelay, 0),
+    periodMs: ms(given.period, 1_000),
+    timeoutMs: ms(given.timeout, 1_000),
+    successes: given.successes ?? 1,
+    deadlineMs: ms(given.deadline, 60_000),
+  };
+}
+
+function backoffOf(input: AppConfigInput['backoff']): BackoffConfig {
+  const given = typeof input === 'object' ? input : { initial: input };
+  return {
+    initialMs: ms(given.initial, 100),
+    factor: given.factor ?? 2,
+    capMs: ms(given.cap, 30_000),
+    jitter: given.jitter ?? 0.2,
+    resetAfterMs: ms(given.resetAfter, 60_000),
+  };
+}
+
+function fromIssue(issue: v.BaseIssue<unknown>, prefix: string, source: string): ZdsupError {
+  const deepest = deepestIssue(issue);
+  const path = [...(issue.path ?? []), ...(deepest === issue ? [] : (deepest.path ?? []))]
+    .map((item) => String(item.key))
+    .join('.');
+  if (deepest.type === 'strict_object' && deepest.expected === 'never') {
+    const key = path.split('.').at(-1)!;
+    const known = path.startsWith('ready.') ? readyKeys : path.startsWith('backoff.') ? backoffKeys : appKeys;
+    const near = nearestWord(key, Object.keys(known));
+    return new ZdsupError({
+      code: 'ZDSUP_CONFIG_INVALID',
+      message: `${source}: unknown key ${prefix}${path}`,
+      hint: near ? `did you mean ${near}?` : `known keys: ${Object.keys(known).join(', ')}`,
+      exitStatus: 2,
+    });
+  }
+  if (path === 'script' && issue.input === undefined)
+    return new ZdsupError({
+      code: 'ZDSUP_CONFIG_INVALID',
+      message: `${source}: ${prefix}script is missing`,
+      hint: "name the script to run: script: 'app.js'",
+      exitStatus: 2,
+    });
+  const custom = deepest.message.startsWith('Invalid') ? READY_FORMS[path] : deepest.message;
+  return invalid(source, `${prefix}${path}`, deepest.input, custom ?? deepest.expected ?? 'another value');
+}
+
+const READY_FORMS: Record<string, string> = {
+  ready: "'listening', 'message', or an object such as {path: '/healthz'}",
+  backoff: 'a duration or an object with initial, factor, cap, jitter, resetAfter',
+  surge: AMOUNT,
+  unavailable: AMOUNT,
+};
+
+/** Of a union, the branch that got furthest says what is wrong. */
+function deepestIssue(issue: v.BaseIssue<unknown>): v.BaseIssue<unknown> {
+  if (issue.type !== 'union') return issue;
+  const inner = (issue.issues ?? []).find(
+    (candidate) =>
+      candidate.path !== undefined || (candidate.type === 'strict_object' && candidate.expected === 'never'),
+  );
+  return inner ?? issue;
+}
+
+function invalid(source: string, key: string, received: unknown, allows: string): ZdsupError {
+  const shown = received === undefined ? 'nothing' : (JSON.stringify(received) ?? String(received));
+  return new ZdsupError({
+    code: 'ZDSUP_CONFIG_INVALID',
+    message: `${source}: ${key} is ${shown.length > 80 ? `${shown.slice(0, 77)}...` : shown}`,
+    hint: `allowed: ${allows}`,
+    exitStatus: 2,
+  });
+}

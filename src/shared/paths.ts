@@ -1,0 +1,45 @@
+/** Where things lie (DESIGN section 8, Folders). Pure: the environment, the user and the home folder are handed in. */
+import { join } from 'node:path';
+import { ZdsupError } from './errors.js';
+
+type Env = Readonly<Record<string, string | undefined>>;
+
+/** A unix socket's path may be this long on Linux (sun_path less its final zero), in bytes. */
+export const MAX_SOCKET_PATH_BYTES = 107;
+/** Parent of the run folders of system units, one for each app. */
+export const SYSTEM_RUN_PARENT = '/run/zdsup';
+
+/** The folder of a new master's control socket. `$ZDSUP_HOME/run`, else the state folder's. */
+export function runDirForStart(env: Env, home: string): string {
+  return join(stateDir(env, home), 'run');
+}
+
+/** Journal, releases, logs, tokens. */
+export function stateDir(env: Env, home: string): string {
+  if (env.ZDSUP_HOME) return env.ZDSUP_HOME;
+  return env.XDG_STATE_HOME ? join(env.XDG_STATE_HOME, 'zdsup') : join(home, '.local', 'state', 'zdsup');
+}
+
+/**
+ * Where to look for control sockets. With `ZDSUP_HOME` set, only there: it names a world of its own.
+ * @param systemApps folders found in {@link SYSTEM_RUN_PARENT}
+ */
+export function runDirsToSearch(env: Env, home: string, systemApps: string[]): string[] {
+  if (env.ZDSUP_HOME) return [join(env.ZDSUP_HOME, 'run')];
+  const own = runDirForStart(env, home);
+  const byDefault = join(home, '.local', 'state', 'zdsup', 'run');
+  return [...new Set([...systemApps.map((app) => join(SYSTEM_RUN_PARENT, app)), own, byDefault])];
+}
+
+/** @throws ZdsupError ZDSUP_SOCKET_PATH_LONG: bind(2) would cut it or fail with EINVAL */
+export function controlSocketPath(runDir: string, app: string): string {
+  const path = join(runDir, `${app}.sock`);
+  const length = Buffer.byteLength(path);
+  if (length <= MAX_SOCKET_PATH_BYTES) return path;
+  throw new ZdsupError({
+    code: 'ZDSUP_SOCKET_PATH_LONG',
+    message: `the control socket's path is ${length} bytes long, at most ${MAX_SOCKET_PATH_BYTES} are allowed: ${path}`,
+    hint: 'set ZDSUP_HOME to a shorter folder, or give a shorter --name',
+    exitStatus: 2,
+  });
+}

@@ -54,6 +54,7 @@ async function run(argv: string[]): Promise<number | undefined> {
         "format of zdsup's own log on stderr (default: pretty on a terminal, else json)",
       ).choices(['json', 'pretty']),
     )
+    .option('--json', 'log and errors as JSON: the same as --log-format json')
     .action(async (target: string | undefined, args: string[], options) => {
       const { start } = await import('./commands/start.js');
       status = await start(target, args, options);

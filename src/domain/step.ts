@@ -221,7 +221,7 @@ function exited(
     const how = status.state === 'killing' ? ' (killed: it had not ended by its deadline)' : '';
     effects.push({
       type: 'progress',
-      kind: 'worker-exited',
+      kind: 'worker-ended',
       message: `${nameOf(worker)} has ended${how}`,
       ...where(worker),
     });
@@ -258,6 +258,7 @@ function requestStop(fleet: Fleet, context: Context, effects: Effect[]): string 
   fleet.reloadQueued = false;
   effects.push({ type: 'progress', kind: 'stopping', message: 'stopping: workers finish what is in flight' });
   hurryDrains(fleet, effects, context.now);
+  effects.push({ type: 'close-listeners' }); // Clients are refused at once instead of waiting in a queue that nobody will serve.
   abortRollout(fleet, 'the app was stopped', null, context.now, effects);
   for (const generation of Object.values(fleet.generations)) generation.slots = [];
   return undefined;

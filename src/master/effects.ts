@@ -4,15 +4,15 @@
  */
 import { heldKeys } from '../domain/fleet.js';
 import type { Effect, Event, Fleet, Rollout } from '../domain/types.js';
-import type { Progress } from '../shared/control-protocol.js';
+import type { Progress, ProgressKind } from '../shared/control-protocol.js';
 import type { ErrorReport } from '../shared/errors.js';
 import { toReport } from '../shared/errors.js';
-import { fingerprint, sameFingerprint } from './fingerprint.js';
+import { fingerprint } from './fingerprint.js';
 import type { Listeners } from './listeners.js';
 import type { Logger } from './log.js';
+import type { Plan } from './plan.js';
 import type { Probe } from './probe.js';
 import { startProbe } from './probe.js';
-import type { Plan } from './release.js';
 import type { OutputMode } from './worker-output.js';
 import { WorkerProcess } from './worker-process.js';
 
@@ -42,7 +42,7 @@ export interface Observer {
   generationGone?(generation: number): void;
 }
 
-const WARNINGS = new Set(['worker-exited']);
+const LEVELS: Partial<Record<ProgressKind, 'warn' | 'error'>> = { 'worker-exited': 'warn', failed: 'error' };
 
 export class Effects {
   readonly workers = new Map<number, WorkerProcess>();
@@ -82,7 +82,7 @@ export class Effects {
         void this.checkRelease(effect.generation);
         return;
       case 'progress':
-        this.tell(effect, fleet);
+        this.tell(effect);
         return;
       case 'rollout-ended':
         this.endRollout(effect.rollout);
@@ -105,7 +105,7 @@ export class Effects {
     const plan = this.plans.get(generation);
     if (!plan) return;
     const now = await fingerprint(plan.release.path, plan.entry);
-    this.options.post({ type: 'release-checked', generation, modified: !sameFingerprint(plan.baseline, now) });
+    this.options.post({ type: 'release-checked', generation, modified: now !== plan.baseline });
   }
 
   /** An exit reaches the core only when this has noted the worker's last words. */
@@ -179,10 +179,9 @@ export class Effects {
     this.probes.delete(id);
   }
 
-  private tell(effect: Extract<Effect, { type: 'progress' }>, fleet: Fleet): void {
+  private tell(effect: Extract<Effect, { type: 'progress' }>): void {
     const { type, message, ...fields } = effect;
-    const expected = fleet.workers[-1] === undefined && / has ended/.test(message);
-    const level = effect.kind === 'failed' ? 'error' : WARNINGS.has(effect.kind) && !expected ? 'warn' : 'info';
+    const level = LEVELS[effect.kind] ?? 'info';
     this.options.logger[level](fields, message);
     const progress: Progress = { type, at: new Date().toISOString(), message, ...fields };
     for (const observer of this.observers) observer.progress?.(progress);

@@ -4,11 +4,8 @@
  */
 
 import type { ClientRequest, RequestOptions } from 'node:http';
-import { request as httpRequest } from 'node:http';
-import { request as httpsRequest } from 'node:https';
 import type { Socket } from 'node:net';
 import { connect, createServer } from 'node:net';
-import { connect as tlsConnect } from 'node:tls';
 import type { ReadyConfig } from '../shared/config.js';
 
 export interface ProbeTarget {
@@ -69,22 +66,14 @@ async function askOnce(target: ProbeTarget, timeoutMs: number): Promise<string |
   }
 }
 
-function answerOf(near: Socket, target: ProbeTarget, signal: AbortSignal): Promise<number> {
+async function answerOf(near: Socket, target: ProbeTarget, signal: AbortSignal): Promise<number> {
+  const request = await makeRequest(near, target, {
+    path: target.path,
+    method: 'GET',
+    signal,
+    headers: { host: target.host, 'user-agent': 'zdsup-probe', connection: 'close' },
+  });
   return new Promise((resolve, reject) => {
-    const options: RequestOptions = {
-      path: target.path,
-      method: 'GET',
-      signal,
-      headers: { host: target.host, 'user-agent': 'zdsup-probe', connection: 'close' },
-    };
-    const request: ClientRequest =
-      target.protocol === 'https'
-        ? // The certificate names the public host, not this pair.
-          httpsRequest({
-            ...options,
-            createConnection: () => tlsConnect({ socket: near, rejectUnauthorized: false, servername: '' }),
-          })
-        : httpRequest({ ...options, createConnection: () => near });
     request.on('response', (response) => {
       response.resume();
       resolve(response.statusCode ?? 0);
@@ -92,6 +81,18 @@ function answerOf(near: Socket, target: ProbeTarget, signal: AbortSignal): Promi
     request.on('error', reject);
     request.end();
   });
+}
+
+/** Loaded here: most masters never ask, and the HTTP and TLS modules cost each of them 1 MB. */
+async function makeRequest(near: Socket, target: ProbeTarget, options: RequestOptions): Promise<ClientRequest> {
+  if (target.protocol === 'http') {
+    const { request } = await import('node:http');
+    return request({ ...options, createConnection: () => near });
+  }
+  const [{ request }, tls] = await Promise.all([import('node:https'), import('node:tls')]);
+  // The certificate names the public host, not this pair.
+  const createConnection = () => tls.connect({ socket: near, rejectUnauthorized: false, servername: '' });
+  return request({ ...options, createConnection });
 }
 
 /** Two ends of one TCP connection on loopback. */

@@ -73,7 +73,7 @@ function workerSnapshot(
 ): WorkerSnapshot {
   return {
     slot: worker.slot,
-    pid: worker.pid ?? 0,
+    pid: worker.pid,
     generation: worker.generation,
     state: worker.status.state,
     startedAt: iso(worker.forkedAt),

@@ -12,15 +12,20 @@ export type Perform = (effect: Effect, fleet: Fleet) => void;
 /** A timer that is due later than Node can count is set again when it fires, in ms. */
 const LONGEST_TIMER_MS = 2 ** 31 - 1;
 
+/** Wall time at the start, monotonic from there on: a clock that is set moves no deadline. In whole ms since 1970. */
+const steadyClock = (): number => Math.floor(performance.timeOrigin + performance.now());
+
 export class Supervisor {
   private fleet: Fleet = emptyFleet();
   private readonly queue: { event: Event; done?: (ignored: string | undefined) => void }[] = [];
   private running = false;
   private timer: NodeJS.Timeout | null = null;
+  /** The instant of the last decision. */
+  private decidedAt = 0;
 
   constructor(
     private readonly perform: Perform,
-    private readonly clock: () => number = Date.now,
+    private readonly clock: () => number = steadyClock,
   ) {}
 
   get state(): Fleet {
@@ -45,7 +50,8 @@ export class Supervisor {
     this.running = true;
     try {
       for (let next = this.queue.shift(); next; next = this.queue.shift()) {
-        const result = step(this.fleet, next.event, { now: this.clock(), random: Math.random() });
+        this.decidedAt = this.clock();
+        const result = step(this.fleet, next.event, { now: this.decidedAt, random: Math.random() });
         this.fleet = result.fleet;
         for (const effect of result.effects) this.perform(effect, this.fleet);
         next.done?.(result.ignored);
@@ -56,11 +62,13 @@ export class Supervisor {
     this.setTimer();
   }
 
+  /** What was not due at the last decision is ahead, also where it has come due since. */
   private setTimer(): void {
     if (this.timer) clearTimeout(this.timer);
-    const now = this.clock();
-    const at = this.fleet.ended ? null : nextWakeAt(this.fleet, now);
+    const at = this.fleet.ended ? null : nextWakeAt(this.fleet, this.decidedAt);
     this.timer =
-      at === null ? null : setTimeout(() => this.post({ type: 'timer' }), Math.min(at - now, LONGEST_TIMER_MS));
+      at === null
+        ? null
+        : setTimeout(() => this.post({ type: 'timer' }), Math.min(Math.max(0, at - this.clock()), LONGEST_TIMER_MS));
   }
 }

@@ -15,7 +15,7 @@ import { CMD, HANDSHAKE_VARIABLE } from '../shared/messages.cjs';
 import { VERSION } from '../shared/version.cjs';
 import type { ListenerClient, Listeners } from './listeners.js';
 import { labelOf } from './listeners.js';
-import type { Plan } from './release.js';
+import type { Plan } from './plan.js';
 import type { LastWords, OutputMode } from './worker-output.js';
 import { carryOutput } from './worker-output.js';
 

@@ -4,4 +4,4 @@ export const CONFIG_FILE_NAMES = ['ts', 'mts', 'js', 'mjs', 'cjs', 'json'].map(
 );
 
 /** Is this operand of `start` a config and not a script? */
-export const isConfigPath = (path: string): boolean => /(^|\/)zdsup\.config\.[cm]?[jt]s$|\.json$/.test(path);
+export const isConfigPath = (path: string): boolean => /\.config\.[cm]?[jt]s$|\.json$/.test(path);

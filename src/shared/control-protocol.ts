@@ -37,6 +37,9 @@ export type ProgressKind =
   | 'worker-ready'
   | 'worker-active'
   | 'worker-retired'
+  /** As it was told to. */
+  | 'worker-ended'
+  /** By itself: a crash, or never ready. */
   | 'worker-exited'
   | 'serving'
   | 'failed'

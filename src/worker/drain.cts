@@ -24,6 +24,7 @@ const IDLE_BEFORE_CLOSE_MS = 1_000;
 let requestCount = 0;
 let deadlineAt = Number.POSITIVE_INFINITY;
 let closeIdleSince: number | null = null;
+let retiring = false;
 let looking: NodeJS.Timeout | null = null;
 let ended = false;
 let killTimeoutMs = 5_000;
@@ -47,9 +48,16 @@ export function figures(): { connections: number; inFlight: number; requests: nu
 
 /** May be called again: a later deadline never moves an earlier one. */
 export function retire(options: { deadlineMs: number; closeIdle: boolean }): void {
-  deadlineAt = Math.min(deadlineAt, Date.now() + options.deadlineMs);
-  if (options.closeIdle && closeIdleSince === null) closeIdleSince = Date.now();
-  if (looking) return;
+  deadlineAt = Math.min(deadlineAt, performance.now() + options.deadlineMs);
+  if (options.closeIdle && closeIdleSince === null) closeIdleSince = performance.now();
+  if (retiring) return;
+  retiring = true;
+  // With no successor, whoever waits in the kernel's queue would be reset: one more poll accepts them first.
+  if (options.closeIdle) setImmediate(() => setImmediate(beginDrain));
+  else beginDrain();
+}
+
+function beginDrain(): void {
   releaseAll();
   for (const { server } of heldServers()) {
     for (const response of currentResponses(server)) closeAfter(response);
@@ -80,7 +88,7 @@ const idleSince = new WeakMap<net.Socket, number>();
 
 function look(): void {
   if (ended) return;
-  const now = Date.now();
+  const now = performance.now();
   const servers = heldServers().map((entry) => entry.server);
   if (closeIdleSince !== null) for (const server of servers) closeLongIdle(server, now);
   const left = servers.reduce((sum, server) => sum + openConnections(server), 0);

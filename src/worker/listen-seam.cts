@@ -3,9 +3,6 @@
  * starts when the master activates the worker, and ends by releasing the real handle alone, so that the app's server
  * stays as it is. Never decides when: the master does.
  */
-import https = require('node:https');
-import http = require('node:http');
-import tls = require('node:tls');
 import type net = require('node:net');
 
 import type { SeamCallback, SeamOptions } from '../node-internals/cluster-seam.cjs';
@@ -87,10 +84,11 @@ function countUp(address: string): number {
   return index;
 }
 
+/** By what only such a server has: an `instanceof` would load the TLS and HTTP modules into apps that use neither. */
 function protocolOf(server: net.Server): ListenSpec['protocol'] {
-  if (server instanceof https.Server) return 'https';
-  if (server instanceof http.Server) return 'http';
-  return server instanceof tls.Server ? 'tls' : 'tcp';
+  const secure = 'setSecureContext' in server;
+  if ('headersTimeout' in server) return secure ? 'https' : 'http';
+  return secure ? 'tls' : 'tcp';
 }
 
 /** Handles what the master says about listeners; returns false where the message is about something else. */

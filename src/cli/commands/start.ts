@@ -1,7 +1,7 @@
 /** Runs in the CLI, which becomes the master: `zdsup start` in the foreground. */
 import { existsSync, readdirSync, statSync } from 'node:fs';
 import { basename, dirname, extname, join, resolve } from 'node:path';
-import { isConfigPath } from '../../shared/config-file-names.js';
+import { CONFIG_FILE_NAMES, isConfigPath } from '../../shared/config-file-names.js';
 import { ZdsupError } from '../../shared/errors.js';
 import { nearestWord } from '../../shared/nearest.js';
 
@@ -15,10 +15,10 @@ export interface StartOptions {
   ready?: string;
   drainTimeout?: string;
   logFormat?: 'json' | 'pretty';
+  json?: boolean;
 }
 
 export async function start(target: string | undefined, args: string[], options: StartOptions): Promise<number> {
-  const { findConfigFile } = await import('../../master/config-file.js');
   const baseDir = logicalFolder();
   const configFile = target === undefined ? findConfigFile(baseDir) : isConfigPath(target) ? target : undefined;
   if (target === undefined && configFile === undefined)
@@ -28,19 +28,27 @@ export async function start(target: string | undefined, args: string[], options:
       hint: 'zdsup start app.js',
       exitStatus: 2,
     });
-  const overrides = overridesOf(options, args);
+  const overrides = overridesOf(options, args, baseDir);
   if (configFile === undefined) overrides.script = scriptOf(target!, resolve(baseDir, options.cwd ?? '.'), baseDir);
-  const { runMaster } = await import('../../master/main.js');
-  const status = await runMaster({
+  const request = {
     overrides,
     baseDir,
-    ...(configFile === undefined ? {} : { configFile }),
+    ...(configFile === undefined ? {} : { configPath: resolve(baseDir, configFile) }),
     ...(options.only === undefined ? {} : { only: options.only }),
-    ...(options.logFormat === undefined ? {} : { logFormat: options.logFormat }),
-  });
+  };
+  // The planner boots while the master's modules load.
+  const { readPlan } = await import('../../master/plan.js');
+  const first = readPlan(request, process.env);
+  first.catch(() => {}); // Told by runMaster, which awaits it.
+  const { runMaster } = await import('../../master/main.js');
+  const status = await runMaster(request, first, options.json ? 'json' : options.logFormat);
   // The master is done: a timer or handle that somebody left must not keep it.
   process.exit(status);
 }
+
+/** The config file of a folder, where it has one. */
+const findConfigFile = (folder: string): string | undefined =>
+  CONFIG_FILE_NAMES.map((name) => join(folder, name)).find((path) => existsSync(path));
 
 /** `$PWD` names the links that were followed to get here; process.cwd() has resolved them. */
 function logicalFolder(): string {
@@ -93,19 +101,18 @@ function missing(target: string, path: string): ZdsupError {
   });
 }
 
-function overridesOf(options: StartOptions, args: string[]): Record<string, unknown> {
-  const overrides: Record<string, unknown> = {};
+/** What was given on the command line, as config keys. Paths are relative to the shell's folder, not to a config file's. */
+function overridesOf(options: StartOptions, args: string[], baseDir: string): Record<string, unknown> {
   const { name, instances, cwd, envFile, nodeArgs, ready, drainTimeout } = options;
   const given = {
     name,
     instances,
-    cwd,
-    envFile,
     nodeArgs,
     drainTimeout,
+    cwd: cwd === undefined ? undefined : resolve(baseDir, cwd),
+    envFile: envFile?.map((file) => resolve(baseDir, file)),
     args: args.length > 0 ? args : undefined,
     ready: ready?.startsWith('/') ? { path: ready } : ready,
   };
-  for (const [key, value] of Object.entries(given)) if (value !== undefined) overrides[key] = value;
-  return overrides;
+  return Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined));
 }

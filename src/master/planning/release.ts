@@ -1,32 +1,16 @@
-/**
- * Runs in the master. What one generation runs, resolved once and pinned: entry, folder, arguments, environment, policy.
- * A worker that is respawned in an hour starts from this and not from what the files say then.
- */
+/** Runs in the planner. Resolves what one generation runs: entry, folder, arguments, environment, policy. */
 import { createHash } from 'node:crypto';
 import { readFile, realpath, stat } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { basename, dirname, extname, isAbsolute, join, relative, resolve } from 'node:path';
 import { parseEnv } from 'node:util';
-import type { Policy } from '../domain/types.js';
-import type { Amount, AppConfig } from '../shared/config.js';
-import { ZdsupError } from '../shared/errors.js';
-import type { Fingerprint } from './fingerprint.js';
-import { fingerprint } from './fingerprint.js';
-import { typescriptArgs } from './typescript-entry.js';
-
-export interface Plan {
-  config: AppConfig;
-  release: { id: string; path: string };
-  entry: string;
-  execArgv: string[];
-  args: string[];
-  cwd: string;
-  /** The whole environment of a worker, but for what names its slot and generation. */
-  env: Record<string, string>;
-  policy: Policy;
-  /** The release as it was before the first worker of this generation was forked. */
-  baseline: Fingerprint;
-}
+import type { Policy } from '../../domain/types.js';
+import { deriveAppName } from '../../shared/app-name.js';
+import type { Amount, AppConfig } from '../../shared/config.js';
+import { ZdsupError } from '../../shared/errors.js';
+import { fingerprint } from '../fingerprint.js';
+import type { Plan } from '../plan.js';
+import { typescriptArgs } from '../typescript-entry.js';
 
 /** Settings that say how this process was started and would mislead a worker. */
 const NOT_INHERITED = [
@@ -60,12 +44,9 @@ export async function makePlan(config: AppConfig, baseDir: string, masterEnv: No
   const entry = await resolveEntry(resolve(logicalCwd, config.script));
   const path = await releaseFolder(entry, cwd);
   const baseline = await fingerprint(path, entry);
-  const id = createHash('sha256')
-    .update(path)
-    .update(JSON.stringify([...baseline]))
-    .digest('hex')
-    .slice(0, 8);
+  const id = createHash('sha256').update(path).update(baseline).digest('hex').slice(0, 8);
   return {
+    appName: config.name ?? deriveAppName(await nameSource(path)),
     config,
     release: { id, path },
     entry,
@@ -157,13 +138,13 @@ const countOf = (amount: Amount, instances: number, round: (value: number) => nu
   'count' in amount ? amount.count : round((amount.percent * instances) / 100);
 
 /** The name of an app that was given none: its package's, else its folder's. */
-export async function nameSource(plan: Plan): Promise<string> {
-  const text = await readFile(join(plan.release.path, 'package.json'), 'utf8').catch(() => null);
+async function nameSource(folder: string): Promise<string> {
+  const text = await readFile(join(folder, 'package.json'), 'utf8').catch(() => null);
   try {
     const name = text === null ? undefined : (JSON.parse(text) as { name?: unknown }).name;
     if (typeof name === 'string' && name !== '') return name;
   } catch {
     // A package.json that does not parse names nothing; Node itself will say what is wrong with it.
   }
-  return basename(plan.release.path);
+  return basename(folder);
 }

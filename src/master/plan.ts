@@ -1,0 +1,112 @@
+/**
+ * Runs in the master. What one generation runs, resolved once and pinned: a worker that is respawned in an hour starts from
+ * this and not from what the files say then. Made by a short-lived child (planning/planner.ts): the config is
+ * user code, and neither its module cache nor the schema that judges it stays in the master's memory.
+ */
+import { fork } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { basename, dirname } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import type { Policy } from '../domain/types.js';
+import type { AppConfig } from '../shared/config.js';
+import type { ErrorCode, ErrorReport } from '../shared/errors.js';
+import { ZdsupError } from '../shared/errors.js';
+import { typescriptArgs } from './typescript-entry.js';
+
+export interface Plan {
+  /** Given, else derived from package.json or the folder. */
+  appName: string;
+  config: AppConfig;
+  release: { id: string; path: string };
+  entry: string;
+  execArgv: string[];
+  args: string[];
+  cwd: string;
+  /** The whole environment of a worker, but for what names its slot and generation. */
+  env: Record<string, string>;
+  policy: Policy;
+  /** Fingerprint of the release as it was before the first worker of this generation was forked. */
+  baseline: string;
+}
+
+/** What the user asked to run; the same for every generation. */
+export interface PlanRequest {
+  /** Absolute. */
+  configPath?: string;
+  /** Which app of a config with several. */
+  only?: string;
+  /** Raw config keys from flags; they win over the file. */
+  overrides: Record<string, unknown>;
+  /** Logical: `$PWD` where it is the same folder, so that a symbolic link in it is followed afresh at each reload. */
+  baseDir: string;
+}
+
+export type PlanAnswer = { ok: true; plan: Plan } | { ok: false; error: ErrorReport };
+
+const PLANNER = fileURLToPath(new URL('planning/planner.js', import.meta.url));
+/** A config that has not returned by then never will, in ms. */
+const TIMEOUT_MS = 10_000;
+/** Node's exit code where a top-level await can never settle. */
+const UNSETTLED_AWAIT = 13;
+
+type Outcome = PlanAnswer | { ended: number | null } | 'timeout';
+
+/**
+ * Reads config, env files and release afresh.
+ * @param masterEnv environment of the master at its start
+ * @throws ZdsupError ZDSUP_CONFIG_*, ZDSUP_SCRIPT_*, ZDSUP_CWD_MISSING, ZDSUP_ENV_FILE, ZDSUP_ENTRY_TYPESCRIPT
+ */
+export async function readPlan(request: PlanRequest, masterEnv: NodeJS.ProcessEnv): Promise<Plan> {
+  const { configPath } = request;
+  if (configPath !== undefined && !existsSync(configPath))
+    throw failed('ZDSUP_CONFIG_MISSING', `no such config file: ${configPath}`, 'check the path');
+  const child = fork(PLANNER, [], {
+    cwd: configPath === undefined ? '/' : dirname(configPath),
+    env: masterEnv,
+    execArgv: configPath === undefined ? [] : typescriptArgs(configPath),
+    // What the config file prints is shown, but is not the app's output.
+    stdio: ['ignore', 2, 2, 'ipc'],
+  });
+  let timer: NodeJS.Timeout | undefined;
+  try {
+    const outcome = await new Promise<Outcome>((resolve) => {
+      timer = setTimeout(() => resolve('timeout'), TIMEOUT_MS);
+      child.once('message', (message) => resolve(message as PlanAnswer));
+      child.once('error', () => resolve({ ended: null }));
+      child.once('exit', (code) => resolve({ ended: code }));
+      child.send(request);
+    });
+    return unwrap(outcome, configPath);
+  } finally {
+    clearTimeout(timer);
+    child.kill('SIGKILL');
+  }
+}
+
+function unwrap(outcome: Outcome, configPath: string | undefined): Plan {
+  if (typeof outcome === 'object' && 'ok' in outcome) {
+    if (outcome.ok) return outcome.plan;
+    throw new ZdsupError(outcome.error);
+  }
+  const what = configPath === undefined ? 'reading the release' : basename(configPath);
+  if (outcome === 'timeout')
+    throw failed(
+      'ZDSUP_CONFIG_TIMEOUT',
+      `${what} did not return within ${TIMEOUT_MS / 1000} s`,
+      'a config exports data; take out what it waits for',
+    );
+  if (outcome.ended === UNSETTLED_AWAIT)
+    throw failed(
+      'ZDSUP_CONFIG_TIMEOUT',
+      `${what} never returns: it awaits what can never settle`,
+      'a config exports data; take out what it waits for',
+    );
+  throw failed(
+    'ZDSUP_CONFIG_EXITED',
+    `${what} ended the process (exit code ${outcome.ended}) instead of exporting a config`,
+    'take process.exit() out of it',
+  );
+}
+
+const failed = (code: ErrorCode, message: string, hint: string): ZdsupError =>
+  new ZdsupError({ code, message, hint, exitStatus: 2 });

@@ -1,0 +1,56 @@
+/**
+ * Runs in a short-lived child of the master: reads one app's config, judges it, resolves its release, and answers with a
+ * plan as plain data. The config file is user code: its `process.exit` ends only this process.
+ */
+import { basename, dirname } from 'node:path';
+import type { AppConfig } from '../../shared/config.js';
+import { parseConfig } from '../../shared/config-schema.js';
+import { toReport, ZdsupError } from '../../shared/errors.js';
+import type { Plan, PlanAnswer, PlanRequest } from '../plan.js';
+import { loadConfigFile } from './config-file.js';
+import { makePlan } from './release.js';
+
+// Before the config runs: what it sets in its own environment is not the workers'.
+const masterEnv = { ...process.env };
+
+process.once('message', (request: PlanRequest) => {
+  answer(request).then((result) => process.send?.(result, undefined, undefined, () => process.exit(0)));
+});
+
+async function answer(request: PlanRequest): Promise<PlanAnswer> {
+  try {
+    return { ok: true, plan: await plan(request) };
+  } catch (error) {
+    return { ok: false, error: toReport(error) };
+  }
+}
+
+async function plan({ configPath, only, overrides, baseDir }: PlanRequest): Promise<Plan> {
+  const folder = configPath === undefined ? baseDir : dirname(configPath);
+  const raw = configPath === undefined ? {} : await loadConfigFile(configPath);
+  const apps = parseConfig(withOverrides(raw, overrides, only), configPath ?? 'the command line');
+  return makePlan(chooseApp(apps, only, configPath), folder, masterEnv);
+}
+
+/** Flags win over the file, for each key as a whole; with several apps they are for the one that was picked. */
+function withOverrides(raw: unknown, overrides: Record<string, unknown>, only: string | undefined): unknown {
+  if (typeof raw !== 'object' || raw === null || Object.keys(overrides).length === 0) return raw;
+  const { apps } = raw as { apps?: unknown };
+  if (!Array.isArray(apps)) return { ...raw, ...overrides };
+  const isPicked = (app: unknown): boolean => only === undefined || (app as { name?: unknown } | null)?.name === only;
+  return { ...raw, apps: apps.map((app: unknown) => (isPicked(app) ? { ...(app as object), ...overrides } : app)) };
+}
+
+function chooseApp(apps: AppConfig[], only: string | undefined, configPath: string | undefined): AppConfig {
+  const source = configPath === undefined ? 'the command line' : basename(configPath);
+  const names = apps.map((app) => app.name ?? '(no name)').join(', ');
+  const refused = (message: string): ZdsupError =>
+    new ZdsupError({ code: 'ZDSUP_USAGE', message, hint: 'pick one of them with --only <name>', exitStatus: 2 });
+  if (only !== undefined) {
+    const found = apps.find((app) => app.name === only);
+    if (found) return found;
+    throw refused(`${source} has no app ${only}; it has ${names}`);
+  }
+  if (apps.length === 1) return apps[0]!;
+  throw refused(`${source} has ${apps.length} apps: ${names}; in the foreground zdsup runs one`);
+}

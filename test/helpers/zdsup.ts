@@ -1,0 +1,196 @@
+/** Runs the real `zdsup` command: masters that live as long as the test, and commands that end by themselves. */
+import { spawn } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { fileURLToPath } from 'node:url';
+import { createInterface } from 'node:readline';
+import { onTestFinished } from 'vitest';
+import type { AppSnapshot, Snapshot } from '../../src/shared/snapshot.js';
+import { killOwn, temporaryFolder } from './cleanup.js';
+import { until } from './until.js';
+
+export const BIN = fileURLToPath(new URL('../../bin/zdsup.js', import.meta.url));
+
+export interface Finished {
+  code: number | null;
+  stdout: string;
+  stderr: string;
+}
+
+/** One line of the master's own log. */
+export interface LogLine {
+  level: string;
+  msg: string;
+  kind?: string;
+  generation?: number;
+  slot?: number;
+  pid?: number;
+}
+
+export interface World {
+  home: string;
+  env: NodeJS.ProcessEnv;
+}
+
+/** A state folder of the test's own. */
+export function makeWorld(env: Record<string, string> = {}): World {
+  const home = temporaryFolder();
+  const { ZDSUP_HOME: _, NO_COLOR: __, ...rest } = process.env;
+  return { home, env: { ...rest, ZDSUP_HOME: home, ...env } };
+}
+
+/** Runs a command to its end. */
+export async function zdsup(world: World, args: string[], options: { cwd?: string; node?: string[] } = {}): Promise<Finished> {
+  const child = spawn(process.execPath, [...(options.node ?? []), BIN, ...args], {
+    cwd: options.cwd ?? world.home,
+    env: { ...world.env, PWD: options.cwd ?? world.home },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  onTestFinished(() => killOwn(child.exitCode === null ? child.pid : undefined));
+  let stdout = '';
+  let stderr = '';
+  child.stdout.on('data', (chunk) => (stdout += chunk));
+  child.stderr.on('data', (chunk) => (stderr += chunk));
+  const [code] = (await once(child, 'close')) as [number | null];
+  return { code, stdout, stderr };
+}
+
+export class Master {
+  readonly log: LogLine[] = [];
+  /** What came on stderr and is no log line: the workers' own, or a final error. */
+  readonly stderrLines: string[] = [];
+  readonly stdoutLines: string[] = [];
+  private readonly watchers = new Set<() => void>();
+
+  constructor(
+    readonly world: World,
+    readonly child: ChildProcess,
+    readonly cwd: string,
+  ) {
+    createInterface({ input: child.stderr! }).on('line', (line) => this.take(line));
+    createInterface({ input: child.stdout! }).on('line', (line) => {
+      this.stdoutLines.push(line);
+      this.wake();
+    });
+    child.on('close', () => this.wake());
+    onTestFinished(() => this.end());
+  }
+
+  get pid(): number {
+    return this.child.pid!;
+  }
+
+  /** Ids of all workers this master has ever forked. */
+  get workerPids(): number[] {
+    return this.log.flatMap((line) => (line.kind === 'worker-started' && line.pid ? [line.pid] : []));
+  }
+
+  /** The first log line from `from` on for which `isIt` holds, seen already or still to come. */
+  async seen(what: string, isIt: (line: LogLine) => boolean, withinMs = 15_000, from = 0): Promise<LogLine> {
+    return this.wait(what, () => this.log.slice(from).find(isIt), withinMs);
+  }
+
+  async serving(generation: number, withinMs = 15_000): Promise<void> {
+    await this.seen(`generation ${generation} serves`, (line) => line.kind === 'serving' && line.generation === generation, withinMs);
+  }
+
+  /** Waits for a line of the app's stdout. */
+  async printed(text: string, withinMs = 15_000): Promise<string> {
+    return this.wait(`stdout says ${text}`, () => this.stdoutLines.find((line) => line.includes(text)), withinMs);
+  }
+
+  async exited(withinMs = 30_000): Promise<{ code: number | null; signal: NodeJS.Signals | null }> {
+    await this.wait('the master ends', () => this.child.exitCode !== null || this.child.signalCode !== null || undefined, withinMs);
+    return { code: this.child.exitCode, signal: this.child.signalCode };
+  }
+
+  run(...args: string[]): Promise<Finished> {
+    return zdsup(this.world, args, { cwd: this.cwd });
+  }
+
+  async status(): Promise<AppSnapshot> {
+    const { stdout, stderr, code } = await this.run('status', '--json');
+    const app = code === 0 ? (JSON.parse(stdout) as Snapshot).apps[0] : undefined;
+    if (!app) throw new Error(`no snapshot: exit ${code}, ${stdout}${stderr}`);
+    return app;
+  }
+
+  statusUntil(what: string, isRight: (app: AppSnapshot) => boolean, withinMs?: number): Promise<AppSnapshot> {
+    return until(what, () => this.status(), isRight, withinMs);
+  }
+
+  signal(signal: NodeJS.Signals): void {
+    this.child.kill(signal);
+  }
+
+  /** All that was written so far, for the message of a failed assertion. */
+  transcript(): string {
+    return [...this.log.map((line) => line.msg), ...this.stderrLines].join('\n');
+  }
+
+  private take(line: string): void {
+    try {
+      const parsed = JSON.parse(line) as LogLine & { name?: string };
+      if (parsed.name === 'zdsup') this.log.push(parsed);
+      else this.stderrLines.push(line);
+    } catch {
+      this.stderrLines.push(line);
+    }
+    this.wake();
+  }
+
+  private wake(): void {
+    for (const watcher of this.watchers) watcher();
+  }
+
+  private wait<T>(what: string, look: () => T | undefined, withinMs: number): Promise<T> {
+    return new Promise((resolve, reject) => {
+      const check = (): void => {
+        const found = look();
+        if (found !== undefined) finish(() => resolve(found));
+        else if (this.child.exitCode !== null || this.child.signalCode !== null)
+          finish(() => reject(new Error(`the master ended before: ${what}\n${this.transcript()}`)));
+      };
+      const timer = setTimeout(() => finish(() => reject(new Error(`not within ${withinMs} ms: ${what}\n${this.transcript()}`))), withinMs);
+      const finish = (act: () => void): void => {
+        clearTimeout(timer);
+        this.watchers.delete(check);
+        act();
+      };
+      this.watchers.add(check);
+      check();
+    });
+  }
+
+  private async end(): Promise<void> {
+    if (this.child.exitCode === null && this.child.signalCode === null) {
+      const closed = once(this.child, 'exit');
+      killOwn(this.pid);
+      await closed;
+    }
+    for (const pid of this.workerPids) killOwn(pid);
+  }
+}
+
+export interface StartOptions {
+  world?: World;
+  cwd: string;
+  args: string[];
+  env?: Record<string, string>;
+  /** Wait until the first generation serves. @default true */
+  wait?: boolean;
+}
+
+/** `zdsup start ...` in the foreground, off a terminal. */
+export async function startMaster({ world = makeWorld(), cwd, args, env = {}, wait = true }: StartOptions): Promise<Master> {
+  const child = spawn(process.execPath, [BIN, 'start', ...args], {
+    cwd,
+    env: { ...world.env, PWD: cwd, ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+    // A session of its own: no terminal of the developer's is in play, and signals reach this process alone.
+    detached: true,
+  });
+  const master = new Master(world, child, cwd);
+  if (wait) await master.serving(1);
+  return master;
+}

@@ -65,18 +65,18 @@ export function expectedListeners(fleet: Fleet, from: number, slot: number): Exp
   return active.length > 0 ? { kind: 'exactly', keys: common } : { kind: 'any' };
 }
 
-/** Every listener the serving generation has open or will open again. */
-export function servingKeys(fleet: Fleet, generation: number): Set<string> {
-  const keys = new Set<string>();
-  for (const worker of workersOf(fleet, generation)) for (const key of Object.keys(worker.listeners)) keys.add(key);
-  for (const slot of Object.values(fleet.generations[generation]?.slotState ?? {}))
-    if (slot.expected.kind === 'exactly') for (const key of slot.expected.keys) keys.add(key);
+/** Listener keys that some worker has, or that the serving generation would open again. */
+export function heldKeys(fleet: Fleet): Set<string> {
+  const serving = fleet.serving === null ? undefined : fleet.generations[fleet.serving];
+  const keys = new Set(Object.keys(serving?.listeners ?? {}));
+  for (const worker of allWorkers(fleet)) for (const key of Object.keys(worker.listeners)) keys.add(key);
   return keys;
 }
 
-/** Listener keys that some worker has, or that the serving generation would open again. */
-export function heldKeys(fleet: Fleet): Set<string> {
-  const keys = fleet.serving === null ? new Set<string>() : servingKeys(fleet, fleet.serving);
-  for (const worker of allWorkers(fleet)) for (const key of Object.keys(worker.listeners)) keys.add(key);
-  return keys;
+/** Its respawn, and its successor in the next generation, must open what this worker has. */
+export function rememberListeners(fleet: Fleet, worker: Worker): void {
+  slotOf(fleet.generations[worker.generation]!, worker.slot).expected = {
+    kind: 'exactly',
+    keys: Object.keys(worker.listeners),
+  };
 }

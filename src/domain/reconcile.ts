@@ -6,8 +6,10 @@ import {
   activeCount,
   allWorkers,
   drainingGenerations,
+  isActive,
   isLive,
   liveIn,
+  rememberListeners,
   rolloutUnderWay,
   slotOf,
   workersOf,
@@ -221,6 +223,7 @@ function retire(
   now: number,
   effects: Effect[],
 ): void {
+  if (isActive(worker)) rememberListeners(fleet, worker);
   const { drainTimeoutMs, killTimeoutMs } = generation.policy;
   const served = worker.served;
   let deadlineAt = now + (served ? drainTimeoutMs : 0);

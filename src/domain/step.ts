@@ -3,16 +3,7 @@
  * `ignored` with a reason. The fleet handed in is never changed.
  */
 import { backoffMs } from './backoff.js';
-import {
-  expectedListeners,
-  isActive,
-  isLive,
-  range,
-  rolloutUnderWay,
-  servingKeys,
-  slotOf,
-  workersOf,
-} from './fleet.js';
+import { expectedListeners, isActive, isLive, range, rememberListeners, rolloutUnderWay, slotOf } from './fleet.js';
 import { hurryDrains, isComing, nameOf, reconcile, where } from './reconcile.js';
 import { abortRollout } from './rollout.js';
 import type { Context, Effect, Event, Expected, Fleet, Policy, RolloutSource, StepResult, Worker } from './types.js';
@@ -166,7 +157,7 @@ function prepared(fleet: Fleet, rolloutId: number, policy: Policy, effects: Effe
       { restarts: 0, failures: 0, respawnAt: 0, expected: expectationFor(fleet, slot) },
     ]),
   );
-  fleet.generations[number] = { number, policy, slots: [], slotState, modified: false, checked: true };
+  fleet.generations[number] = { number, policy, slots: [], slotState, listeners: {}, modified: false, checked: true };
   rollout.to = number;
   rollout.step = 'waiting';
   if (Object.values(fleet.workers).some((worker) => !isLive(worker)))
@@ -190,12 +181,12 @@ function listening(
   effects: Effect[],
 ): string | undefined {
   worker.listeners[key] = label;
+  fleet.generations[worker.generation]!.listeners[key] = label;
   const rollout = fleet.rollout;
   if (!isComing(fleet, worker) || rollout!.from === null || rollout!.allowListeners) return undefined;
-  const serving = servingKeys(fleet, rollout!.from);
-  if (serving.has(key)) return undefined;
-  const known = workersOf(fleet, rollout!.from).flatMap((old) => Object.values(old.listeners));
-  const has = known.length === 0 ? 'nothing' : [...new Set(known)].join(', ');
+  const serving = fleet.generations[rollout!.from]!.listeners;
+  if (key in serving) return undefined;
+  const has = [...new Set(Object.values(serving))].join(', ') || 'nothing';
   abortRollout(
     fleet,
     `${nameOf(worker)} listens on ${label}, the serving release on ${has} (--allow-listeners accepts it)`,
@@ -240,7 +231,7 @@ function exited(
     return;
   }
   const slot = slotOf(generation, worker.slot);
-  if (isActive(worker)) slot.expected = { kind: 'exactly', keys: Object.keys(worker.listeners) };
+  if (isActive(worker)) rememberListeners(fleet, worker);
   slot.restarts += 1;
   slot.failures = now - worker.forkedAt >= generation.policy.backoff.resetAfterMs ? 1 : slot.failures + 1;
   const delayMs = backoffMs(generation.policy.backoff, slot.failures, random);

@@ -71,6 +71,8 @@ export interface Generation {
   /** Desired: the slots that should have a worker. A rollout, a stop, a scale only edit this. */
   slots: number[];
   slotState: Record<number, Slot>;
+  /** Every listener that a worker of it has opened, with its name for people. */
+  listeners: Record<string, string>;
   /** Its directory differs from what it started from. */
   modified: boolean;
   /** `modified` is fresh: an exit makes it stale until the shell has looked again. */

@@ -95,7 +95,7 @@ function protocolOf(server: net.Server): ListenSpec['protocol'] {
 export function handleListenMessage(message: MasterMessage, handle: unknown): boolean {
   switch (message.act) {
     case 'listen-failed':
-      finishAsk(message.seq, (entry) => entry.callback(message.errno, null));
+      finishAsk(message.seq, (entry) => entry.callback(0, failingHandle(message.errno)));
       return true;
     case 'own':
       own(message.key, message.backlog, handle as ServerHandle);
@@ -137,7 +137,7 @@ function finishAsk(seq: number, act: (entry: Ask) => void): void {
 
 function grant(ask: Ask, key: string, name: SocketName): void {
   if (held.has(key)) {
-    ask.callback(EADDRINUSE, null); // Twice in one process, as under plain node.
+    ask.callback(0, failingHandle(EADDRINUSE)); // Twice in one process, as under plain node.
     return;
   }
   const entry: HeldServer = {
@@ -152,6 +152,17 @@ function grant(ask: Ask, key: string, name: SocketName): void {
   updateKeepAlive();
   ask.callback(0, entry.standIn);
 }
+
+/** An errno given to the callback would reach the app as an error of `bind`; under plain node it is one of `listen`. */
+const failingHandle = (errno: number): ServerHandle => ({
+  onconnection: null,
+  listen: () => errno,
+  close: (callback) => {
+    if (callback) setImmediate(callback);
+  },
+  ref() {},
+  unref() {},
+});
 
 function makeStandIn(key: string, name: SocketName): ServerHandle {
   const withEntry = (act: (entry: HeldServer) => void): void => {

@@ -11,7 +11,8 @@ export async function until<T>(
   for (;;) {
     const seen = await look();
     if (isRight(seen)) return seen;
-    if (Date.now() > deadline) throw new Error(`not within ${withinMs} ms: ${what}; last seen: ${JSON.stringify(seen)}`);
+    if (Date.now() > deadline)
+      throw new Error(`not within ${withinMs} ms: ${what}; last seen: ${JSON.stringify(seen)}`);
     await new Promise((again) => setTimeout(again, EVERY_MS));
   }
 }

@@ -1,9 +1,10 @@
 /** Runs the real `zdsup` command: masters that live as long as the test, and commands that end by themselves. */
-import { spawn } from 'node:child_process';
+
 import type { ChildProcess } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { fileURLToPath } from 'node:url';
 import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
 import { onTestFinished } from 'vitest';
 import type { AppSnapshot, Snapshot } from '../../src/shared/snapshot.js';
 import { killOwn, temporaryFolder } from './cleanup.js';
@@ -19,6 +20,7 @@ export interface Finished {
 
 /** One line of the master's own log. */
 export interface LogLine {
+  time: string;
   level: string;
   msg: string;
   kind?: string;
@@ -40,7 +42,11 @@ export function makeWorld(env: Record<string, string> = {}): World {
 }
 
 /** Runs a command to its end. */
-export async function zdsup(world: World, args: string[], options: { cwd?: string; node?: string[] } = {}): Promise<Finished> {
+export async function zdsup(
+  world: World,
+  args: string[],
+  options: { cwd?: string; node?: string[] } = {},
+): Promise<Finished> {
   const child = spawn(process.execPath, [...(options.node ?? []), BIN, ...args], {
     cwd: options.cwd ?? world.home,
     env: { ...world.env, PWD: options.cwd ?? world.home },
@@ -91,7 +97,11 @@ export class Master {
   }
 
   async serving(generation: number, withinMs = 15_000): Promise<void> {
-    await this.seen(`generation ${generation} serves`, (line) => line.kind === 'serving' && line.generation === generation, withinMs);
+    await this.seen(
+      `generation ${generation} serves`,
+      (line) => line.kind === 'serving' && line.generation === generation,
+      withinMs,
+    );
   }
 
   /** Waits for a line of the app's stdout. */
@@ -100,7 +110,11 @@ export class Master {
   }
 
   async exited(withinMs = 30_000): Promise<{ code: number | null; signal: NodeJS.Signals | null }> {
-    await this.wait('the master ends', () => this.child.exitCode !== null || this.child.signalCode !== null || undefined, withinMs);
+    await this.wait(
+      'the master ends',
+      () => this.child.exitCode !== null || this.child.signalCode !== null || undefined,
+      withinMs,
+    );
     return { code: this.child.exitCode, signal: this.child.signalCode };
   }
 
@@ -109,14 +123,26 @@ export class Master {
   }
 
   async status(): Promise<AppSnapshot> {
-    const { stdout, stderr, code } = await this.run('status', '--json');
-    const app = code === 0 ? (JSON.parse(stdout) as Snapshot).apps[0] : undefined;
-    if (!app) throw new Error(`no snapshot: exit ${code}, ${stdout}${stderr}`);
+    const app = await this.statusIfAny();
+    if (!app) throw new Error(`the app is not running\n${this.transcript()}`);
     return app;
   }
 
-  statusUntil(what: string, isRight: (app: AppSnapshot) => boolean, withinMs?: number): Promise<AppSnapshot> {
-    return until(what, () => this.status(), isRight, withinMs);
+  /** Asks until the snapshot is as wanted; while the master does not answer yet, it is not. */
+  async statusUntil(what: string, isRight: (app: AppSnapshot) => boolean, withinMs?: number): Promise<AppSnapshot> {
+    const found = await until(
+      what,
+      () => this.statusIfAny(),
+      (app) => app !== undefined && isRight(app),
+      withinMs,
+    );
+    return found!;
+  }
+
+  private async statusIfAny(): Promise<AppSnapshot | undefined> {
+    const { stdout, stderr, code } = await this.run('status', '--json');
+    if (code !== 0) throw new Error(`status: exit ${code}, ${stdout}${stderr}`);
+    return (JSON.parse(stdout) as Snapshot).apps[0];
   }
 
   signal(signal: NodeJS.Signals): void {
@@ -151,7 +177,10 @@ export class Master {
         else if (this.child.exitCode !== null || this.child.signalCode !== null)
           finish(() => reject(new Error(`the master ended before: ${what}\n${this.transcript()}`)));
       };
-      const timer = setTimeout(() => finish(() => reject(new Error(`not within ${withinMs} ms: ${what}\n${this.transcript()}`))), withinMs);
+      const timer = setTimeout(
+        () => finish(() => reject(new Error(`not within ${withinMs} ms: ${what}\n${this.transcript()}`))),
+        withinMs,
+      );
       const finish = (act: () => void): void => {
         clearTimeout(timer);
         this.watchers.delete(check);
@@ -182,7 +211,13 @@ export interface StartOptions {
 }
 
 /** `zdsup start ...` in the foreground, off a terminal. */
-export async function startMaster({ world = makeWorld(), cwd, args, env = {}, wait = true }: StartOptions): Promise<Master> {
+export async function startMaster({
+  world = makeWorld(),
+  cwd,
+  args,
+  env = {},
+  wait = true,
+}: StartOptions): Promise<Master> {
   const child = spawn(process.execPath, [BIN, 'start', ...args], {
     cwd,
     env: { ...world.env, PWD: cwd, ...env },

@@ -1,8 +1,8 @@
 /** Promise 1: a reload loses no request. Twenty reloads under each kind of load; zero means zero. */
 import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
-import { startLoad } from '../helpers/load/client.js';
 import type { Exchange, Target } from '../helpers/load/client.js';
+import { startLoad } from '../helpers/load/client.js';
 import { keepAlive, perRequest, pipelined, streamed, trickledUpload } from '../helpers/load/exchanges.js';
 import { lostCount } from '../helpers/load/tally.js';
 import { freePorts } from '../helpers/ports.js';
@@ -21,25 +21,35 @@ const LOADS: [name: string, clients: number, exchange: Exchange, tls: boolean][]
   ['HTTPS keep-alive', 20, keepAlive(), true],
 ];
 
-test.each(LOADS)('twenty reloads lose nothing under load: %s', { timeout: 180_000 }, async (_name, clients, exchange, tls) => {
-  const [port, tlsPort] = (await freePorts(2)) as [number, number];
-  const project = makeProject({
-    'zdsup.config.json': JSON.stringify({ name: 'load', script: APP, instances: 2, minReady: 50, env: { PORT: port, TLS_PORT: tlsPort } }),
-  });
-  const master = await startMaster({ cwd: project.folder, args: [] });
-  const target: Target = tls ? { port: tlsPort, tls: true } : { port };
-  const load = startLoad(target, clients, exchange);
-  await load.reached(clients);
+test.each(LOADS)(
+  'twenty reloads lose nothing under load: %s',
+  { timeout: 180_000 },
+  async (_name, clients, exchange, tls) => {
+    const [port, tlsPort] = (await freePorts(2)) as [number, number];
+    const project = makeProject({
+      'zdsup.config.json': JSON.stringify({
+        name: 'load',
+        script: APP,
+        instances: 2,
+        minReady: 50,
+        env: { PORT: port, TLS_PORT: tlsPort },
+      }),
+    });
+    const master = await startMaster({ cwd: project.folder, args: [] });
+    const target: Target = tls ? { port: tlsPort, tls: true } : { port };
+    const load = startLoad(target, clients, exchange);
+    await load.reached(clients);
 
-  for (let reload = 1; reload <= RELOADS; reload++) {
-    const { code, stderr } = await master.run('reload');
-    expect(code, stderr).toBe(0);
-  }
-  const answeredByThen = load.tally.answered;
-  await load.reached(answeredByThen + clients);
-  const tally = await load.stop();
+    for (let reload = 1; reload <= RELOADS; reload++) {
+      const { code, stderr } = await master.run('reload');
+      expect(code, stderr).toBe(0);
+    }
+    const answeredByThen = load.tally.answered;
+    await load.reached(answeredByThen + clients);
+    const tally = await load.stop();
 
-  expect(lostCount(tally), JSON.stringify(tally.lost)).toBe(0);
-  expect(tally.answeredBy.size, 'workers of many generations have answered').toBeGreaterThan(RELOADS);
-  expect((await master.status()).generation).toBe(RELOADS + 1);
-});
+    expect(lostCount(tally), JSON.stringify(tally.lost)).toBe(0);
+    expect(tally.answeredBy.size, 'workers of many generations have answered').toBeGreaterThan(RELOADS);
+    expect((await master.status()).generation).toBe(RELOADS + 1);
+  },
+);

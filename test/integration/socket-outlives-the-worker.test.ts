@@ -19,7 +19,10 @@ test('kill -9 of the only worker refuses no connection, and loses at most the re
 
   const [first] = (await master.status()).workers;
   killOwn(first!.pid!);
-  await master.seen('a second worker takes traffic', (line) => line.kind === 'worker-active' && line.pid !== first!.pid);
+  await master.seen(
+    'a second worker takes traffic',
+    (line) => line.kind === 'worker-active' && line.pid !== first!.pid,
+  );
   await load.reached(load.tally.answered + 200);
   const tally = await load.stop();
 
@@ -33,7 +36,12 @@ test('a worker killed again and again is replaced in its slot with growing pause
   const port = await freePort();
   const project = makeProject({
     'app.js': answering('process.pid', port),
-    'zdsup.config.json': JSON.stringify({ name: 'solo', script: 'app.js', minReady: 50, backoff: { initial: 100, jitter: 0 } }),
+    'zdsup.config.json': JSON.stringify({
+      name: 'solo',
+      script: 'app.js',
+      minReady: 50,
+      backoff: { initial: 100, jitter: 0 },
+    }),
   });
   const master = await startMaster({ cwd: project.folder, args: [] });
   for (let round = 1; round <= 3; round++) {

@@ -2,13 +2,14 @@
  * Load over raw sockets, from the test's own process to loopback. A connection that ends while a request is on its way,
  * an answer that is cut short or wrong, and an answer that does not come are each a loss.
  */
-import { connect } from 'node:net';
+
 import type { Socket } from 'node:net';
+import { connect } from 'node:net';
 import { connect as connectTls } from 'node:tls';
-import { ResponseReader } from './response-reader.js';
 import type { RawResponse } from './response-reader.js';
-import { countAnswered, countLost, emptyTally } from './tally.js';
+import { ResponseReader } from './response-reader.js';
 import type { Tally } from './tally.js';
+import { countAnswered, countLost, emptyTally } from './tally.js';
 
 export interface Target {
   port?: number;
@@ -43,7 +44,11 @@ export function startLoad(target: Target, clients: number, exchange: Exchange): 
   const tally = emptyTally();
   const state = { stopping: false };
   const waiters = new Set<() => void>();
-  const running = Array.from({ length: clients }, () => runClient(target, exchange, tally, state, () => waiters.forEach((wake) => wake())));
+  const running = Array.from({ length: clients }, () =>
+    runClient(target, exchange, tally, state, () => {
+      for (const wake of waiters) wake();
+    }),
+  );
   return {
     tally,
     reached: (answered) =>
@@ -64,7 +69,13 @@ export function startLoad(target: Target, clients: number, exchange: Exchange): 
   };
 }
 
-async function runClient(target: Target, exchange: Exchange, tally: Tally, state: { stopping: boolean }, answered: () => void): Promise<void> {
+async function runClient(
+  target: Target,
+  exchange: Exchange,
+  tally: Tally,
+  state: { stopping: boolean },
+  answered: () => void,
+): Promise<void> {
   while (!state.stopping) {
     const connection = await Connection.open(target);
     if (typeof connection === 'string') {

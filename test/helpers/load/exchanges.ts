@@ -7,9 +7,15 @@ const get = (path: string, more = ''): string => `GET ${path} HTTP/1.1\r\nHost: 
 
 export const keepAlive = (path = '/'): Exchange => ({ write: (socket) => void socket.write(get(path)) });
 
-export const perRequest = (path = '/'): Exchange => ({ write: (socket) => void socket.write(get(path, 'Connection: close\r\n')), closing: true });
+export const perRequest = (path = '/'): Exchange => ({
+  write: (socket) => void socket.write(get(path, 'Connection: close\r\n')),
+  closing: true,
+});
 
-export const pipelined = (depth: number): Exchange => ({ write: (socket) => void socket.write(get('/').repeat(depth)), answers: depth });
+export const pipelined = (depth: number): Exchange => ({
+  write: (socket) => void socket.write(get('/').repeat(depth)),
+  answers: depth,
+});
 
 /** `parts` times `partBytes`, one part every `everyMs`; the app answers with what it got. */
 export function trickledUpload(parts: number, partBytes: number, everyMs: number): Exchange {
@@ -35,5 +41,6 @@ export function trickledUpload(parts: number, partBytes: number, everyMs: number
 /** The app streams `/stream` in ten numbered parts over one second. */
 export const streamed = (): Exchange => ({
   write: (socket: Socket) => void socket.write(get('/stream')),
-  judge: ({ body }) => (body.trimEnd().split('\n').slice(1).join(',') === '0,1,2,3,4,5,6,7,8,9' ? null : 'another stream than was sent'),
+  judge: ({ body }) =>
+    body.trimEnd().split('\n').slice(1).join(',') === '0,1,2,3,4,5,6,7,8,9' ? null : 'another stream than was sent',
 });

@@ -29,12 +29,17 @@ export class ResponseReader {
     const [first = '', ...lines] = this.buffer.slice(0, headEnd).split('\r\n');
     const status = Number(/^HTTP\/1\.1 (\d{3})/.exec(first)?.[1]);
     if (!status) throw new Error(`not a response: ${JSON.stringify(first)}`);
-    const headers = new Map(lines.map((line) => [line.slice(0, line.indexOf(':')).toLowerCase(), line.slice(line.indexOf(':') + 1).trim()]));
+    const headers = new Map(
+      lines.map((line) => [line.slice(0, line.indexOf(':')).toLowerCase(), line.slice(line.indexOf(':') + 1).trim()]),
+    );
     if (status === 100) {
       this.buffer = this.buffer.slice(headEnd + 4);
       return this.next();
     }
-    const body = headers.get('transfer-encoding') === 'chunked' ? this.chunked(headEnd + 4) : this.counted(headEnd + 4, Number(headers.get('content-length') ?? Number.NaN));
+    const body =
+      headers.get('transfer-encoding') === 'chunked'
+        ? this.chunked(headEnd + 4)
+        : this.counted(headEnd + 4, Number(headers.get('content-length') ?? Number.NaN));
     if (body === null) return null;
     return { status, headers, body, closes: headers.get('connection')?.toLowerCase() === 'close' };
   }

@@ -1,0 +1,174 @@
+/** The master holds every socket an unmodified app listens on, whatever its kind, from the first `listen` to the stop. */
+import { existsSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { expect, test } from 'vitest';
+import { Connection } from '../helpers/load/client.js';
+import { freePort, freePorts } from '../helpers/ports.js';
+import { answering, makeProject } from '../helpers/project.js';
+import type { Master } from '../helpers/zdsup.js';
+import { startMaster } from '../helpers/zdsup.js';
+
+const APP = (listen: string): string =>
+  `const server = require('node:http').createServer((request, response) => response.end(JSON.stringify(server.address())));\nserver.listen(${listen});`;
+
+async function start(listen: string, more: Record<string, unknown> = {}): Promise<Master> {
+  const project = makeProject({
+    'app.js': APP(listen),
+    'zdsup.config.json': JSON.stringify({ name: 'net', script: 'app.js', instances: 2, minReady: 50, ...more }),
+  });
+  return startMaster({ cwd: project.folder, args: [] });
+}
+
+async function get(where: { port?: number; host?: string; path?: string }): Promise<string> {
+  const connection = await Connection.open(where);
+  if (typeof connection === 'string') return connection;
+  connection.socket.write('GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n');
+  const response = await connection.response();
+  connection.end();
+  return typeof response === 'string' ? response : response.body;
+}
+
+test('IPv4 alone', async () => {
+  const port = await freePort();
+  const master = await start(`${port}, '127.0.0.1'`);
+  expect(JSON.parse(await get({ port }))).toEqual({ address: '127.0.0.1', family: 'IPv4', port });
+  expect(await get({ port, host: '::1' })).toBe('connect: ECONNREFUSED');
+  expect((await master.status()).listeners).toEqual([{ address: '127.0.0.1', port, protocol: 'http' }]);
+});
+
+test('IPv6 alone, and `ipv6Only`', async () => {
+  const [port, only] = (await freePorts(2)) as [number, number];
+  await start(`${port}, '::1'`);
+  expect(JSON.parse(await get({ port, host: '::1' }))).toEqual({ address: '::1', family: 'IPv6', port });
+  await start(`{ port: ${only}, host: '::', ipv6Only: true }`);
+  expect(await get({ port: only })).toBe('connect: ECONNREFUSED');
+  expect(JSON.parse(await get({ port: only, host: '::1' }))).toMatchObject({ port: only });
+});
+
+test('dual stack, as `listen(port)` has it', async () => {
+  const port = await freePort();
+  await start(`${port}`);
+  for (const host of ['127.0.0.1', '::1'])
+    expect(JSON.parse(await get({ port, host }))).toEqual({ address: '::', family: 'IPv6', port });
+});
+
+test('port 0: one free port for all workers of the generation, kept across a reload', async () => {
+  const master = await start('0');
+  const [listener] = (await master.status()).listeners;
+  const before = await get({ port: listener!.port! });
+  expect(JSON.parse(before).port).toBe(listener!.port);
+  expect((await master.run('reload')).code).toBe(0);
+  expect(await get({ port: listener!.port! })).toBe(before);
+});
+
+test('a unix socket: the file survives workers and reloads though the app unlinks it first, and goes at the stop', async () => {
+  const project = makeProject();
+  const path = project.path('app.sock');
+  project.write({
+    'app.js': `require('node:fs').rmSync('${path}', { force: true });\n${APP(`'${path}'`)}`,
+    'zdsup.config.json': JSON.stringify({ name: 'unix', script: 'app.js', instances: 2, minReady: 50 }),
+  });
+  const master = await startMaster({ cwd: project.folder, args: [] });
+  expect(await get({ path })).toBe(JSON.stringify(path));
+  expect((await master.run('reload')).code).toBe(0);
+  expect(await get({ path })).toBe(JSON.stringify(path));
+  expect((await master.status()).listeners).toEqual([{ address: null, path, protocol: 'http' }]);
+  expect((await master.run('stop')).code).toBe(0);
+  await master.exited();
+  expect(existsSync(path)).toBe(false);
+});
+
+test('a unix socket left by a killed master does not stand in the way of the next one', async () => {
+  const project = makeProject();
+  const path = project.path('app.sock');
+  project.write({ 'app.js': APP(`'${path}'`) });
+  const first = await startMaster({ cwd: project.folder, args: ['app.js', '--name', 'unix'] });
+  first.signal('SIGKILL');
+  await first.exited();
+  const second = await startMaster({ cwd: project.folder, args: ['app.js', '--name', 'unix'], world: first.world });
+  expect(await get({ path })).toBe(JSON.stringify(path));
+  expect((await second.run('stop')).code).toBe(0);
+});
+
+test('several ports in one app', async () => {
+  const [one, two] = (await freePorts(2)) as [number, number];
+  const project = makeProject({
+    'app.js': answering("'public'", one) + answering("'admin'", `${two}, '127.0.0.1'`),
+    'zdsup.config.json': JSON.stringify({ name: 'two', script: 'app.js', instances: 2, minReady: 50 }),
+  });
+  const master = await startMaster({ cwd: project.folder, args: [] });
+  expect((await master.run('reload')).code).toBe(0);
+  expect([await get({ port: one }), await get({ port: two })]).toEqual(['public', 'admin']);
+  expect((await master.status()).listeners).toHaveLength(2);
+});
+
+test('a port that only slot 0 opens is expected of slot 0 alone', async () => {
+  const [one, two] = (await freePorts(2)) as [number, number];
+  const project = makeProject({
+    'app.js': `${answering("'public'", one)}if (process.env.NODE_APP_INSTANCE === '0') ${answering("'slot 0'", two)}`,
+    'zdsup.config.json': JSON.stringify({ name: 'odd', script: 'app.js', instances: 2, minReady: 50 }),
+  });
+  const master = await startMaster({ cwd: project.folder, args: [] });
+  const { code, stderr } = await master.run('reload');
+  expect(code, stderr).toBe(0);
+  expect(await get({ port: two })).toBe('slot 0');
+});
+
+test('a port in use gives the app its normal EADDRINUSE', async () => {
+  const port = await freePort();
+  const other = createServer().listen(port);
+  const project = makeProject({
+    'app.js': `require('node:net').createServer().on('error', (error) => { console.log(error.code, error.syscall, error.port); process.exit(9); }).listen(${port});`,
+  });
+  const master = await startMaster({ cwd: project.folder, args: ['app.js', '--name', 'taken'], wait: false });
+  await master.printed(`EADDRINUSE listen ${port}`);
+  expect(await master.exited()).toEqual({ code: 1, signal: null });
+  expect(master.stderrLines.join('\n')).toMatch(/exited with code 9 before it was ready/);
+  other.close();
+});
+
+test('`exclusive` and `reusePort` are held as well', async () => {
+  for (const option of ['exclusive', 'reusePort']) {
+    const port = await freePort();
+    const master = await start(`{ port: ${port}, ${option}: true }`);
+    const before = await get({ port });
+    expect((await master.run('reload')).code).toBe(0);
+    expect(await get({ port })).toBe(before);
+    expect((await master.status()).listeners).toMatchObject([{ port }]);
+  }
+});
+
+test('`listen(0)` on loopback is private to its worker, and so is a port that the config names', async () => {
+  const [port, inspector] = (await freePorts(2)) as [number, number];
+  const project = makeProject({
+    'app.js': `
+const http = require('node:http');
+if (process.env.NODE_APP_INSTANCE === '0') http.createServer((request, response) => response.end('private')).listen(${inspector});
+const own = http.createServer((request, response) => response.end('own ' + process.pid)).listen(0, '127.0.0.1', () => {
+  http.createServer((request, response) => http.get(own.address(), (answer) => answer.pipe(response))).listen(${port});
+});`,
+    'zdsup.config.json': JSON.stringify({ name: 'private', script: 'app.js', minReady: 50, private: [inspector] }),
+  });
+  const master = await startMaster({ cwd: project.folder, args: [] });
+  const [worker] = (await master.status()).workers;
+  expect(await get({ port })).toBe(`own ${worker!.pid}`);
+  expect(await get({ port: inspector })).toBe('private');
+  expect((await master.status()).listeners).toMatchObject([{ port }]);
+});
+
+test('a release that opens another port needs --allow-listeners, and ports that nobody has any more are closed', async () => {
+  const [before, after] = (await freePorts(2)) as [number, number];
+  const project = makeProject({
+    'app.js': answering("'old'", before),
+    'zdsup.config.json': JSON.stringify({ name: 'moves', script: 'app.js', minReady: 50 }),
+  });
+  const master = await startMaster({ cwd: project.folder, args: [] });
+  project.write({ 'app.js': answering("'new'", after) });
+  const refused = await master.run('reload');
+  expect(refused.code).toBe(1);
+  expect(refused.stderr).toContain(`listens on port ${after}, the serving release on port ${before}`);
+  expect(await get({ port: after })).toBe('connect: ECONNREFUSED');
+  expect((await master.run('reload', '--allow-listeners')).code).toBe(0);
+  expect(await get({ port: after })).toBe('new');
+  expect(await get({ port: before })).toBe('connect: ECONNREFUSED');
+});

@@ -9,8 +9,9 @@ import type { Usage } from './usage.js';
 import { usageOf } from './usage.js';
 import type { Figures } from './worker-process.js';
 
-/** How long a look at a large directory may hold up an answer, in ms; its result is in the next one. */
-const RELEASE_CHECK_MS = 150;
+/** A look at a large directory, or at /proc on a starved host, may hold up an answer by this long, in ms: half of what
+ * the asker waits. What comes later is in the next answer. */
+const LOOK_MS = 250;
 
 export async function takeSnapshot(
   name: string,
@@ -24,11 +25,11 @@ export async function takeSnapshot(
   const workers = Object.values(state().workers);
   const pids = workers.flatMap((worker) => (worker.pid === null ? [] : [worker.pid]));
   const [usage, figures] = await Promise.all([
-    usageOf(pids),
+    inTime(usageOf(pids), new Map<number, Usage>()),
     Promise.all(
       workers.map(async (worker) => [worker.id, (await effects.workers.get(worker.id)?.figures()) ?? null] as const),
     ),
-    Promise.race([looked, new Promise((resolve) => setTimeout(resolve, RELEASE_CHECK_MS).unref())]),
+    inTime(looked, undefined),
   ]);
   const fleet = state();
   const plan = fleet.serving === null ? undefined : effects.plans.get(fleet.serving);
@@ -48,6 +49,14 @@ export async function takeSnapshot(
       .sort((a, b) => a.generation - b.generation || a.slot - b.slot)
       .map((worker) => workerSnapshot(worker, fleet, known.get(worker.id) ?? null, usage.get(worker.pid ?? -1))),
   };
+}
+
+async function inTime<T>(look: Promise<T>, otherwise: T): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<T>((resolve) => {
+    timer = setTimeout(() => resolve(otherwise), LOOK_MS);
+  });
+  return Promise.race([look, late]).finally(() => clearTimeout(timer));
 }
 
 const iso = (at: number): string => new Date(at).toISOString();

@@ -17,7 +17,13 @@ interface ConnectionsList {
   active(): Parser[];
 }
 
-type HttpSocket = net.Socket & { _httpMessage?: http.ServerResponse | null; parser?: Parser | null };
+const LAST_PIPELINED = Symbol('zdsup.lastPipelined');
+
+type HttpSocket = net.Socket & {
+  _httpMessage?: http.ServerResponse | null;
+  parser?: Parser | null;
+  [LAST_PIPELINED]?: http.ServerResponse;
+};
 
 type OutgoingInternals = http.ServerResponse & {
   _storeHeader(firstLine: string, headers: unknown): void;
@@ -36,17 +42,37 @@ function connectionsList(server: object): ConnectionsList | null {
 const socketsOf = (parsers: Parser[]): HttpSocket[] =>
   parsers.map((parser) => parser.socket).filter((socket): socket is HttpSocket => socket != null);
 
-/** Connections between requests: nothing asked, nothing owed, no half head. Empty where it cannot be told. */
+/**
+ * Connections between requests, or before their first: nothing asked, nothing owed, no half head. Empty where it cannot
+ * be told. Node's own list counts one that was never used as busy, since its headers are awaited.
+ */
 export function idleSockets(server: object): net.Socket[] {
   const list = connectionsList(server);
-  return list === null ? [] : socketsOf(list.idle()).filter((socket) => socket._httpMessage == null);
+  if (list === null) return [];
+  const unused = socketsOf(list.active()).filter((socket) => socket.bytesRead === 0);
+  return [...socketsOf(list.idle()), ...unused].filter((socket) => socket._httpMessage == null);
 }
 
-/** Responses that are owed right now, one a connection (pipelined ones behind it are not counted). */
-export function currentResponses(server: object): http.ServerResponse[] {
+/**
+ * The last response that each connection is owed right now. Most are owed one; where requests were pipelined, those between
+ * the first and the last are left out.
+ */
+export function lastResponses(server: object): http.ServerResponse[] {
   const list = connectionsList(server);
   if (list === null) return [];
-  return socketsOf(list.all()).flatMap((socket) => (socket._httpMessage ? [socket._httpMessage] : []));
+  return socketsOf(list.all()).flatMap((socket) => {
+    if (!socket._httpMessage) return [];
+    const pipelined = socket[LAST_PIPELINED];
+    return [pipelined && !pipelined.writableFinished ? pipelined : socket._httpMessage];
+  });
+}
+
+/**
+ * Called for every request, as it starts: remembers a response that waits behind another one. Node keeps its queue to
+ * itself. A connection that does not pipeline costs one look, and holds on to nothing.
+ */
+export function notePipelined(socket: net.Socket, response: http.ServerResponse): void {
+  if ((socket as HttpSocket)._httpMessage) (socket as HttpSocket)[LAST_PIPELINED] = response;
 }
 
 /**

@@ -11,7 +11,7 @@ import type http = require('node:http');
 import type net = require('node:net');
 
 import { openConnections } from '../node-internals/cluster-seam.cjs';
-import { closeAfter, currentResponses, idleSockets } from '../node-internals/http-connections.cjs';
+import { closeAfter, idleSockets, lastResponses, notePipelined } from '../node-internals/http-connections.cjs';
 import { tell } from './channel.cjs';
 import { heldServers, releaseAll } from './listen-seam.cjs';
 import { endAsTheAppWishes } from './signals.cjs';
@@ -29,11 +29,15 @@ let looking: NodeJS.Timeout | null = null;
 let ended = false;
 let killTimeoutMs = 5_000;
 
+type RequestStart = { socket: net.Socket; response: http.ServerResponse };
+
 /** Once, before the app runs. */
 export function installDrain(options: { killTimeoutMs: number }): void {
   killTimeoutMs = options.killTimeoutMs;
-  diagnostics.subscribe('http.server.request.start', () => {
+  diagnostics.subscribe('http.server.request.start', (message) => {
+    const { socket, response } = message as RequestStart;
     requestCount += 1;
+    notePipelined(socket, response);
   });
 }
 
@@ -41,7 +45,7 @@ export function figures(): { connections: number; inFlight: number; requests: nu
   const servers = heldServers().map((entry) => entry.server);
   return {
     connections: servers.reduce((sum, server) => sum + openConnections(server), 0),
-    inFlight: servers.reduce((sum, server) => sum + currentResponses(server).length, 0),
+    inFlight: servers.reduce((sum, server) => sum + lastResponses(server).length, 0),
     requests: requestCount,
   };
 }
@@ -60,12 +64,10 @@ export function retire(options: { deadlineMs: number; closeIdle: boolean }): voi
 function beginDrain(): void {
   releaseAll();
   for (const { server } of heldServers()) {
-    for (const response of currentResponses(server)) closeAfter(response);
+    for (const response of lastResponses(server)) closeAfter(response);
     deferRequests(server);
   }
-  diagnostics.subscribe('http.server.request.start', (message) =>
-    closeAfter((message as { response: http.ServerResponse }).response),
-  );
+  diagnostics.subscribe('http.server.request.start', (message) => closeAfter((message as RequestStart).response));
   looking = setInterval(look, LOOK_MS);
   look();
 }

@@ -66,6 +66,7 @@ export class Master {
   /** What came on stderr and is no log line: the workers' own, or a final error. */
   readonly stderrLines: string[] = [];
   readonly stdoutLines: string[] = [];
+  private closed = false;
   private readonly watchers = new Set<() => void>();
 
   constructor(
@@ -78,7 +79,11 @@ export class Master {
       this.stdoutLines.push(line);
       this.wake();
     });
-    child.on('close', () => this.wake());
+    child.on('exit', () => this.wake());
+    child.on('close', () => {
+      this.closed = true;
+      this.wake();
+    });
     onTestFinished(() => this.end());
   }
 
@@ -109,12 +114,9 @@ export class Master {
     return this.wait(`stdout says ${text}`, () => this.stdoutLines.find((line) => line.includes(text)), withinMs);
   }
 
+  /** Settles when the master and all that wrote to its output have ended. */
   async exited(withinMs = 30_000): Promise<{ code: number | null; signal: NodeJS.Signals | null }> {
-    await this.wait(
-      'the master ends',
-      () => this.child.exitCode !== null || this.child.signalCode !== null || undefined,
-      withinMs,
-    );
+    await this.wait('the master ends', () => this.closed || undefined, withinMs);
     return { code: this.child.exitCode, signal: this.child.signalCode };
   }
 
@@ -143,6 +145,13 @@ export class Master {
     const { stdout, stderr, code } = await this.run('status', '--json');
     if (code !== 0) throw new Error(`status: exit ${code}, ${stdout}${stderr}`);
     return (JSON.parse(stdout) as Snapshot).apps[0];
+  }
+
+  /** As the OOM killer does: its orphans may go on for a while, and hold its output open. */
+  async killed(): Promise<void> {
+    const gone = once(this.child, 'exit');
+    killOwn(this.pid);
+    await gone;
   }
 
   signal(signal: NodeJS.Signals): void {
@@ -174,7 +183,7 @@ export class Master {
       const check = (): void => {
         const found = look();
         if (found !== undefined) finish(() => resolve(found));
-        else if (this.child.exitCode !== null || this.child.signalCode !== null)
+        else if (this.closed)
           finish(() => reject(new Error(`the master ended before: ${what}\n${this.transcript()}`)));
       };
       const timer = setTimeout(

@@ -83,8 +83,7 @@ test('a unix socket left by a killed master does not stand in the way of the nex
   const path = project.path('app.sock');
   project.write({ 'app.js': APP(`'${path}'`) });
   const first = await startMaster({ cwd: project.folder, args: ['app.js', '--name', 'unix'] });
-  first.signal('SIGKILL');
-  await first.exited();
+  await first.killed();
   const second = await startMaster({ cwd: project.folder, args: ['app.js', '--name', 'unix'], world: first.world });
   expect(await get({ path })).toBe(JSON.stringify(path));
   expect((await second.run('stop')).code).toBe(0);

@@ -1,0 +1,80 @@
+/** A HUP every 100 ms for 60 s: every one is heard, none piles up, nothing is lost. */
+import { fileURLToPath } from 'node:url';
+import { expect, test } from 'vitest';
+import { ask } from '../../src/client/control-client.js';
+import type { AppSnapshot } from '../../src/shared/snapshot.js';
+import { isAlive } from '../helpers/cleanup.js';
+import { startLoad } from '../helpers/load/client.js';
+import { keepAlive, perRequest } from '../helpers/load/exchanges.js';
+import { lostCount } from '../helpers/load/tally.js';
+import { freePort } from '../helpers/ports.js';
+import { makeProject } from '../helpers/project.js';
+import { startMaster } from '../helpers/zdsup.js';
+
+const APP = fileURLToPath(new URL('../fixtures/load-app/app.cjs', import.meta.url));
+const STORM_MS = 60_000;
+const EVERY_MS = 100;
+const MAX_DRAINING = 2;
+
+const generationsThat = (app: AppSnapshot, state: string): number =>
+  new Set(app.workers.filter((worker) => worker.state === state).map((worker) => worker.generation)).size;
+
+test('a HUP every 100 ms for 60 s under keep-alive and per-request load loses nothing', {
+  timeout: 180_000,
+}, async () => {
+  const port = await freePort();
+  const project = makeProject({
+    'zdsup.config.json': JSON.stringify({
+      name: 'storm',
+      script: APP,
+      instances: 2,
+      minReady: 20,
+      maxDraining: MAX_DRAINING,
+      env: { PORT: port },
+    }),
+  });
+  const master = await startMaster({ cwd: project.folder, args: [] });
+  const socketPath = `${master.world.home}/run/storm.sock`;
+  const loads = [startLoad({ port }, 10, keepAlive()), startLoad({ port }, 10, perRequest())];
+  await Promise.all(loads.map((load) => load.reached(10)));
+
+  const most = { serving: 0, draining: 0 };
+  const startedAt = performance.now();
+  await new Promise<void>((over) => {
+    const timer = setInterval(async () => {
+      if (performance.now() - startedAt > STORM_MS) {
+        clearInterval(timer);
+        over();
+        return;
+      }
+      master.signal('SIGHUP');
+      const result = await ask(socketPath, { command: 'status' });
+      if (!result.ok || result.command !== 'status') return;
+      most.serving = Math.max(most.serving, generationsThat(result.app, 'active'));
+      most.draining = Math.max(most.draining, generationsThat(result.app, 'draining'));
+    }, EVERY_MS);
+  });
+  const after = await master.statusUntil(
+    'all is quiet',
+    (app) =>
+      app.state === 'running' &&
+      app.rollout?.outcome === 'succeeded' &&
+      app.workers.every((worker) => worker.generation === app.generation),
+    60_000,
+  );
+
+  for (const load of loads) {
+    const tally = await load.stop();
+    expect(lostCount(tally), JSON.stringify(tally.lost)).toBe(0);
+    expect(tally.answered).toBeGreaterThan(1_000);
+  }
+  expect(after.generation, 'HUPs were obeyed').toBeGreaterThan(10);
+  expect(most.serving, 'generations that serve at once').toBe(2);
+  expect(most.draining, 'generations that drain at once').toBeLessThanOrEqual(MAX_DRAINING);
+  const current = new Set(after.workers.map((worker) => worker.pid));
+  expect(
+    master.workerPids.filter((pid) => !current.has(pid) && isAlive(pid)),
+    'no old worker is left',
+  ).toEqual([]);
+  expect(master.log.filter((line) => line.level === 'error')).toEqual([]);
+});

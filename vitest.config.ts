@@ -8,5 +8,6 @@ export default defineConfig({
     hookTimeout: 30_000,
     // Integration tests load both cores by themselves; more at once would measure the scheduler.
     maxWorkers: 2,
+    reporters: ['default', './test/helpers/closing-line.ts'],
   },
 });

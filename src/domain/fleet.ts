@@ -62,6 +62,8 @@ export function expectedListeners(fleet: Fleet, from: number, slot: number): Exp
   if (remembered?.kind === 'exactly') return remembered;
   const active = old.filter(isActive).map((worker) => Object.keys(worker.listeners));
   const common = (active[0] ?? []).filter((key) => active.every((keys) => keys.includes(key)));
+  // Of one worker alone it cannot be known which of its listeners are slot 0's own.
+  if (active.length === 1 && common.length > 0) return { kind: 'some' };
   return active.length > 0 ? { kind: 'exactly', keys: common } : { kind: 'any' };
 }
 

@@ -14,7 +14,7 @@ import {
   slotOf,
   workersOf,
 } from './fleet.js';
-import { abortRollout, advanceRollout, isRipe, mayLeaveAfterAbort } from './rollout.js';
+import { abortRollout, advanceRollout, isRipe, mayLeaveAfterAbort, roomOf } from './rollout.js';
 import type { Context, Effect, Fleet, Generation, RetireReason, Worker } from './types.js';
 
 /** An app that never listens is taken to run after this long at its first start, whatever `minReady` says, in ms. */
@@ -136,11 +136,20 @@ function forkMissing(fleet: Fleet, now: number, effects: Effect[]): boolean {
         )
       )
         continue;
+      if (!hasRoomInAbort(fleet, generation)) continue;
       fork(fleet, generation, slot, now, effects);
       changed = true;
     }
   }
   return changed;
+}
+
+/** An abort brings the old generation back within the room that the rollout had: as each new worker leaves. */
+function hasRoomInAbort(fleet: Fleet, generation: Generation): boolean {
+  const { rollout } = fleet;
+  if (rollout?.step !== 'aborting' || rollout.from !== generation.number || rollout.to === null) return true;
+  const cap = roomOf(rollout, fleet.generations[rollout.to]!.policy);
+  return [...workersOf(fleet, rollout.from), ...workersOf(fleet, rollout.to)].filter(isLive).length < cap;
 }
 
 function fork(fleet: Fleet, generation: Generation, slot: number, now: number, effects: Effect[]): void {

@@ -3,7 +3,7 @@
  * forking, activating and retiring follow from them in reconcile.ts. Run again after every event: it keeps no steps of its own.
  */
 import { allWorkers, drainingGenerations, isActive, isLive, range, workersOf } from './fleet.js';
-import type { Effect, Fleet, Generation, Rollout, Worker } from './types.js';
+import type { Effect, Fleet, Generation, Policy, Rollout, Worker } from './types.js';
 
 /** Waited its `minReady` out (an old generation serves meanwhile) or has served that long (a first start). */
 export const isRipe = (worker: Worker, generation: Generation, now: number): boolean =>
@@ -43,6 +43,10 @@ function leaveWaiting(fleet: Fleet, rollout: Rollout, effects: Effect[]): boolea
   return true;
 }
 
+/** Live workers that both generations may have together. */
+export const roomOf = ({ from, fromSlots }: Rollout, { instances, surge, atomic }: Policy): number =>
+  atomic || from === null ? fromSlots.length + instances : Math.max(fromSlots.length, instances) + surge;
+
 function shift(fleet: Fleet, rollout: Rollout, now: number, effects: Effect[]): boolean {
   const target = fleet.generations[rollout.to as number]!;
   const old = rollout.from === null ? null : fleet.generations[rollout.from]!;
@@ -51,7 +55,7 @@ function shift(fleet: Fleet, rollout: Rollout, now: number, effects: Effect[]): 
   const newActive = workersOf(fleet, target.number).filter(isActive);
   let changed = false;
 
-  const cap = atomic || old === null ? fromCount + instances : Math.max(fromCount, instances) + surge;
+  const cap = roomOf(rollout, target.policy);
   for (const slot of range(instances)) {
     if (target.slots.includes(slot)) continue;
     if (target.slots.length + (old?.slots.length ?? 0) >= cap) break;
@@ -121,7 +125,8 @@ export function abortRollout(
   const old = rollout.from === null ? undefined : fleet.generations[rollout.from];
   if (old) old.slots = [...rollout.fromSlots];
   if (rollout.to !== null) fleet.generations[rollout.to]!.slots = [];
-  rollout.abortBy = now + (old?.policy.readyDeadlineMs ?? 0);
+  const respawns = old ? old.slots.map((slot) => old.slotState[slot]?.respawnAt ?? 0) : [];
+  rollout.abortBy = Math.max(now, ...respawns) + (old ? old.policy.readyDeadlineMs + old.policy.minReadyMs : 0);
   rollout.step = 'aborting';
   effects.push({
     type: 'progress',
@@ -129,7 +134,7 @@ export function abortRollout(
     message: reason,
     ...(rollout.to === null ? {} : { generation: rollout.to }),
   });
-  if (rollout.to === null) endFailed(fleet, rollout, effects);
+  if (rollout.to === null) endFailed(rollout, effects);
 }
 
 function finishAbort(fleet: Fleet, rollout: Rollout, now: number, effects: Effect[]): boolean {
@@ -140,19 +145,15 @@ function finishAbort(fleet: Fleet, rollout: Rollout, now: number, effects: Effec
     !old ||
     old.slots.every((slot) => workersOf(fleet, old.number).some((worker) => worker.slot === slot && isActive(worker)));
   if (left.length > 0 || !(whole || now >= rollout.abortBy! || fleet.stop)) return false;
-  endFailed(fleet, rollout, effects);
+  endFailed(rollout, effects);
   return true;
 }
 
-function endFailed(fleet: Fleet, rollout: Rollout, effects: Effect[]): void {
+function endFailed(rollout: Rollout, effects: Effect[]): void {
   rollout.step = 'done';
   rollout.outcome = 'failed';
   effects.push({ type: 'rollout-ended', rollout: { ...rollout } });
   effects.push({ type: 'close-listeners' });
-  if (fleet.serving === null && !fleet.stop && allWorkers(fleet).length === 0) {
-    fleet.ended = true;
-    effects.push({ type: 'end', failed: true });
-  }
 }
 
 /** May this worker of an aborted generation leave now, without taking capacity below what the old one had? */

@@ -3,7 +3,16 @@
  * `ignored` with a reason. The fleet handed in is never changed.
  */
 import { backoffMs } from './backoff.js';
-import { expectedListeners, isActive, isLive, range, rememberListeners, rolloutUnderWay, slotOf } from './fleet.js';
+import {
+  expectedListeners,
+  isActive,
+  isLive,
+  range,
+  rememberListeners,
+  rolloutUnderWay,
+  slotOf,
+  workersOf,
+} from './fleet.js';
 import { hurryDrains, isComing, nameOf, reconcile, where } from './reconcile.js';
 import { abortRollout } from './rollout.js';
 import type { Context, Effect, Event, Expected, Fleet, Policy, RolloutSource, StepResult, Worker } from './types.js';
@@ -48,6 +57,7 @@ function apply(fleet: Fleet, event: Event, context: Context, effects: Effect[]):
     case 'forked':
     case 'hello':
     case 'listening':
+    case 'closed':
     case 'ready-message':
     case 'probe-passed':
     case 'probe-failed':
@@ -83,6 +93,8 @@ function applyToWorker(
       return undefined;
     case 'listening':
       return listening(fleet, worker, event.key, event.label, context, effects);
+    case 'closed':
+      return closed(fleet, worker, event.key, effects);
     case 'ready-message':
       worker.readyMessage = true;
       return undefined;
@@ -106,6 +118,7 @@ function requestReload(
   effects: Effect[],
 ): string | undefined {
   if (fleet.stop) return 'the master is stopping';
+  if (firstStartFailed(fleet)) return 'the first start has failed';
   if (rolloutUnderWay(fleet)) {
     if (source !== 'signal') return 'another rollout is under way';
     fleet.reloadQueued = true; // Several count as one.
@@ -141,8 +154,10 @@ function beginRollout(
   effects.push({ type: 'prepare', rolloutId: id });
 }
 
+const firstStartFailed = (fleet: Fleet): boolean => fleet.serving === null && fleet.rollout?.outcome === 'failed';
+
 function startQueuedReload(fleet: Fleet, context: Context, effects: Effect[]): void {
-  if (!fleet.reloadQueued || rolloutUnderWay(fleet) || fleet.ended || fleet.stop) return;
+  if (!fleet.reloadQueued || rolloutUnderWay(fleet) || fleet.ended || fleet.stop || firstStartFailed(fleet)) return;
   fleet.reloadQueued = false;
   beginRollout(fleet, 'signal', false, context, effects);
 }
@@ -154,7 +169,7 @@ function prepared(fleet: Fleet, rolloutId: number, policy: Policy, effects: Effe
   const slotState = Object.fromEntries(
     range(policy.instances).map((slot) => [
       slot,
-      { restarts: 0, failures: 0, respawnAt: 0, expected: expectationFor(fleet, slot) },
+      { restarts: 0, failures: 0, respawnAt: 0, expected: expectationFor(fleet, slot, policy) },
     ]),
   );
   fleet.generations[number] = { number, policy, slots: [], slotState, listeners: {}, modified: false, checked: true };
@@ -165,11 +180,12 @@ function prepared(fleet: Fleet, rolloutId: number, policy: Policy, effects: Effe
   return undefined;
 }
 
-function expectationFor(fleet: Fleet, slot: number): Expected {
+function expectationFor(fleet: Fleet, slot: number, policy: Policy): Expected {
   const { from, allowListeners } = fleet.rollout!;
   if (from === null) return { kind: 'any' };
   const expected = expectedListeners(fleet, from, slot);
-  return allowListeners && !(expected.kind === 'exactly' && expected.keys.length === 0) ? { kind: 'some' } : expected;
+  const none = expected.kind === 'exactly' && expected.keys.length === 0;
+  return allowListeners && (!none || policy.check === 'http') ? { kind: 'some' } : expected;
 }
 
 function listening(
@@ -194,6 +210,17 @@ function listening(
     context.now,
     effects,
   );
+  return undefined;
+}
+
+function closed(fleet: Fleet, worker: Worker, key: string, effects: Effect[]): string | undefined {
+  if (!(key in worker.listeners)) return 'it does not have that listener';
+  // One that drains runs the app's own end: its successors keep the socket.
+  if (!isLive(worker)) return 'it is leaving';
+  delete worker.listeners[key];
+  if (workersOf(fleet, worker.generation).some((other) => isLive(other) && key in other.listeners)) return undefined;
+  delete fleet.generations[worker.generation]!.listeners[key];
+  effects.push({ type: 'close-listeners' });
   return undefined;
 }
 

@@ -71,7 +71,7 @@ export interface Generation {
   /** Desired: the slots that should have a worker. A rollout, a stop, a scale only edit this. */
   slots: number[];
   slotState: Record<number, Slot>;
-  /** Every listener that a worker of it has opened, with its name for people. */
+  /** Every listener that a worker of it has opened and not closed again, with its name for people. A crash closes nothing. */
   listeners: Record<string, string>;
   /** Its directory differs from what it started from. */
   modified: boolean;
@@ -121,6 +121,8 @@ export type Event =
   | { type: 'forked'; id: number; pid: number }
   | { type: 'hello'; id: number }
   | { type: 'listening'; id: number; key: string; label: string }
+  /** The app has closed a server of its own accord. */
+  | { type: 'closed'; id: number; key: string }
   | { type: 'ready-message'; id: number }
   | { type: 'probe-passed'; id: number }
   | { type: 'probe-failed'; id: number; reason: string }

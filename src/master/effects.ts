@@ -4,6 +4,7 @@
  */
 import { heldKeys } from '../domain/fleet.js';
 import type { Effect, Event, Fleet, Rollout } from '../domain/types.js';
+import type { HttpCheck } from '../shared/config.js';
 import type { Progress, ProgressKind } from '../shared/control-protocol.js';
 import type { ErrorReport } from '../shared/errors.js';
 import { toReport } from '../shared/errors.js';
@@ -11,7 +12,7 @@ import { fingerprint } from './fingerprint.js';
 import type { Listeners } from './listeners.js';
 import type { Logger } from './log.js';
 import type { Plan } from './plan.js';
-import type { Probe } from './probe.js';
+import type { Probe, ProbeTarget } from './probe.js';
 import { startProbe } from './probe.js';
 import type { OutputMode } from './worker-output.js';
 import { WorkerProcess } from './worker-process.js';
@@ -155,23 +156,24 @@ export class Effects {
     const plan = this.plans.get(fleet.workers[id]?.generation ?? -1);
     if (!worker || !plan) return;
     const { ready } = plan.config;
-    if (typeof ready.check === 'string') return;
-    const target = this.options.listeners.find(worker.openKeys(), ready.check.port);
-    if (!target) {
-      this.options.post({ type: 'probe-failed', id, reason: `the app has no listener on port ${ready.check.port}` });
-      return;
-    }
-    const protocol =
-      ready.check.protocol ?? (target.protocol === 'https' || target.protocol === 'tls' ? 'https' : 'http');
-    const { path, host = 'localhost' } = ready.check;
-    const deliver = (socket: Parameters<WorkerProcess['deliver']>[1]): void => worker.deliver(target.key, socket);
+    const { check } = ready;
+    if (typeof check === 'string') return;
     this.probes.set(
       id,
-      startProbe({ protocol, path, host, deliver }, ready, {
+      startProbe(() => this.probeTarget(worker, check), ready, {
         passed: () => this.options.post({ type: 'probe-passed', id }),
         failed: (reason) => this.options.post({ type: 'probe-failed', id, reason }),
       }),
     );
+  }
+
+  private probeTarget(worker: WorkerProcess, check: HttpCheck): ProbeTarget | string {
+    const { path, host = 'localhost', port } = check;
+    const target = this.options.listeners.find(worker.openKeys(), port);
+    if (!target) return port === undefined ? 'the app has no listener' : `the app has no listener on port ${port}`;
+    const secure = target.protocol === 'https' || target.protocol === 'tls';
+    const protocol = check.protocol ?? (secure ? 'https' : 'http');
+    return { protocol, path, host, deliver: (socket) => worker.deliver(target.key, socket) };
   }
 
   private stopProbe(id: number): void {

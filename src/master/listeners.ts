@@ -86,6 +86,10 @@ export class Listeners {
     }
   }
 
+  get holdsUnixSockets(): boolean {
+    return [...this.table.values()].some((listener) => isUnix(listener.spec));
+  }
+
   handleOf(key: string): ServerHandle | undefined {
     return this.table.get(key)?.handle;
   }

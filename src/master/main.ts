@@ -20,6 +20,7 @@ import { installSignals } from './signals.js';
 import { takeSnapshot } from './snapshot.js';
 import { claimFolder, takeSocketPath } from './state-folder.js';
 import { Supervisor } from './supervisor.js';
+import { prepareUsage } from './usage.js';
 
 /**
  * Runs one app in the foreground until it has been stopped.
@@ -79,7 +80,12 @@ export async function runMaster(
   }
 
   let firstEnd: RolloutEnd | null = null;
-  effects.observers.add({ rolloutEnded: (rolloutEnd) => (firstEnd ??= rolloutEnd) });
+  effects.observers.add({
+    rolloutEnded(rolloutEnd) {
+      if (firstEnd === null) void prepareUsage();
+      firstEnd ??= rolloutEnd;
+    },
+  });
   const removeSignals = installSignals({
     reload: () => supervisor.post({ type: 'reload-requested', source: 'signal', allowListeners: false }),
     stop: (signal) => {

@@ -31,6 +31,8 @@ export interface Plan {
 
 /** What the user asked to run; the same for every generation. */
 export interface PlanRequest {
+  /** Of the master: a planner of another version refuses to answer. */
+  version: string;
   /** Absolute. */
   configPath?: string;
   /** Which app of a config with several. */

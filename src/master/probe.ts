@@ -20,9 +20,12 @@ export interface Probe {
   stop(): void;
 }
 
-/** Asks until `successes` answers in a row were 2xx or 3xx. Ends with `passed`; each failure is told; stops on `stop()`. */
+/**
+ * Asks until `successes` answers in a row were 2xx or 3xx. Ends with `passed`; each failure is told; stops on `stop()`.
+ * @param findTarget called for each attempt: the app may open the port it is asked on later. A string says why there is none
+ */
 export function startProbe(
-  target: ProbeTarget,
+  findTarget: () => ProbeTarget | string,
   ready: ReadyConfig,
   on: { passed(): void; failed(reason: string): void },
 ): Probe {
@@ -31,7 +34,8 @@ export function startProbe(
   let timer: NodeJS.Timeout | undefined;
 
   const round = async (): Promise<void> => {
-    const failure = await askOnce(target, ready.timeoutMs);
+    const target = findTarget();
+    const failure = typeof target === 'string' ? target : await askOnce(target, ready.timeoutMs);
     if (stopped) return;
     successes = failure === null ? successes + 1 : 0;
     if (failure !== null) on.failed(failure);

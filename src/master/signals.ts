@@ -32,7 +32,10 @@ export function installSignals(on: {
     ['SIGINT', interrupt],
     ['SIGTERM', () => on.stop('SIGTERM')],
     ['SIGQUIT', () => on.stop('SIGQUIT')],
-    ['SIGUSR1', () => {}], // Reopens logs once there are files; unheard it would start the inspector.
+    // Without files there is nothing to reopen (USR1), and the master cannot replace itself yet (USR2); unheard, the one
+    // would start the inspector and the other end the master.
+    ['SIGUSR1', () => {}],
+    ['SIGUSR2', () => {}],
   ];
   for (const [signal, handler] of handlers) process.on(signal, handler);
   return () => {

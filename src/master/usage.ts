@@ -1,7 +1,15 @@
-/** Runs in the master. CPU and memory of the workers, by pidusage; loaded when somebody first asks. */
+/** Runs in the master. CPU and memory of the workers, by pidusage; loaded once the app serves. */
 export interface Usage {
   cpuPercent: number;
   rssBytes: number;
+}
+
+/**
+ * Loads pidusage and lets it ask the kernel's constants, once the app serves: it spawns `getconf` for them, which a status
+ * on a starved host at night should not have to. Never rejects.
+ */
+export async function prepareUsage(): Promise<void> {
+  await usageOf([process.pid]);
 }
 
 /** One sample for all of them; a process that has gone meanwhile is left out. Never rejects. */

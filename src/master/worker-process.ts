@@ -196,6 +196,7 @@ export class WorkerProcess implements ListenerClient {
         break;
       case 'close':
         this.keys.delete(message.key);
+        this.post({ type: 'closed', id, key: message.key });
         break;
       case 'drained':
         break;
@@ -213,6 +214,7 @@ export class WorkerProcess implements ListenerClient {
     const { config } = this.plan;
     const handshake: Handshake = {
       version: VERSION,
+      holdsUnixSockets: this.listeners.holdsUnixSockets,
       private: config.private,
       drainTimeoutMs: config.drainTimeoutMs,
       killTimeoutMs: config.killTimeoutMs,

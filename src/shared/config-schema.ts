@@ -7,7 +7,7 @@ import { isAppName } from './app-name.js';
 import type { Amount, AppConfig, BackoffConfig, ReadyConfig } from './config.js';
 import { ZdsupError } from './errors.js';
 import { nearestWord } from './nearest.js';
-import { parseDuration } from './units.js';
+import { formatDuration, parseDuration } from './units.js';
 
 const allowed = (text: string) => text;
 
@@ -18,7 +18,7 @@ const duration = (text = "a duration: '30s', '500ms', '2m', or a number of ms") 
   );
 const count = (least: number, text: string) => v.pipe(v.number(text), v.integer(text), v.minValue(least, text));
 const text = (what: string) => v.string(allowed(what));
-const strings = (what: string) => v.union([v.string(), v.array(v.string())], allowed(what));
+const strings = (what: string) => v.union([v.string(), v.array(v.string('a string'))], allowed(what));
 
 const AMOUNT = "a whole number of workers from 0, or a percentage such as '25%'";
 const amount = v.union(
@@ -96,6 +96,9 @@ const appKeys = {
 
 const appSchema = v.strictObject(appKeys);
 
+/** Keys of one app's config. */
+export const CONFIG_KEYS: readonly string[] = Object.keys(appKeys);
+
 /** What `defineConfig` takes for one app. */
 export type AppConfigInput = v.InferInput<typeof appSchema>;
 export type ConfigInput = AppConfigInput | { apps: AppConfigInput[] };
@@ -153,6 +156,15 @@ function normalise(app: v.InferOutput<typeof appSchema>, prefix: string, source:
       hint: `set ${prefix}surge to at least 1`,
       exitStatus: 2,
     });
+  const readiness = readyOf(app.ready);
+  const minReadyMs = ms(app.minReady, 1_000);
+  if (minReadyMs >= readiness.deadlineMs)
+    throw invalid(
+      source,
+      `${prefix}minReady`,
+      app.minReady ?? '1s',
+      `less than ready.deadline, which is ${formatDuration(readiness.deadlineMs)}`,
+    );
   return {
     ...(app.name === undefined ? {} : { name: app.name }),
     ...(app.cwd === undefined ? {} : { cwd: app.cwd }),
@@ -162,8 +174,8 @@ function normalise(app: v.InferOutput<typeof appSchema>, prefix: string, source:
     env: Object.fromEntries(Object.entries(app.env ?? {}).map(([key, value]) => [key, String(value)])),
     envFile: typeof app.envFile === 'string' ? [app.envFile] : (app.envFile ?? []),
     instances,
-    ready: readyOf(app.ready),
-    minReadyMs: ms(app.minReady, 1_000),
+    ready: readiness,
+    minReadyMs,
     surge,
     unavailable,
     atomic: app.atomic ?? false,

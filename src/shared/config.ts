@@ -27,8 +27,15 @@ export interface AppConfig {
   private: number[];
 }
 
+export interface HttpCheck {
+  path: string;
+  port?: number;
+  protocol?: 'http' | 'https';
+  host?: string;
+}
+
 export interface ReadyConfig {
-  check: 'listening' | 'message' | { path: string; port?: number; protocol?: 'http' | 'https'; host?: string };
+  check: 'listening' | 'message' | HttpCheck;
   initialDelayMs: number;
   periodMs: number;
   timeoutMs: number;

@@ -12,6 +12,11 @@ export const HANDSHAKE_VARIABLE = 'ZDSUP_HANDSHAKE';
 export interface Handshake {
   /** Version of the master; a preload of another version refuses to run. */
   version: string;
+  /**
+   * The master holds unix sockets, whose paths this worker must not remove. Told at the fork: watching `fs` costs 4 ms of every
+   * start, and most apps have none. A first start that races itself (two workers, one path) is mended by the master.
+   */
+  holdsUnixSockets: boolean;
   /** Ports that the app listens on by itself. */
   private: number[];
   /** How long an orphan may drain, in ms. */

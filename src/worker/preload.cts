@@ -23,7 +23,7 @@ if (offered !== undefined) {
 function start(handshake: Handshake): void {
   if (handshake.version !== VERSION)
     refuse(
-      `the master runs zdsup ${handshake.version}, the files on disk are ${VERSION}: restart the master to finish the upgrade`,
+      `the master runs zdsup ${handshake.version}, the files on disk are ${VERSION}: restart the master to finish the upgrade (ZDSUP_VERSION_MISMATCH)`,
     );
   const missing = missingSeam() ?? missingServerHandle();
   if (missing !== null) refuse(`Node ${process.version} has no ${missing}: this zdsup does not support it`);
@@ -31,7 +31,7 @@ function start(handshake: Handshake): void {
   freeFromCluster();
   shieldSignals();
   shieldOutput();
-  shieldHeldPaths();
+  if (handshake.holdsUnixSockets) shieldHeldPaths();
   installListenSeam(handshake);
   installDrain(handshake);
   onMasterMessage((message, handle) => {

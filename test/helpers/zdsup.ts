@@ -183,8 +183,7 @@ export class Master {
       const check = (): void => {
         const found = look();
         if (found !== undefined) finish(() => resolve(found));
-        else if (this.closed)
-          finish(() => reject(new Error(`the master ended before: ${what}\n${this.transcript()}`)));
+        else if (this.closed) finish(() => reject(new Error(`the master ended before: ${what}\n${this.transcript()}`)));
       };
       const timer = setTimeout(
         () => finish(() => reject(new Error(`not within ${withinMs} ms: ${what}\n${this.transcript()}`))),

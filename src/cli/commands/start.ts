@@ -4,6 +4,7 @@ import { basename, dirname, extname, join, resolve } from 'node:path';
 import { CONFIG_FILE_NAMES, isConfigPath } from '../../shared/config-file-names.js';
 import { ZdsupError } from '../../shared/errors.js';
 import { nearestWord } from '../../shared/nearest.js';
+import { VERSION } from '../../shared/version.cjs';
 
 export interface StartOptions {
   name?: string;
@@ -31,6 +32,7 @@ export async function start(target: string | undefined, args: string[], options:
   const overrides = overridesOf(options, args, baseDir);
   if (configFile === undefined) overrides.script = scriptOf(target!, resolve(baseDir, options.cwd ?? '.'), baseDir);
   const request = {
+    version: VERSION,
     overrides,
     baseDir,
     ...(configFile === undefined ? {} : { configPath: resolve(baseDir, configFile) }),

@@ -6,6 +6,7 @@ import { basename, dirname } from 'node:path';
 import type { AppConfig } from '../../shared/config.js';
 import { parseConfig } from '../../shared/config-schema.js';
 import { toReport, ZdsupError } from '../../shared/errors.js';
+import { VERSION } from '../../shared/version.cjs';
 import type { Plan, PlanAnswer, PlanRequest } from '../plan.js';
 import { loadConfigFile } from './config-file.js';
 import { makePlan } from './release.js';
@@ -25,12 +26,21 @@ async function answer(request: PlanRequest): Promise<PlanAnswer> {
   }
 }
 
-async function plan({ configPath, only, overrides, baseDir }: PlanRequest): Promise<Plan> {
+async function plan({ version, configPath, only, overrides, baseDir }: PlanRequest): Promise<Plan> {
+  if (version !== VERSION) throw upgraded(version);
   const folder = configPath === undefined ? baseDir : dirname(configPath);
   const raw = configPath === undefined ? {} : await loadConfigFile(configPath);
   const apps = parseConfig(withOverrides(raw, overrides, only), configPath ?? 'the command line');
   return makePlan(chooseApp(apps, only, configPath), folder, masterEnv);
 }
+
+const upgraded = (version: string): ZdsupError =>
+  new ZdsupError({
+    code: 'ZDSUP_VERSION_MISMATCH',
+    message: `the master runs zdsup ${version}, the files on disk are ${VERSION}`,
+    hint: 'restart the master to finish the upgrade: zdsup stop, then start it again',
+    exitStatus: 1,
+  });
 
 /** Flags win over the file, for each key as a whole; with several apps they are for the one that was picked. */
 function withOverrides(raw: unknown, overrides: Record<string, unknown>, only: string | undefined): unknown {

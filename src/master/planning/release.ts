@@ -118,13 +118,16 @@ function inherited(masterEnv: NodeJS.ProcessEnv): Record<string, string> {
 export function policyOf(config: AppConfig): Policy {
   const instances = config.instances === 'max' ? availableParallelism() : config.instances;
   const { ready } = config;
+  const surge = countOf(config.surge, instances, Math.ceil);
+  const unavailable = countOf(config.unavailable, instances, Math.floor);
   return {
     instances,
     check: typeof ready.check === 'string' ? ready.check : 'http',
     readyDeadlineMs: ready.deadlineMs,
     minReadyMs: config.minReadyMs,
-    surge: countOf(config.surge, instances, Math.ceil),
-    unavailable: countOf(config.unavailable, instances, Math.floor),
+    surge,
+    // A percentage of few workers may come to 0, and with no surge a reload could then do nothing: 1, as Kubernetes has it.
+    unavailable: surge === 0 && unavailable === 0 ? 1 : unavailable,
     atomic: config.atomic,
     drainTimeoutMs: config.drainTimeoutMs,
     killTimeoutMs: config.killTimeoutMs,

@@ -1,0 +1,162 @@
+import { afterEach, describe, expect, test, vi } from 'vitest';
+import { renderStatus } from '../../src/cli/render/status.js';
+import type { AppSnapshot, WorkerSnapshot } from '../../src/shared/snapshot.js';
+
+const NOW = Date.parse('2026-01-01T12:00:00.000Z');
+const before = (ms: number): string => new Date(NOW - ms).toISOString();
+
+const worker = (changes: Partial<WorkerSnapshot> = {}): WorkerSnapshot => ({
+  slot: 0,
+  pid: 4242,
+  generation: 3,
+  state: 'active',
+  startedAt: before(65_000),
+  restarts: 0,
+  connections: 12,
+  inFlight: 3,
+  requests: 1234,
+  cpuPercent: 12.34,
+  rssBytes: 52.5 * 2 ** 20,
+  ...changes,
+});
+
+const app = (changes: Partial<AppSnapshot> = {}): AppSnapshot => ({
+  name: 'api',
+  state: 'running',
+  masterPid: 100,
+  version: '0.1.0',
+  startedAt: before(3 * 3_600_000),
+  release: { id: 'abcd1234', path: '/srv/api', modified: false },
+  generation: 3,
+  listeners: [{ address: '0.0.0.0', port: 3000, protocol: 'http' }],
+  weights: { '3': 100 },
+  rollout: null,
+  workers: [worker()],
+  ...changes,
+});
+
+const lines = (...apps: AppSnapshot[]): string[] => renderStatus(apps, NOW).split('\n');
+
+afterEach(() => vi.unstubAllEnvs());
+
+test('an app has its state, release, listeners, and a line for each worker', () => {
+  expect(lines(app({ workers: [worker(), worker({ slot: 1, pid: 99, requests: 7 })] }))).toEqual([
+    'api  running  generation 3  up 3 h  master 100, zdsup 0.1.0',
+    'release    abcd1234 /srv/api',
+    'listening  http://0.0.0.0:3000',
+    '',
+    'slot  gen   pid  state   up         restarts  conns  in flight  requests     cpu   memory',
+    '   0    3  4242  active  1 min 5 s         0     12          3      1234  12.3 %  52.5 MB',
+    '   1    3    99  active  1 min 5 s         0     12          3         7  12.3 %  52.5 MB',
+    '',
+  ]);
+});
+
+test('what is not known is a dash', () => {
+  const unknown = { pid: null, connections: null, inFlight: null, requests: null, cpuPercent: null, rssBytes: null };
+  expect(lines(app({ workers: [worker({ ...unknown, state: 'starting' })] }))[5]!.split(/ {2,}/)).toEqual([
+    '',
+    '0',
+    '3',
+    '-',
+    'starting',
+    '1 min 5 s',
+    '0',
+    '-',
+    '-',
+    '-',
+    '-',
+    '-',
+  ]);
+});
+
+test('several apps are told apart by an empty line', () => {
+  expect(renderStatus([app({ workers: [] }), app({ name: 'web', workers: [] })], NOW)).toMatch(
+    /memory\n\nweb {2}running/,
+  );
+});
+
+test('an app whose master does not answer is one line that says so', () => {
+  expect(lines(app({ state: 'unresponsive' }))).toEqual(['api  unresponsive: its master did not answer in time', '']);
+});
+
+describe('the listeners', () => {
+  test.for([
+    [{ address: '::1', port: 8443, protocol: 'https' }, 'https://[::1]:8443'],
+    [{ address: null, path: '/run/api.sock', protocol: 'http' }, 'http /run/api.sock'],
+    [{ address: '127.0.0.1', port: 5432, protocol: 'tcp' }, 'tcp://127.0.0.1:5432'],
+  ] as const)('%j are shown as %s', ([listener, shown]) => {
+    expect(lines(app({ listeners: [listener] }))[2]).toBe(`listening  ${shown}`);
+  });
+
+  test('are on nothing where there are none', () => {
+    expect(lines(app({ listeners: [] }))[2]).toBe('listening  on nothing');
+  });
+});
+
+describe('the rollout', () => {
+  const rollout = {
+    id: 2,
+    from: 3,
+    to: 4,
+    step: 'shifting',
+    startedAt: before(0),
+    outcome: null,
+    reason: null,
+  } as const;
+
+  test('under way says where it is', () => {
+    expect(lines(app({ rollout }))[3]).toBe('rollout    to generation 4: shifting');
+    expect(lines(app({ rollout: { ...rollout, to: null, step: 'preparing' } }))[3]).toBe(
+      'rollout    to generation ?: preparing',
+    );
+  });
+
+  test('that failed says why', () => {
+    expect(
+      lines(app({ rollout: { ...rollout, step: 'done', outcome: 'failed', reason: 'it never listened' } }))[3],
+    ).toBe('rollout    failed: it never listened');
+  });
+
+  test('that succeeded is not worth a line', () => {
+    expect(renderStatus([app({ rollout: { ...rollout, step: 'done', outcome: 'succeeded' } })], NOW)).not.toContain(
+      'rollout',
+    );
+  });
+});
+
+test('a release that was edited in place is marked', () => {
+  const release = { id: 'abcd1234', path: '/srv/api', modified: true };
+  expect(lines(app({ release }))[1]).toBe(
+    'release    abcd1234 /srv/api  release modified: the directory has changed since; zdsup reload brings it in',
+  );
+});
+
+test('the table of workers stays within 100 columns, also with large figures', () => {
+  const large = worker({
+    slot: 127,
+    pid: 4_194_304,
+    generation: 999,
+    state: 'draining',
+    startedAt: before(86_400_000 * 300 + 3_600_000 * 23),
+    restarts: 9_999,
+    connections: 65_535,
+    inFlight: 65_535,
+    requests: 9_999_999,
+    cpuPercent: 100,
+    rssBytes: 1_024 * 2 ** 20,
+  });
+  for (const line of lines(app({ workers: [large] })).slice(4)) expect(line.length).toBeLessThanOrEqual(100);
+});
+
+test('colours are for terminals only: a running app is green there', () => {
+  vi.stubEnv('NO_COLOR', '');
+  expect(renderStatus([app()], NOW)).not.toContain('\x1b');
+  const { isTTY } = process.stdout;
+  process.stdout.isTTY = true;
+  try {
+    expect(renderStatus([app()], NOW)).toContain('\x1b[32mrunning\x1b[39m');
+  } finally {
+    process.stdout.isTTY = isTTY;
+  }
+});

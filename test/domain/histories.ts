@@ -1,0 +1,100 @@
+/** Random histories: policies, and moves of the world and of the people who run the app. */
+import * as fc from 'fast-check';
+import type { Policy } from '../../src/domain/types.js';
+import type { World } from './world.js';
+
+export const policies: fc.Arbitrary<Policy> = fc
+  .record({
+    instances: fc.integer({ min: 1, max: 5 }),
+    check: fc.constantFrom('listening', 'message', 'http'),
+    readyDeadlineMs: fc.integer({ min: 5_000, max: 60_000 }),
+    minReadyMs: fc.oneof(fc.constant(0), fc.integer({ min: 0, max: 3_000 })),
+    surge: fc.integer({ min: 0, max: 3 }),
+    unavailable: fc.integer({ min: 0, max: 3 }),
+    atomic: fc.boolean(),
+    drainTimeoutMs: fc.integer({ min: 0, max: 60_000 }),
+    killTimeoutMs: fc.integer({ min: 0, max: 5_000 }),
+    stopTimeoutMs: fc.integer({ min: 0, max: 25_000 }),
+    backoff: fc.record({
+      initialMs: fc.integer({ min: 0, max: 500 }),
+      factor: fc.integer({ min: 1, max: 3 }),
+      capMs: fc.integer({ min: 500, max: 30_000 }),
+      jitter: fc.constantFrom(0, 0.2, 1),
+      resetAfterMs: fc.integer({ min: 1_000, max: 60_000 }),
+    }),
+    maxDraining: fc.integer({ min: 1, max: 3 }),
+  })
+  .filter(({ surge, unavailable }) => surge > 0 || unavailable > 0);
+
+/** Which ports the app opens: the same in every worker, one more in slot 0, or none at all (a queue worker). */
+export const PORTS = {
+  same: () => ['tcp:3000'],
+  more: (slot: number) => (slot === 0 ? ['tcp:3000', 'tcp:9000'] : ['tcp:3000']),
+  none: () => [],
+} satisfies Record<string, World['ports']>;
+
+/** How often each move comes up: mostly a fleet that gets on. */
+const USUAL = {
+  live: 12,
+  boot: 6,
+  'go-on': 6,
+  leave: 3,
+  crash: 3,
+  hang: 2,
+  'fail-probe': 2,
+  speak: 2,
+  answer: 5,
+  'fail-to-prepare': 1,
+  'edit-release': 2,
+  stale: 1,
+  wake: 7,
+  advance: 3,
+};
+const STOP = { stop: 1 };
+const STRAY = { 'listen-elsewhere': 1 };
+
+export type Act = keyof typeof USUAL | keyof typeof STOP | keyof typeof STRAY;
+export type Move =
+  | { act: Act; pick: number }
+  | { act: 'reload'; policy: Policy; source: 'command' | 'signal'; allowListeners: boolean };
+
+const reload: fc.Arbitrary<Move> = fc.record({
+  act: fc.constant('reload'),
+  policy: policies,
+  source: fc.constantFrom('command', 'signal'),
+  allowListeners: fc.boolean(),
+});
+
+const movesOf = (weights: Record<string, number>): fc.Arbitrary<Move> =>
+  fc.oneof(
+    { weight: 5, arbitrary: reload },
+    ...Object.entries(weights).map(([act, weight]) => ({
+      weight,
+      arbitrary: fc.record({ act: fc.constant(act as Act), pick: fc.nat(70_000) }),
+    })),
+  );
+
+export interface History {
+  policy: Policy;
+  ports: keyof typeof PORTS;
+  /** The first start comes to its end before anything goes wrong. */
+  startsWell: boolean;
+  moves: Move[];
+}
+
+const historyOf = (move: fc.Arbitrary<Move>, startsWell: fc.Arbitrary<boolean>): fc.Arbitrary<History> =>
+  fc.record({
+    policy: policies,
+    ports: fc.constantFrom('same', 'same', 'more', 'none'),
+    startsWell,
+    moves: fc.array(move, { maxLength: 70, size: 'max' }),
+  });
+
+const mostly = fc.nat(5).map((n) => n > 0);
+
+/** Anything may happen. */
+export const wildHistories = historyOf(movesOf({ ...USUAL, ...STOP, ...STRAY }), mostly);
+/** No worker opens a port that its successors will not have: such a successor would never be ready. */
+export const tidyHistories = historyOf(movesOf({ ...USUAL, ...STOP }), mostly);
+/** Tidy, and nobody stops the app: the next good release can be brought in. */
+export const calmHistories = historyOf(movesOf(USUAL), fc.constant(true));

@@ -1,0 +1,48 @@
+/** Which sockets a generation has: what its workers opened and did not close again. */
+import { expect, test } from 'vitest';
+import { Scene } from './scene.js';
+
+const ADMIN = 'tcp:9000';
+
+function servingTwo(): Scene {
+  const scene = new Scene({ instances: 2 });
+  scene.start();
+  for (const slot of [0, 1]) {
+    const { id } = scene.worker(1, slot);
+    scene.send({ type: 'listening', id, key: ADMIN, label: 'port 9000' });
+  }
+  return scene;
+}
+
+test('a server that the app closes in all its workers takes its socket along, and is asked of no respawn', () => {
+  const scene = servingTwo();
+  expect(scene.send({ type: 'closed', id: scene.worker(1, 0).id, key: ADMIN }).effects).toEqual([]);
+  expect(scene.fleet.generations[1]!.listeners, 'the other one has it still').toHaveProperty([ADMIN]);
+  const { effects } = scene.send({ type: 'closed', id: scene.worker(1, 1).id, key: ADMIN });
+  expect(effects).toEqual([{ type: 'close-listeners' }]);
+  expect(scene.fleet.generations[1]!.listeners).not.toHaveProperty([ADMIN]);
+  scene.crash(scene.worker(1, 0, 'active'));
+  expect(scene.fleet.generations[1]!.slotState[0]!.expected).not.toMatchObject({
+    keys: expect.arrayContaining([ADMIN]),
+  });
+});
+
+test('a crash closes nothing: the respawn must open what its predecessor had', () => {
+  const scene = servingTwo();
+  scene.crash(scene.worker(1, 0));
+  expect(scene.fleet.generations[1]!.slotState[0]!.expected).toMatchObject({ keys: expect.arrayContaining([ADMIN]) });
+  expect(scene.fleet.generations[1]!.listeners).toHaveProperty([ADMIN]);
+});
+
+test("what a draining worker's own end closes stays open for its successors", () => {
+  const scene = new Scene({ instances: 1 });
+  scene.start();
+  const old = scene.worker(1, 0);
+  const [key] = Object.keys(old.listeners);
+  scene.reload();
+  while (scene.worker(1, 0).status.state !== 'draining') scene.goOn();
+  expect(scene.send({ type: 'closed', id: old.id, key: key! })).toMatchObject({
+    effects: [],
+    ignored: 'it is leaving',
+  });
+});

@@ -1,0 +1,46 @@
+/** The fake world with the words that the examples are told in. */
+import type { Effect, Rollout, RolloutSource, Worker, WorkerStatus } from '../../src/domain/types.js';
+import { World } from './world.js';
+
+export class Scene extends World {
+  start(): this {
+    this.send({ type: 'reload-requested', source: 'start', allowListeners: false });
+    return this.settle();
+  }
+
+  /** A reload was asked for and its release is prepared. @returns why it was refused */
+  reload(source: RolloutSource = 'command', allowListeners = false): string | undefined {
+    const { ignored } = this.send({ type: 'reload-requested', source, allowListeners });
+    const prepared = this.answer();
+    if (prepared) this.send(prepared);
+    return ignored;
+  }
+
+  /** @throws where no such worker is in one of the states */
+  worker(generation: number, slot: number, ...states: WorkerStatus['state'][]): Worker {
+    const found = Object.values(this.fleet.workers).find(
+      (worker) =>
+        worker.generation === generation &&
+        worker.slot === slot &&
+        (states.length === 0 || states.includes(worker.status.state)),
+    );
+    if (!found) throw new Error(`no worker ${slot} of generation ${generation} is ${states.join(' or ') || 'there'}`);
+    return found;
+  }
+
+  crash(worker: Worker, code = 1): Effect[] {
+    return this.send({ type: 'exited', id: worker.id, code, signal: null }).effects;
+  }
+
+  /** `generation/slot` of the workers in this state, in order of their fork. */
+  slots(state: WorkerStatus['state']): string[] {
+    return Object.values(this.fleet.workers)
+      .filter((worker) => worker.status.state === state)
+      .map((worker) => `${worker.generation}/${worker.slot}`);
+  }
+
+  /** Rollouts that have ended so far. */
+  get verdicts(): Rollout[] {
+    return this.effects.flatMap((effect) => (effect.type === 'rollout-ended' ? [effect.rollout] : []));
+  }
+}

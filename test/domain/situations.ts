@@ -1,0 +1,59 @@
+/** Situations that a pledge would hold in vacuously where no history ever got into them. */
+import { activeIds, all, leaving, live, sameRollout, verdictOf } from './pledge.js';
+import type { Moment } from './world.js';
+
+type Sight = (moment: Moment) => boolean;
+
+const SIGHTS: Record<string, Sight> = {
+  'a promotion': ({ effects }) => verdictOf(effects)?.outcome === 'succeeded',
+  'a reload that fails': ({ effects }) => verdictOf(effects)?.outcome === 'failed' && verdictOf(effects)?.from !== null,
+  'two generations that serve': ({ after }) =>
+    new Set(activeIds(after).map((id) => after.workers[id]!.generation)).size === 2,
+  'an abort in mid-shift': (moment) => {
+    const rollout = sameRollout(moment);
+    return (
+      rollout?.step === 'aborting' &&
+      moment.before.rollout?.step !== 'aborting' &&
+      activeIds(moment.after).some((id) => moment.after.workers[id]!.generation === rollout.to)
+    );
+  },
+  'an abort that is waited for': ({ before, after, event }) =>
+    before.rollout?.step === 'aborting' && after.rollout?.step === 'aborting' && event.type === 'timer',
+  'a second cause during an abort': ({ before, event }) =>
+    before.rollout?.step === 'aborting' &&
+    event.type === 'exited' &&
+    before.workers[event.id]?.generation === before.rollout.to,
+  'a rollout held up by drains': ({ after, effects }) => after.rollout?.step === 'waiting' && effects.length === 0,
+  'three generations with workers': ({ after }) => new Set(all(after).map(({ generation }) => generation)).size >= 3,
+  'an old worker given up ahead of the new': ({ after, effects }) =>
+    after.rollout?.step === 'booting' && after.rollout.from !== null && effects.some(({ type }) => type === 'retire'),
+  'an atomic switch': ({ effects }) => effects.filter(({ type }) => type === 'activate').length >= 2,
+  'a respawn that hurries': ({ before, after, effects, context }) =>
+    before.rollout?.step === 'done' &&
+    effects.some((effect) => {
+      const status = effect.type === 'activate' ? after.workers[effect.id]!.status : undefined;
+      const policy =
+        effect.type === 'activate' ? after.generations[after.workers[effect.id]!.generation]!.policy : null;
+      return status?.state === 'active' && context.now < status.readyAt + policy!.minReadyMs;
+    }),
+  'an edited release': ({ after }) => Object.values(after.generations).some(({ modified }) => modified),
+  'a kill at the end of a drain': ({ before, effects }) =>
+    effects.some((effect) => effect.type === 'kill' && before.workers[effect.id]?.status.state === 'draining'),
+  'a kill for never getting ready': ({ before, effects }) =>
+    effects.some((effect) => effect.type === 'kill' && before.workers[effect.id]?.status.state === 'starting'),
+  'a stop in mid-rollout': ({ before, event }) =>
+    event.type === 'stop-requested' && before.rollout?.step === 'shifting',
+  'a drain that a stop shortens': ({ before, after, event }) =>
+    event.type === 'stop-requested' &&
+    all(before).some(({ id, status }) => {
+      const now = after.workers[id]?.status;
+      return status.state === 'draining' && now?.state === 'draining' && now.killAt < status.killAt;
+    }),
+  'a HUP that waits': ({ after }) => after.reloadQueued,
+  'an outage: nobody serves, all crashed': ({ after }) =>
+    after.serving !== null && !after.stop && !all(after).some((worker) => live(worker) || leaving(worker)),
+};
+
+export const SITUATIONS = Object.keys(SIGHTS).sort();
+
+export const situationsOf = (moment: Moment): string[] => SITUATIONS.filter((name) => SIGHTS[name]!(moment));

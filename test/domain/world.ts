@@ -1,0 +1,212 @@
+/**
+ * A fake outside world for the core: it holds the processes that the effects forked, lets only happen what can physically
+ * happen to them, and moves the clock by hand. A process lives well unless a test says otherwise.
+ */
+import { emptyFleet } from '../../src/domain/fleet.js';
+import { nextWakeAt } from '../../src/domain/reconcile.js';
+import { step } from '../../src/domain/step.js';
+import type { Context, Effect, Event, Fleet, Policy } from '../../src/domain/types.js';
+
+export interface Process {
+  id: number;
+  slot: number;
+  generation: number;
+  /** The last thing it was told. */
+  order: 'none' | 'retire' | 'kill';
+  forkedAt: number;
+  forked: boolean;
+  helloAt: number | null;
+  open: string[];
+  saidReady: boolean;
+  probe: 'none' | 'asked' | 'passed';
+  /** It does nothing any more until it is killed. */
+  hung: boolean;
+}
+
+/** One step of the core, with all that went in and came out. */
+export interface Moment {
+  before: Fleet;
+  event: Event;
+  context: Context;
+  after: Fleet;
+  effects: Effect[];
+  ignored: string | undefined;
+}
+
+export const POLICY: Policy = {
+  instances: 2,
+  check: 'listening',
+  readyDeadlineMs: 60_000,
+  minReadyMs: 1_000,
+  surge: 1,
+  unavailable: 0,
+  atomic: false,
+  drainTimeoutMs: 30_000,
+  killTimeoutMs: 5_000,
+  stopTimeoutMs: 25_000,
+  backoff: { initialMs: 100, factor: 2, capMs: 30_000, jitter: 0.2, resetAfterMs: 60_000 },
+  maxDraining: 2,
+};
+
+/** More steps than any fleet of five workers needs to come to rest. */
+const MANY_STEPS = 3_000;
+
+export class World {
+  fleet: Fleet = deepFreeze(emptyFleet());
+  now = 1_000_000;
+  /** What the next release is prepared with. */
+  policy: Policy;
+  /** What a worker that lives well listens on. */
+  ports: (slot: number, generation: number) => string[] = () => ['tcp:3000'];
+  readonly processes = new Map<number, Process>();
+  readonly everForked = new Set<number>();
+  /** Of all policies that were prepared so far. */
+  largestMaxDraining = 0;
+  readonly effects: Effect[] = [];
+  /** Every event, for the report of a failure. */
+  readonly trail: string[] = [];
+  /** What the active workers of each generation have had open. */
+  readonly servedOn = new Map<number, Set<string>>();
+  preparing: number | null = null;
+  readonly unchecked = new Set<number>();
+
+  constructor(
+    policy: Partial<Policy> = {},
+    private readonly watch: (moment: Moment, world: World) => void = () => {},
+  ) {
+    this.policy = { ...POLICY, ...policy };
+  }
+
+  /** Hands the core one event and performs what it decides. @returns its effects, or why it ignored the event */
+  send(event: Event): { effects: Effect[]; ignored: string | undefined } {
+    const before = this.fleet;
+    const context = { now: this.now, random: 0.5 };
+    this.trail.push(`${this.now - 1_000_000} ${JSON.stringify(event)}`);
+    this.note(event);
+    const { fleet, effects, ignored } = step(before, event, context);
+    this.fleet = deepFreeze(fleet);
+    this.watch({ before, event, context, after: fleet, effects, ignored }, this);
+    for (const effect of effects) this.perform(effect);
+    return { effects, ignored };
+  }
+
+  /** Everyone lives well and the clock runs from wake to wake, until nothing is left to happen. */
+  settle(): this {
+    for (let steps = 0; steps < MANY_STEPS; steps++) if (!this.goOn()) return this;
+    throw new Error(`the fleet did not come to rest within ${MANY_STEPS} steps`);
+  }
+
+  /** The next thing that happens where everyone lives well; false where nothing is left. */
+  goOn(): boolean {
+    const event = this.answer() ?? this.nextOfAny();
+    if (event) this.send(event);
+    return event !== undefined || this.wake();
+  }
+
+  /** To the next instant that the core wants to be woken at. */
+  wake(): boolean {
+    const at = this.fleet.ended ? null : nextWakeAt(this.fleet, this.now);
+    if (at === null) return false;
+    this.now = at;
+    this.send({ type: 'timer' });
+    return true;
+  }
+
+  advance(ms: number): void {
+    this.now += ms;
+    this.send({ type: 'timer' });
+  }
+
+  /** All that can happen without the clock, to the workers that were told nothing. */
+  boot(): this {
+    for (let event = this.nextOfAny('none'); event; event = this.nextOfAny('none')) this.send(event);
+    return this;
+  }
+
+  /** What the shell owes the core. */
+  answer(): Event | undefined {
+    if (this.preparing !== null) return { type: 'prepared', rolloutId: this.preparing, policy: this.policy };
+    const [generation] = this.unchecked;
+    return generation === undefined ? undefined : { type: 'release-checked', generation, modified: false };
+  }
+
+  /** What this process does next where it lives well. */
+  next(process: Process): Event | undefined {
+    const { id, slot, generation, order } = process;
+    if (order === 'kill') return { type: 'exited', id, code: null, signal: 'SIGKILL' };
+    if (process.hung) return undefined;
+    if (order === 'retire') return { type: 'exited', id, code: 0, signal: null };
+    if (!process.forked) return { type: 'forked', id, pid: 100 + id };
+    if (process.helloAt === null) return { type: 'hello', id };
+    const key = this.ports(slot, generation).find((port) => !process.open.includes(port));
+    if (key !== undefined) return { type: 'listening', id, key, label: key };
+    if (this.fleet.generations[generation]?.policy.check === 'message' && !process.saidReady)
+      return { type: 'ready-message', id };
+    return process.probe === 'asked' ? { type: 'probe-passed', id } : undefined;
+  }
+
+  private nextOfAny(order?: Process['order']): Event | undefined {
+    for (const process of this.processes.values()) {
+      const event = order === undefined || process.order === order ? this.next(process) : undefined;
+      if (event) return event;
+    }
+    return undefined;
+  }
+
+  /** What the event means for the world itself. */
+  private note(event: Event): void {
+    if ('rolloutId' in event && event.rolloutId === this.preparing) this.preparing = null;
+    if (event.type === 'release-checked') this.unchecked.delete(event.generation);
+    if (event.type === 'prepared')
+      this.largestMaxDraining = Math.max(this.largestMaxDraining, event.policy.maxDraining);
+    const process = 'id' in event ? this.processes.get(event.id) : undefined;
+    if (!process) return;
+    if (event.type === 'exited') this.processes.delete(process.id);
+    if (event.type === 'forked') process.forked = true;
+    if (event.type === 'hello') process.helloAt = this.now;
+    if (event.type === 'listening') process.open.push(event.key);
+    if (this.fleet.workers[process.id]?.status.state === 'active') this.noteServed(process);
+    if (event.type === 'ready-message') process.saidReady = true;
+    if (event.type === 'probe-passed') process.probe = 'passed';
+  }
+
+  private perform(effect: Effect): void {
+    this.effects.push(effect);
+    if (effect.type === 'prepare') this.preparing = effect.rolloutId;
+    if (effect.type === 'check-release') this.unchecked.add(effect.generation);
+    if (effect.type === 'fork') {
+      const { id, slot, generation } = effect;
+      const young = { forkedAt: this.now, forked: false, helloAt: null, open: [], saidReady: false, hung: false };
+      this.everForked.add(id);
+      this.processes.set(id, { id, slot, generation, order: 'none', probe: 'none', ...young });
+    }
+    if (effect.type === 'probe') this.process(effect.id).probe = 'asked';
+    if (effect.type === 'retire') this.process(effect.id).order = 'retire';
+    if (effect.type === 'kill') this.process(effect.id).order = 'kill';
+    if (effect.type === 'activate') this.activate(this.process(effect.id));
+  }
+
+  private activate(process: Process): void {
+    if (process.order !== 'none') throw new Error(`worker ${process.id} was told to ${process.order}, then activated`);
+    this.noteServed(process);
+  }
+
+  private noteServed({ generation, open }: Process): void {
+    this.servedOn.set(generation, new Set([...(this.servedOn.get(generation) ?? []), ...open]));
+  }
+
+  /** @throws where it is not alive: the core steers only what runs */
+  private process(id: number): Process {
+    const process = this.processes.get(id);
+    if (!process) throw new Error(`an effect concerns worker ${id}, which is not alive`);
+    return process;
+  }
+}
+
+function deepFreeze<T>(value: T): T {
+  if (typeof value === 'object' && value !== null && !Object.isFrozen(value)) {
+    Object.freeze(value);
+    for (const part of Object.values(value)) deepFreeze(part);
+  }
+  return value;
+}

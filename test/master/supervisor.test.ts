@@ -1,0 +1,71 @@
+/** The one queue, and its timer. */
+import { afterEach, expect, test, vi } from 'vitest';
+import type { Effect, Policy } from '../../src/domain/types.js';
+import { Supervisor } from '../../src/master/supervisor.js';
+
+const POLICY: Policy = {
+  instances: 1,
+  check: 'listening',
+  readyDeadlineMs: 60_000,
+  minReadyMs: 50,
+  surge: 1,
+  unavailable: 0,
+  atomic: false,
+  drainTimeoutMs: 1_000,
+  killTimeoutMs: 1_000,
+  stopTimeoutMs: 1_000,
+  backoff: { initialMs: 100, factor: 2, capMs: 1_000, jitter: 0, resetAfterMs: 1_000 },
+  maxDraining: 2,
+};
+
+afterEach(() => void vi.useRealTimers());
+
+/** A first start up to the moment when only time is missing. */
+function started(clock: () => number): { supervisor: Supervisor; effects: Effect[] } {
+  const effects: Effect[] = [];
+  const supervisor = new Supervisor((effect) => effects.push(effect), clock);
+  supervisor.post({ type: 'reload-requested', source: 'start', allowListeners: false });
+  supervisor.post({ type: 'prepared', rolloutId: 1, policy: POLICY });
+  supervisor.post({ type: 'hello', id: 1 });
+  supervisor.post({ type: 'listening', id: 1, key: 'tcp:1', label: 'port 1' });
+  return { supervisor, effects };
+}
+
+test('what comes due between a decision and the setting of its timer is not lost', () => {
+  vi.useFakeTimers();
+  let now = 1_000;
+  const { supervisor, effects } = started(() => now);
+  // The clock is read once for the decision, a moment too early, and once for the timer, when it is due.
+  const readings = [1_049, 1_050];
+  now = Number.NaN;
+  const at = vi
+    .spyOn(supervisor as unknown as { clock(): number }, 'clock')
+    .mockImplementation(() => readings.shift() ?? 1_050);
+  supervisor.post({ type: 'timer' });
+  expect(effects.some((effect) => effect.type === 'rollout-ended')).toBe(false);
+  vi.advanceTimersByTime(1);
+  expect(effects).toContainEqual(expect.objectContaining({ type: 'rollout-ended' }));
+  at.mockRestore();
+});
+
+test('an event that an effect posts is dealt with after the effects of its own event', () => {
+  vi.useFakeTimers();
+  const order: string[] = [];
+  const supervisor: Supervisor = new Supervisor((effect) => {
+    order.push(effect.type);
+    if (effect.type === 'fork') supervisor.post({ type: 'forked', id: effect.id, pid: 1 });
+  });
+  supervisor.post({ type: 'reload-requested', source: 'start', allowListeners: false });
+  supervisor.post({ type: 'prepared', rolloutId: 1, policy: { ...POLICY, instances: 2 } });
+  expect(order).toEqual(['prepare', 'progress', 'fork', 'fork', 'progress', 'progress']);
+  supervisor.post({ type: 'end-at-once' });
+});
+
+test('a request settles with the reason for which its event was ignored', async () => {
+  const { supervisor } = started(() => 1_000);
+  expect(await supervisor.request({ type: 'reload-requested', source: 'command', allowListeners: false })).toBe(
+    'another rollout is under way',
+  );
+  expect(await supervisor.request({ type: 'stop-requested' })).toBeUndefined();
+  supervisor.post({ type: 'end-at-once' });
+});

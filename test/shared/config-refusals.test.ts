@@ -1,0 +1,204 @@
+/** Every refusal names the key, the value received and what is allowed, and is exit status 2. */
+import { describe, expect, test } from 'vitest';
+import { parseConfig } from '../../src/shared/config-schema.js';
+import type { ErrorReport } from '../../src/shared/errors.js';
+import { toReport } from '../../src/shared/errors.js';
+
+function refusal(input: unknown): ErrorReport {
+  try {
+    parseConfig(input, 'zdsup.config.js');
+  } catch (error) {
+    const report = toReport(error);
+    expect(report).toMatchObject({ code: 'ZDSUP_CONFIG_INVALID', exitStatus: 2 });
+    expect(report.message).toMatch(/^zdsup\.config\.js: /);
+    return report;
+  }
+  throw new Error(`${JSON.stringify(input)} was accepted`);
+}
+const refusalOf = (keys: object): ErrorReport => refusal({ script: 'app.js', ...keys });
+
+const DURATION = "allowed: a duration: '30s', '500ms', '2m', or a number of ms";
+const AMOUNT = "allowed: a whole number of workers from 0, or a percentage such as '25%'";
+const INSTANCES = "allowed: a whole number from 1, or 'max' (one for each CPU)";
+const PORT = 'allowed: a port from 1 to 65535';
+const NAME = /^allowed: a name: a lower-case letter, then letters, digits, dot, dash or underscore, at most 63 in all$/;
+
+describe('a key that does not exist is refused', () => {
+  test.for([
+    ['instance', 'instances'],
+    ['enviroment', undefined],
+    ['scirpt', 'script'],
+    ['drainTimeOut', 'drainTimeout'],
+    ['minready', 'minReady'],
+  ] as const)('%s: did you mean %s?', ([key, meant]) => {
+    const { message, hint } = refusalOf({ [key]: 1 });
+    expect(message).toBe(`zdsup.config.js: unknown key ${key}`);
+    if (meant === undefined) expect(hint).toMatch(/^known keys: name, script, args, .*private$/);
+    else expect(hint).toBe(`did you mean ${meant}?`);
+  });
+
+  test.for([
+    ['ready', { path: '/', perod: '1s' }, 'ready.perod', 'period'],
+    ['ready', { pathh: '/' }, 'ready.pathh', 'path'],
+    ['backoff', { initial: '1s', jiter: 0 }, 'backoff.jiter', 'jitter'],
+  ] as const)('in %s as well: %j', ([key, value, path, meant]) => {
+    expect(refusalOf({ [key]: value })).toMatchObject({
+      message: `zdsup.config.js: unknown key ${path}`,
+      hint: `did you mean ${meant}?`,
+    });
+  });
+
+  test('in an app of several, with its place', () => {
+    expect(refusal({ apps: [{ script: 'a.js' }, { script: 'b.js', instance: 2 }] })).toMatchObject({
+      message: 'zdsup.config.js: unknown key apps[1].instance',
+      hint: 'did you mean instances?',
+    });
+  });
+});
+
+describe('a value of the wrong kind is refused', () => {
+  test.for([
+    ['instances', 0, INSTANCES],
+    ['instances', -3, INSTANCES],
+    ['instances', 1.5, INSTANCES],
+    ['instances', '4', INSTANCES],
+    ['instances', 'all', INSTANCES],
+    ['instances', null, INSTANCES],
+    ['instances', 1_025, 'allowed: at most 1024'],
+    ['surge', -1, AMOUNT],
+    ['surge', 0.5, AMOUNT],
+    ['surge', '25', AMOUNT],
+    ['surge', '101%', AMOUNT],
+    ['surge', '-5%', AMOUNT],
+    ['unavailable', '2.5%', AMOUNT],
+    ['unavailable', true, AMOUNT],
+    ['drainTimeout', '30 s', DURATION],
+    ['killTimeout', -1, DURATION],
+    ['stopTimeout', 'soon', DURATION],
+    ['minReady', true, DURATION],
+    ['atomic', 'yes', 'allowed: true or false'],
+    ['maxDraining', 0, 'allowed: a whole number from 1'],
+    ['maxDraining', '2', 'allowed: a whole number from 1'],
+    ['script', '', 'allowed: the path of the script to run'],
+    ['script', 5, 'allowed: the path of the script to run'],
+    ['args', 5, 'allowed: a list of strings'],
+    ['nodeArgs', {}, 'allowed: a list of strings'],
+    ['cwd', 5, 'allowed: the path of a folder'],
+    ['env', 'A=1', 'allowed: an object of variables'],
+    ['envFile', 5, 'allowed: the path of an env file, or a list of them'],
+    ['private', 9229, 'allowed: a list of ports'],
+    ['ready', 'http', "allowed: 'listening', 'message', or an object such as {path: '/healthz'}"],
+    ['ready', 5, "allowed: 'listening', 'message', or an object such as {path: '/healthz'}"],
+    ['backoff', true, 'allowed: a duration or an object with initial, factor, cap, jitter, resetAfter'],
+    ['backoff', 'soon', DURATION],
+  ] as const)('%s: %j', ([key, value, hint]) => {
+    expect(refusalOf({ [key]: value })).toMatchObject({
+      message: `zdsup.config.js: ${key} is ${JSON.stringify(value)}`,
+      hint,
+    });
+  });
+
+  test.for(['Api', '2api', 'a b', '@scope/x', ''])('name: %j', (name) => {
+    const { message, hint } = refusalOf({ name });
+    expect(message).toBe(`zdsup.config.js: name is ${JSON.stringify(name)}`);
+    expect(hint).toMatch(NAME);
+  });
+
+  test.for([
+    ['ready', { path: 'healthz' }, 'ready.path is "healthz"', "allowed: a path that starts with '/'"],
+    ['ready', { path: '/', port: 0 }, 'ready.port is 0', PORT],
+    ['ready', { path: '/', port: 65_536 }, 'ready.port is 65536', PORT],
+    ['ready', { path: '/', protocol: 'ftp' }, 'ready.protocol is "ftp"', "allowed: 'http' or 'https'"],
+    ['ready', { on: 'open' }, 'ready.on is "open"', "allowed: 'listening' or 'message'"],
+    ['ready', { path: '/', successes: 0 }, 'ready.successes is 0', 'allowed: a whole number from 1'],
+    ['ready', { deadline: 'never' }, 'ready.deadline is "never"', DURATION],
+    ['backoff', { factor: 0.5 }, 'backoff.factor is 0.5', 'allowed: a number from 1'],
+    ['backoff', { jitter: 2 }, 'backoff.jitter is 2', 'allowed: a number from 0 to 1'],
+    ['backoff', { cap: '1y' }, 'backoff.cap is "1y"', DURATION],
+    ['env', { PORT: { a: 1 } }, 'env.PORT is {"a":1}', 'allowed: a string, a number or a boolean'],
+    ['private', [9229, 0], 'private.1 is 0', PORT],
+    ['args', ['a', 5], 'args.1 is 5', 'allowed: a string'],
+    ['envFile', ['.env', 5], 'envFile.1 is 5', 'allowed: a string'],
+  ] as const)('within %s: %j', ([key, value, what, hint]) => {
+    expect(refusalOf({ [key]: value })).toMatchObject({ message: `zdsup.config.js: ${what}`, hint });
+  });
+
+  test('and a long one is cut in the message', () => {
+    const { message } = refusalOf({ args: { long: 'x'.repeat(500) } });
+    expect(message.length).toBeLessThan(120);
+    expect(message).toMatch(/\.\.\.$/);
+  });
+});
+
+describe('surge and unavailable both 0 are refused', () => {
+  test.for([
+    { instances: 4, surge: 0, unavailable: 0 },
+    { instances: 4, surge: '0%', unavailable: '0%' },
+    { instances: 3, surge: 0, unavailable: '25%' },
+    { instances: 1, surge: '0%', unavailable: '99%' },
+    { instances: 'max', surge: 0, unavailable: 0 },
+  ] as const)('with $instances instances, surge $surge and unavailable $unavailable', (keys) => {
+    const { message, hint } = refusalOf(keys);
+    expect(message).toContain(`surge and unavailable are both 0 for ${keys.instances} instance`);
+    expect(hint).toBe('set surge to at least 1');
+  });
+
+  test.for([
+    { instances: 4, surge: 0, unavailable: '25%' },
+    { instances: 1, surge: 0, unavailable: '100%' },
+    { instances: 1, surge: '1%', unavailable: 0 },
+    { instances: 1, surge: 0, unavailable: 1 },
+  ] as const)('but not $instances instances, surge $surge and unavailable $unavailable', (keys) => {
+    expect(parseConfig({ script: 'app.js', ...keys }, 'zdsup.config.js')).toHaveLength(1);
+  });
+});
+
+describe('the config as a whole', () => {
+  test.for([null, undefined, 'app.js', 5, [], true])(
+    '%j is refused: it is an object with at least a script',
+    (input) => {
+      expect(refusal(input)).toMatchObject({
+        message: `zdsup.config.js: the config is ${input === undefined ? 'nothing' : JSON.stringify(input)}`,
+        hint: 'allowed: an object with at least a script',
+      });
+    },
+  );
+
+  test('without a script is refused, with how to name one', () => {
+    expect(refusal({ name: 'api' })).toMatchObject({
+      message: 'zdsup.config.js: script is missing',
+      hint: "name the script to run: script: 'app.js'",
+    });
+    expect(refusal({ apps: [{ name: 'api' }] }).message).toBe('zdsup.config.js: apps[0].script is missing');
+  });
+
+  test.for([[], {}, 'api', null])('with apps as %j is refused', (apps) => {
+    expect(refusal({ apps })).toMatchObject({
+      message: `zdsup.config.js: apps is ${JSON.stringify(apps)}`,
+      hint: 'allowed: a list with at least one app',
+    });
+  });
+
+  test('with anything beside apps is refused', () => {
+    expect(refusal({ apps: [{ script: 'a.js' }], instances: 2 })).toMatchObject({
+      message: 'zdsup.config.js: instances is 2',
+      hint: "allowed: nothing beside 'apps': put it into each app",
+    });
+  });
+
+  test('with an app that is no object is refused, with its place', () => {
+    expect(refusal({ apps: [{ script: 'a.js' }, 'b.js'] }).message).toBe('zdsup.config.js: apps[1] is "b.js"');
+  });
+
+  test('with two apps of one name is refused', () => {
+    const apps = [
+      { name: 'api', script: 'a.js' },
+      { name: 'web', script: 'b.js' },
+      { name: 'api', script: 'c.js' },
+    ];
+    expect(refusal({ apps })).toMatchObject({
+      message: 'zdsup.config.js: apps[2].name is "api"',
+      hint: 'allowed: a name that no other app in the file has',
+    });
+  });
+});

@@ -72,13 +72,13 @@ export class Listeners {
       return;
     }
     listener.state = 'listening';
-    holdUnixPath(listener);
     this.grantAll(listener);
   }
 
   /** A worker is gone: what it owed is asked of another one. */
   forget(client: ListenerClient): void {
     for (const listener of this.table.values()) {
+      restoreUnixPath(listener); // It may have removed the path and died before it listened.
       listener.waiting = listener.waiting.filter((ask) => ask.client !== client);
       if (listener.owner !== client) continue;
       listener.owner = null;
@@ -138,6 +138,7 @@ export class Listeners {
     if (typeof bound === 'number') return bound;
     const listener: Listener = { key, spec, ...bound, state: 'bound', owner: null, waiting: [] };
     this.table.set(key, listener);
+    holdUnixPath(listener);
     return listener;
   }
 
@@ -194,7 +195,7 @@ function holdUnixPath(listener: Listener): void {
 
 /** The app has removed the path all the same (another process of its, a script): put it back from the link. */
 function restoreUnixPath(listener: Listener): void {
-  if (!isUnix(listener.spec) || listener.state !== 'listening') return;
+  if (!isUnix(listener.spec)) return;
   const path = listener.spec.address ?? '';
   if (lstatSync(path, { throwIfNoEntry: false })) return;
   try {

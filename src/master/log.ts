@@ -6,14 +6,16 @@ import pino from 'pino';
 export type { Logger } from 'pino';
 export type LogFormat = 'json' | 'pretty';
 
-/** @param format by default pretty on a terminal, JSON elsewhere */
+/**
+ * Writes through `process.stderr`, as the workers' lines do: none ends up inside another, a reader that stalls
+ * holds up no decision (a synchronous write would wait for it), and one that has gone is no error.
+ * @param format by default pretty on a terminal, JSON elsewhere
+ */
 export async function makeLogger(
   app: string,
   format: LogFormat = process.stderr.isTTY ? 'pretty' : 'json',
 ): Promise<Logger> {
-  const stream = format === 'pretty' ? await prettyStream() : pino.destination({ fd: 2, sync: true });
-  // A closed terminal or pipe must not end the master.
-  (stream as unknown as NodeJS.EventEmitter).on?.('error', () => {});
+  process.stderr.on('error', () => {});
   return pino(
     {
       name: 'zdsup',
@@ -21,18 +23,17 @@ export async function makeLogger(
       timestamp: pino.stdTimeFunctions.isoTime,
       formatters: { level: (level) => ({ level }) },
     },
-    stream,
+    format === 'pretty' ? await prettyStream() : process.stderr,
   );
 }
 
 async function prettyStream(): Promise<DestinationStream> {
-  const { default: pretty } = await import('pino-pretty');
-  return pretty({
-    destination: 2,
-    sync: true,
+  const { prettyFactory } = await import('pino-pretty');
+  const prettify = prettyFactory({
     colorize: process.stderr.isTTY && !process.env.NO_COLOR,
     translateTime: 'SYS:HH:MM:ss',
     messageFormat: '{app}: {msg}',
-    ignore: 'pid,hostname,name,app,generation,slot,kind,activeCount,wantedCount,event',
+    ignore: 'pid,hostname,name,app,generation,slot,kind,activeCount,wantedCount,event,signal',
   });
+  return { write: (line) => void process.stderr.write(prettify(line)) };
 }

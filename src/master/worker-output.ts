@@ -8,6 +8,7 @@ import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
 import { styleText } from 'node:util';
 
+/** Of stdout; stderr has labels where it is a terminal itself. */
 export type OutputMode = 'labelled' | 'plain';
 
 export interface LastWords {
@@ -30,14 +31,17 @@ export function carryOutput(
   worker: { slot: number; generation: number },
   mode: OutputMode,
 ): LastWords {
-  const label = labelFor(worker);
-  if (mode === 'labelled' && child.stdout) eachLine(child.stdout, (line) => process.stdout.write(`${label} ${line}\n`));
+  const { stdout, stderr } = child;
+  if (mode === 'labelled' && stdout) {
+    const label = labelFor(worker, process.stdout);
+    eachLine(stdout, (line) => process.stdout.write(`${label} ${line}\n`));
+  }
   const kept: string[] = [];
-  const { stderr } = child;
   if (!stderr) return { lines: () => kept, complete: async () => {} };
-  if (mode === 'plain') stderr.on('data', (chunk: Buffer) => process.stderr.write(chunk));
+  const label = process.stderr.isTTY ? labelFor(worker, process.stderr) : null;
+  if (label === null) stderr.on('data', (chunk: Buffer) => passOn(stderr, chunk));
   eachLine(stderr, (line) => {
-    if (mode === 'labelled') process.stderr.write(`${label} ${line}\n`);
+    if (label !== null) process.stderr.write(`${label} ${line}\n`);
     kept.push(line.slice(0, KEPT_LINE_LENGTH));
     if (kept.length > KEPT_LINES) kept.shift();
   });
@@ -50,15 +54,35 @@ export function carryOutput(
   };
 }
 
+const waiting = new Set<Readable>();
+
+/** Whoever reads stderr and stalls holds up the workers that write, as their own pipe would, and fills no memory here. */
+function passOn(from: Readable, chunk: Buffer): void {
+  if (process.stderr.write(chunk)) return;
+  if (waiting.size === 0) {
+    process.stderr.once('drain', goOn);
+    process.stderr.once('error', goOn); // Nobody reads any more.
+  }
+  waiting.add(from);
+  from.pause();
+}
+
+function goOn(): void {
+  process.stderr.off('drain', goOn);
+  process.stderr.off('error', goOn);
+  for (const stream of waiting) stream.resume();
+  waiting.clear();
+}
+
 function eachLine(stream: Readable, take: (line: string) => void): void {
   stream.on('error', () => {}); // The worker is gone; what it wrote until then was read.
   createInterface({ input: stream, crlfDelay: Number.POSITIVE_INFINITY }).on('line', take);
 }
 
 /** Two generations overlap, so the label names both. */
-function labelFor({ slot, generation }: { slot: number; generation: number }): string {
+function labelFor({ slot, generation }: { slot: number; generation: number }, to: NodeJS.WriteStream): string {
   const plain = `${generation}.${slot} |`;
-  return process.stdout.hasColors?.() && !process.env.NO_COLOR
-    ? styleText(COLOURS[slot % COLOURS.length]!, plain)
+  return to.hasColors?.() && !process.env.NO_COLOR
+    ? styleText(COLOURS[slot % COLOURS.length]!, plain, { validateStream: false })
     : plain;
 }

@@ -1,11 +1,12 @@
 /** Promise 3: a worker gets its first connection after its readiness check has passed. */
 import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
-import { startLoad } from '../helpers/load/client.js';
+import { killOwn } from '../helpers/cleanup.js';
+import { Connection, startLoad } from '../helpers/load/client.js';
 import { perRequest } from '../helpers/load/exchanges.js';
 import { answerers, lostCount } from '../helpers/load/tally.js';
 import { freePort } from '../helpers/ports.js';
-import { makeProject } from '../helpers/project.js';
+import { answering, makeProject } from '../helpers/project.js';
 import { startMaster } from '../helpers/zdsup.js';
 
 const CERTIFICATES = fileURLToPath(new URL('../fixtures/load-app/', import.meta.url));
@@ -56,16 +57,23 @@ test.each(CHECKS)(
 
 test('requests that come before the first worker is ready wait and are answered', async () => {
   const port = await freePort();
-  const project = makeProject({ 'app.js': SLOW_STARTER('1', "process.send('ready');") });
+  const project = makeProject({
+    'app.js': `${answering("'ready'", port)}process.on('SIGUSR2', () => process.send('ready'));`,
+  });
   const master = await startMaster({
     cwd: project.folder,
     args: ['app.js', '--name', 'slow', '--ready', 'message'],
-    env: { PORT: String(port) },
     wait: false,
   });
-  await master.statusUntil('the socket is held', (app) => app.listeners.length === 1);
-  expect((await master.status()).workers[0]!.state).toBe('starting');
-  expect(await (await fetch(`http://127.0.0.1:${port}/`)).text()).toBe('1');
+  const { workers } = await master.statusUntil('the socket is held', (app) => app.listeners.length === 1);
+  expect(workers[0]!.state).toBe('starting');
+  const connection = (await Connection.open({ port })) as Connection;
+  connection.socket.write('GET / HTTP/1.1\r\nHost: x\r\n\r\n');
+  await new Promise((written) => connection.socket.write('', written));
+  expect((await master.status()).workers[0]).toMatchObject({ state: 'starting', connections: 0 });
+  killOwn(workers[0]!.pid!, 'SIGUSR2');
+  expect(await connection.response()).toMatchObject({ status: 200, body: 'ready' });
+  connection.end();
 });
 
 test('the check asks that very worker over HTTPS, and the app sees a loopback client', async () => {

@@ -1,0 +1,62 @@
+/** A thousand reloads under load: nothing lost, the master's memory flat, no descriptor leaked, no socket in CLOSE-WAIT. */
+import { readdirSync, readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { expect, test } from 'vitest';
+import { ask } from '../../src/client/control-client.js';
+import { startLoad } from '../helpers/load/client.js';
+import { keepAlive, perRequest } from '../helpers/load/exchanges.js';
+import { lostCount } from '../helpers/load/tally.js';
+import { freePort } from '../helpers/ports.js';
+import { makeProject } from '../helpers/project.js';
+import { startMaster } from '../helpers/zdsup.js';
+
+const APP = fileURLToPath(new URL('../fixtures/load-app/app.cjs', import.meta.url));
+const RELOADS = 1_000;
+/** Heap and module caches have settled by then. */
+const SETTLED = 100;
+
+const rssMb = (pid: number): number =>
+  Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))![1]) / 1024;
+const descriptors = (pid: number): number => readdirSync(`/proc/${pid}/fd`).length;
+
+/** Sockets of any process on this port that the other end has closed and this end never will. */
+function closeWaits(port: number): number {
+  const local = `:${port.toString(16).toUpperCase().padStart(4, '0')}`;
+  return ['tcp', 'tcp6']
+    .flatMap((table) => readFileSync(`/proc/net/${table}`, 'utf8').split('\n'))
+    .filter((line) => {
+      const [, address, , state] = line.trim().split(/\s+/);
+      return address?.endsWith(local) && state === '08';
+    }).length;
+}
+
+test('a thousand reloads under load', async () => {
+  const port = await freePort();
+  const project = makeProject({
+    'zdsup.config.json': JSON.stringify({ name: 'soak', script: APP, instances: 2, minReady: 0, env: { PORT: port } }),
+  });
+  const master = await startMaster({ cwd: project.folder, args: [] });
+  const loads = [startLoad({ port }, 3, keepAlive()), startLoad({ port }, 3, perRequest())];
+  const memory: number[] = [];
+  let settledDescriptors = 0;
+  for (let reload = 1; reload <= RELOADS; reload++) {
+    const result = await ask(`${master.world.home}/run/soak.sock`, { command: 'reload' });
+    expect(result.ok, JSON.stringify(result)).toBe(true);
+    memory.push(rssMb(master.pid));
+    if (reload === SETTLED) settledDescriptors = descriptors(master.pid);
+    if (reload % 100 === 0)
+      console.log(`${reload} reloads: master ${memory.at(-1)!.toFixed(1)} MB, ${descriptors(master.pid)} descriptors`);
+  }
+  for (const load of loads) {
+    const tally = await load.stop();
+    expect(lostCount(tally), JSON.stringify(tally.lost)).toBe(0);
+  }
+  const median = (values: number[]): number => [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)]!;
+  const [early, late] = [median(memory.slice(SETTLED, SETTLED + 100)), median(memory.slice(-100))];
+  expect(
+    late / early,
+    `${early.toFixed(1)} MB after ${SETTLED} reloads, ${late.toFixed(1)} MB after ${RELOADS}`,
+  ).toBeLessThan(1.1);
+  expect(descriptors(master.pid)).toBeLessThanOrEqual(settledDescriptors + 2);
+  expect(closeWaits(port)).toBe(0);
+});

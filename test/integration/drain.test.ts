@@ -22,6 +22,7 @@ const server = require('node:http').createServer((request, response) => {
     response.on('close', () => clearInterval(timer));
     return;
   }
+  request.resume();
   if (url.pathname === '/held') held.push(response);
   else response.end(who);
 });
@@ -135,6 +136,20 @@ test('pipelined requests are all answered at a stop, and only the last says Conn
   for (let request = 0; request < 4; request++) closes.push((await answer(connection)).closes);
   expect(closes).toEqual([false, false, false, true]);
   expect((await stop).code).toBe(0);
+});
+
+test('an answer given while the body still arrives closes nothing under the client that sends it', async () => {
+  const { master, open } = await start();
+  const upload = await open();
+  const reload = master.run('reload');
+  await draining(master, 1);
+  upload.socket.write('POST /early HTTP/1.1\r\nHost: x\r\nContent-Length: 200000\r\n\r\n');
+  upload.socket.write('x'.repeat(100_000));
+  expect(await answer(upload)).toMatchObject({ body: '1', closes: false });
+  upload.socket.write('x'.repeat(100_000));
+  ask(upload, '/');
+  expect(await answer(upload)).toMatchObject({ body: '1', closes: true });
+  expect((await reload).code).toBe(0);
 });
 
 test('a request head half sent at retire is answered when the rest comes', async () => {

@@ -12,6 +12,8 @@ if (Number(parts[0]) < 20 || (Number(parts[0]) === 20 && Number(parts[1]) < 19))
   );
   process.exit(2);
 }
-// Neither a command of 100 ms nor the master, which only steers, earns back what V8's compilers cost: 4 MB of memory.
-for (const flag of ['--no-opt', '--no-maglev', '--no-sparkplug']) setFlagsFromString(flag);
+// Neither a command of 100 ms nor the master, which only steers, earns back what V8's compilers cost (4 MB of memory), nor
+// a young generation that grows with every reload (10 MB after a hundred). See docs/adr/0003.
+for (const flag of ['--no-opt', '--no-maglev', '--no-sparkplug', '--semi-space-growth-factor=1'])
+  setFlagsFromString(flag);
 import('../dist/cli/main.js').then((cli) => cli.main(process.argv));

@@ -42,6 +42,7 @@ export function ask(socketPath: string, request: ControlRequest, options: AskOpt
     );
     socket.on('connect', () => socket.write(`${JSON.stringify(request)}\n`));
     const lines = createInterface({ input: socket });
+    lines.on('error', () => {}); // The interface passes the socket's error on, which is dealt with above.
     lines.on('line', (line) => {
       answered = true;
       clearTimeout(timer);

@@ -76,7 +76,9 @@ function goOn(): void {
 
 function eachLine(stream: Readable, take: (line: string) => void): void {
   stream.on('error', () => {}); // The worker is gone; what it wrote until then was read.
-  createInterface({ input: stream, crlfDelay: Number.POSITIVE_INFINITY }).on('line', take);
+  createInterface({ input: stream, crlfDelay: Number.POSITIVE_INFINITY })
+    .on('line', take)
+    .on('error', () => {}); // The interface passes the stream's error on.
 }
 
 /** Two generations overlap, so the label names both. */

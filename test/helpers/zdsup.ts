@@ -32,13 +32,15 @@ export interface LogLine {
 export interface World {
   home: string;
   env: NodeJS.ProcessEnv;
+  /** The executable. */
+  bin: string;
 }
 
 /** A state folder of the test's own. */
-export function makeWorld(env: Record<string, string> = {}): World {
+export function makeWorld(env: Record<string, string> = {}, bin: string = BIN): World {
   const home = temporaryFolder();
   const { ZDSUP_HOME: _, NO_COLOR: __, ...rest } = process.env;
-  return { home, env: { ...rest, ZDSUP_HOME: home, ...env } };
+  return { home, env: { ...rest, ZDSUP_HOME: home, ...env }, bin };
 }
 
 /** Runs a command to its end. */
@@ -47,7 +49,7 @@ export async function zdsup(
   args: string[],
   options: { cwd?: string; node?: string[] } = {},
 ): Promise<Finished> {
-  const child = spawn(process.execPath, [...(options.node ?? []), BIN, ...args], {
+  const child = spawn(process.execPath, [...(options.node ?? []), world.bin, ...args], {
     cwd: options.cwd ?? world.home,
     env: { ...world.env, PWD: options.cwd ?? world.home },
     stdio: ['ignore', 'pipe', 'pipe'],
@@ -226,7 +228,7 @@ export async function startMaster({
   env = {},
   wait = true,
 }: StartOptions): Promise<Master> {
-  const child = spawn(process.execPath, [BIN, 'start', ...args], {
+  const child = spawn(process.execPath, [world.bin, 'start', ...args], {
     cwd,
     env: { ...world.env, PWD: cwd, ...env },
     stdio: ['ignore', 'pipe', 'pipe'],

@@ -30,7 +30,7 @@ export async function makeLogger(
 async function prettyStream(): Promise<DestinationStream> {
   const { prettyFactory } = await import('pino-pretty');
   const prettify = prettyFactory({
-    colorize: process.stderr.isTTY && !process.env.NO_COLOR,
+    colorize: process.stderr.isTTY && process.stderr.hasColors() && !process.env.NO_COLOR,
     translateTime: 'SYS:HH:MM:ss',
     messageFormat: '{app}: {msg}',
     ignore: 'pid,hostname,name,app,generation,slot,kind,activeCount,wantedCount,event,signal',

@@ -5,6 +5,8 @@ import { closeSync, openSync } from 'node:fs';
 
 /** npm and a shell may both pass one Ctrl-C on: two within this time are one, in ms. */
 const SAME_PRESS_MS = 1_000;
+/** The kernel takes a terminal away in the moment after its HUP; so much later it has, in ms. */
+const HANG_UP_MS = 100;
 
 export function installSignals(on: {
   reload(): void;
@@ -15,9 +17,9 @@ export function installSignals(on: {
   let interruptedAt: number | null = null;
 
   const hangUp = (): void => {
+    if (!hadTerminal) on.reload();
     // The terminal or the ssh session is gone: nobody asked for a reload.
-    if (hadTerminal && !hasTerminal()) on.stop('SIGHUP');
-    else on.reload();
+    else setTimeout(() => (hasTerminal() ? on.reload() : on.stop('SIGHUP')), HANG_UP_MS);
   };
   const interrupt = (): void => {
     const now = Date.now();

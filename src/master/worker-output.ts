@@ -23,6 +23,10 @@ const KEPT_LINES = 20;
 const KEPT_LINE_LENGTH = 2_000;
 /** How long a dead worker's stderr may stay open (a grandchild holds it), in ms. */
 const LAST_WORDS_MS = 250;
+/** How long the end of a line is waited for, in ms. */
+const REST_OF_LINE_MS = 500;
+/** What is longer without a line's end may be parted by another worker's lines, in bytes. */
+const LONGEST_WHOLE_LINE = 256 * 1024;
 
 const COLOURS = ['cyan', 'yellow', 'magenta', 'green', 'blue'] as const;
 
@@ -39,7 +43,7 @@ export function carryOutput(
   const kept: string[] = [];
   if (!stderr) return { lines: () => kept, complete: async () => {} };
   const label = process.stderr.isTTY ? labelFor(worker, process.stderr) : null;
-  if (label === null) stderr.on('data', (chunk: Buffer) => passOn(stderr, chunk));
+  if (label === null) passOn(stderr);
   eachLine(stderr, (line) => {
     if (label !== null) process.stderr.write(`${label} ${line}\n`);
     kept.push(line.slice(0, KEPT_LINE_LENGTH));
@@ -54,11 +58,44 @@ export function carryOutput(
   };
 }
 
+/** Byte for byte, but in whole lines: all workers share one stderr, and what is read of a pipe ends anywhere. */
+function passOn(from: Readable): void {
+  let rest: Buffer = Buffer.alloc(0);
+  let timer: NodeJS.Timeout | undefined;
+  let turn: NodeJS.Immediate | undefined;
+  const flush = (): void => {
+    if (rest.length > 0) write(from, rest);
+    rest = Buffer.alloc(0);
+  };
+  // Where this process was late itself, the rest lies in the pipe already: one poll more reads it.
+  const arm = (): void => {
+    timer = setTimeout(() => {
+      turn = setImmediate(() => (waiting.has(from) ? arm() : flush()));
+    }, REST_OF_LINE_MS);
+  };
+  const disarm = (): void => {
+    clearTimeout(timer);
+    clearImmediate(turn);
+  };
+  from.on('data', (chunk: Buffer) => {
+    disarm();
+    const lineEnd = chunk.lastIndexOf('\n') + 1;
+    if (lineEnd > 0) write(from, Buffer.concat([rest, chunk.subarray(0, lineEnd)]));
+    rest = lineEnd > 0 ? chunk.subarray(lineEnd) : Buffer.concat([rest, chunk]);
+    if (rest.length > LONGEST_WHOLE_LINE) flush();
+    else if (rest.length > 0) arm();
+  });
+  from.on('close', () => {
+    disarm();
+    flush();
+  });
+}
+
 const waiting = new Set<Readable>();
 
 /** Whoever reads stderr and stalls holds up the workers that write, as their own pipe would, and fills no memory here. */
-function passOn(from: Readable, chunk: Buffer): void {
-  if (process.stderr.write(chunk)) return;
+function write(from: Readable, bytes: Buffer): void {
+  if (process.stderr.write(bytes)) return;
   if (waiting.size === 0) {
     process.stderr.once('drain', goOn);
     process.stderr.once('error', goOn); // Nobody reads any more.

@@ -14,9 +14,18 @@ import { makePlan } from './release.js';
 // Before the config runs: what it sets in its own environment is not the workers'.
 const masterEnv = { ...process.env };
 
-process.once('message', (request: PlanRequest) => {
-  answer(request).then((result) => process.send?.(result, undefined, undefined, () => process.exit(0)));
+process.once('message', async (request: PlanRequest) => {
+  // A config that awaits what can never settle leaves this process with nothing to do.
+  process.once('beforeExit', () => tell({ ok: false, error: neverReturns(request).toReport() }));
+  tell(await answer(request));
 });
+
+/** The master ends this process once it has the answer; where the master has gone, the closed channel does. */
+function tell(result: PlanAnswer): void {
+  process.removeAllListeners('beforeExit');
+  process.once('disconnect', () => process.exit());
+  process.send?.(result);
+}
 
 async function answer(request: PlanRequest): Promise<PlanAnswer> {
   try {
@@ -33,6 +42,14 @@ async function plan({ version, configPath, only, overrides, baseDir }: PlanReque
   const apps = parseConfig(withOverrides(raw, overrides, only), configPath ?? 'the command line');
   return makePlan(chooseApp(apps, only, configPath), folder, masterEnv);
 }
+
+const neverReturns = ({ configPath }: PlanRequest): ZdsupError =>
+  new ZdsupError({
+    code: 'ZDSUP_CONFIG_TIMEOUT',
+    message: `${configPath === undefined ? 'reading the release' : basename(configPath)} never returns: it awaits what can never settle`,
+    hint: 'a config exports data; take out what it waits for',
+    exitStatus: 2,
+  });
 
 const upgraded = (version: string): ZdsupError =>
   new ZdsupError({

@@ -26,17 +26,18 @@ import { prepareUsage } from './usage.js';
  * Runs one app in the foreground until it has been stopped.
  * @param request what to run; read afresh at each reload
  * @param firstPlan what was read of it for the first generation
+ * @param masterEnv the environment that workers inherit
  * @returns the exit status
  * @throws ZdsupError where it cannot start at all; nothing is left behind then
  */
 export async function runMaster(
   request: PlanRequest,
   firstPlan: Promise<Plan>,
+  masterEnv: NodeJS.ProcessEnv,
   logFormat?: LogFormat,
 ): Promise<number> {
   refuseUnsupportedNode();
   const startedAt = Date.now();
-  const masterEnv = { ...process.env };
   const first = await firstPlan;
   const { appName } = first;
   const runDir = runDirForStart(masterEnv, homedir());

@@ -2,15 +2,36 @@
  * Runs in the master. The run folder and the control socket's path, which is also the lock of the app's name: two
  * masters of one name cannot both link it. Removed at the end; one left by a killed master is found out and replaced.
  */
-import { accessSync, chmodSync, constants, linkSync, mkdirSync, renameSync, statSync, unlinkSync } from 'node:fs';
+import {
+  accessSync,
+  chmodSync,
+  constants,
+  existsSync,
+  linkSync,
+  mkdirSync,
+  renameSync,
+  statSync,
+  unlinkSync,
+} from 'node:fs';
 import { connect } from 'node:net';
 import { dirname } from 'node:path';
 import { ZdsupError } from '../shared/errors.js';
 
+/** By hand: Node's own recursive mkdir never returns where a parent exists and cannot hold folders (/proc). */
+function makeFolder(folder: string): void {
+  if (existsSync(folder)) return;
+  if (dirname(folder) !== folder) makeFolder(dirname(folder));
+  try {
+    mkdirSync(folder, { mode: 0o700 });
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error; // Another start made it meanwhile.
+  }
+}
+
 /** Makes the folder (0700) where it is missing, and refuses one that is not ours or not writable. */
 export function claimFolder(folder: string): void {
   try {
-    mkdirSync(folder, { recursive: true, mode: 0o700 });
+    makeFolder(folder);
     const info = statSync(folder);
     const uid = process.geteuid?.() ?? info.uid;
     if (info.uid !== uid)

@@ -50,6 +50,25 @@ export function acceptInto(handle: ServerHandle, client: unknown): void {
   handle.onconnection?.call(handle, 0, client);
 }
 
+/** What the seam's callback does with a handle, under an address of the caller's choice (it appears in error messages). */
+export function listenThrough(
+  server: net.Server,
+  handle: ServerHandle,
+  {
+    address,
+    port,
+    addressType,
+    backlog,
+  }: { address: string; port: number | null; addressType: number; backlog: number },
+): void {
+  const internals = server as unknown as {
+    _handle: ServerHandle;
+    _listen2(address: string, port: number | null, addressType: number, backlog: number): void;
+  };
+  internals._handle = handle;
+  internals._listen2(address, port, addressType, backlog);
+}
+
 /**
  * A cluster worker exits 0 the moment its channel closes: that listener is removed, so that orphans can drain.
  * Cluster's `message` and `disconnect` listeners also count as a reference to the channel each, which would keep a

@@ -6,7 +6,13 @@
 import type net = require('node:net');
 
 import type { SeamCallback, SeamOptions } from '../node-internals/cluster-seam.cjs';
-import { acceptInto, holdChannel, releaseChannel, replaceSeam } from '../node-internals/cluster-seam.cjs';
+import {
+  acceptInto,
+  holdChannel,
+  listenThrough,
+  releaseChannel,
+  replaceSeam,
+} from '../node-internals/cluster-seam.cjs';
 import type { ServerHandle } from '../node-internals/server-handle.cjs';
 import { bindServer } from '../node-internals/server-handle.cjs';
 import type { ListenSpec, MasterMessage, SocketName } from '../shared/messages.cjs';
@@ -95,7 +101,7 @@ function protocolOf(server: net.Server): ListenSpec['protocol'] {
 export function handleListenMessage(message: MasterMessage, handle: unknown): boolean {
   switch (message.act) {
     case 'listen-failed':
-      finishAsk(message.seq, (entry) => entry.callback(0, failingHandle(message.errno)));
+      finishAsk(message.seq, (entry) => fail(entry, message.errno));
       return true;
     case 'own':
       own(message.key, message.backlog, handle as ServerHandle);
@@ -137,7 +143,7 @@ function finishAsk(seq: number, act: (entry: Ask) => void): void {
 
 function grant(ask: Ask, key: string, name: SocketName): void {
   if (held.has(key)) {
-    ask.callback(0, failingHandle(EADDRINUSE)); // Twice in one process, as under plain node.
+    fail(ask, EADDRINUSE); // Twice in one process, as under plain node.
     return;
   }
   const entry: HeldServer = {
@@ -153,7 +159,11 @@ function grant(ask: Ask, key: string, name: SocketName): void {
   ask.callback(0, entry.standIn);
 }
 
-/** An errno given to the callback would reach the app as an error of `bind`; under plain node it is one of `listen`. */
+/** An errno given to the callback would reach the app as an error of `bind` on `null`; under plain node it is one of `listen`. */
+function fail({ server, spec, backlog }: Ask, errno: number): void {
+  listenThrough(server, failingHandle(errno), { ...spec, address: spec.address ?? '::', backlog });
+}
+
 const failingHandle = (errno: number): ServerHandle => ({
   onconnection: null,
   listen: () => errno,

@@ -1,5 +1,5 @@
 /** Runs in the CLI, which becomes the master: `zdsup start` in the foreground. */
-import { existsSync, readdirSync, statSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { basename, dirname, extname, join, resolve } from 'node:path';
 import { CONFIG_FILE_NAMES, isConfigPath } from '../../shared/config-file-names.js';
 import { ZdsupError } from '../../shared/errors.js';
@@ -40,10 +40,11 @@ export async function start(target: string | undefined, args: string[], options:
   };
   // The planner boots while the master's modules load.
   const { readPlan } = await import('../../master/plan.js');
-  const first = readPlan(request, process.env);
+  const masterEnv = environmentAtStart();
+  const first = readPlan(request, masterEnv);
   first.catch(() => {}); // Told by runMaster, which awaits it.
   const { runMaster } = await import('../../master/main.js');
-  const status = await runMaster(request, first, options.json ? 'json' : options.logFormat);
+  const status = await runMaster(request, first, masterEnv, options.json ? 'json' : options.logFormat);
   // The master is done: a timer or handle that somebody left must not keep it.
   process.exit(status);
 }
@@ -51,6 +52,22 @@ export async function start(target: string | undefined, args: string[], options:
 /** The config file of a folder, where it has one. */
 const findConfigFile = (folder: string): string | undefined =>
   CONFIG_FILE_NAMES.map((name) => join(folder, name)).find((path) => existsSync(path));
+
+/**
+ * Node 20 reads `--env-file` by itself, also where it stands behind the script. What it has set would outlive the file's own
+ * contents, so the environment is taken as the kernel has it.
+ */
+function environmentAtStart(): NodeJS.ProcessEnv {
+  if (!process.argv.some((argument) => argument.startsWith('--env-file'))) return { ...process.env };
+  try {
+    const pairs = readFileSync('/proc/self/environ', 'utf8').split('\0').filter(Boolean);
+    return Object.fromEntries(
+      pairs.map((pair) => [pair.slice(0, pair.indexOf('=')), pair.slice(pair.indexOf('=') + 1)]),
+    );
+  } catch {
+    return { ...process.env }; // No /proc.
+  }
+}
 
 /** `$PWD` names the links that were followed to get here; process.cwd() has resolved them. */
 function logicalFolder(): string {

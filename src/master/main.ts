@@ -87,7 +87,7 @@ export async function runMaster(
       firstEnd ??= rolloutEnd;
     },
   });
-  const removeSignals = installSignals({
+  installSignals({
     reload: () => supervisor.post({ type: 'reload-requested', source: 'signal', allowListeners: false }),
     stop: (signal) => {
       logger.info({ signal }, `${signal}: stopping`);
@@ -106,7 +106,6 @@ export async function runMaster(
   listeners.closeAllBut(new Set());
   removeQuietly(socketPath);
   await control.close();
-  removeSignals();
   if (failed && firstEnd !== null) throwFailure(firstEnd, appName);
   logger.info('stopped');
   return failed ? 1 : 0;

@@ -12,7 +12,7 @@ export function installSignals(on: {
   reload(): void;
   stop(signal: NodeJS.Signals): void;
   endAtOnce(): void;
-}): () => void {
+}): void {
   const hadTerminal = hasTerminal();
   let interruptedAt: number | null = null;
 
@@ -39,10 +39,7 @@ export function installSignals(on: {
     ['SIGUSR1', () => {}],
     ['SIGUSR2', () => {}],
   ];
-  for (const [signal, handler] of handlers) process.on(signal, handler);
-  return () => {
-    for (const [signal, handler] of handlers) process.off(signal, handler);
-  };
+  for (const [signal, handler] of handlers) process.on(signal, handler); // To the end: unheard, one would change the exit status.
 }
 
 function hasTerminal(): boolean {

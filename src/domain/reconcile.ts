@@ -64,7 +64,7 @@ function settleWorker(fleet: Fleet, worker: Worker, now: number, effects: Effect
 
 function settleReadiness(worker: Worker, generation: Generation, now: number, effects: Effect[]): boolean {
   const { check } = generation.policy;
-  if (check === 'message' && !worker.readyMessage) return false;
+  if (worker.askingCount > 0 || (check === 'message' && !worker.readyMessage)) return false;
   if (!hasOpenedItsListeners(worker, generation) && !(check === 'message' && expectsNone(worker, generation))) {
     const quietAt = readyWithoutListenerAt(worker, generation);
     if (quietAt === null || now < quietAt) return false;
@@ -163,6 +163,7 @@ function fork(fleet: Fleet, generation: Generation, slot: number, now: number, e
     helloAt: null,
     status: { state: 'starting', deadlineAt: now + generation.policy.readyDeadlineMs },
     listeners: {},
+    askingCount: 0,
     readyMessage: false,
     probe: 'none',
     probeFailure: null,

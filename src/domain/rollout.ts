@@ -130,7 +130,7 @@ export function abortRollout(
   rollout.step = 'aborting';
   effects.push({
     type: 'progress',
-    kind: 'failed',
+    kind: fleet.stop ? 'aborting' : 'failed',
     message: reason,
     ...(rollout.to === null ? {} : { generation: rollout.to }),
   });

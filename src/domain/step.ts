@@ -56,7 +56,9 @@ function apply(fleet: Fleet, event: Event, context: Context, effects: Effect[]):
       return undefined;
     case 'forked':
     case 'hello':
+    case 'listen-asked':
     case 'listening':
+    case 'listen-failed':
     case 'closed':
     case 'ready-message':
     case 'probe-passed':
@@ -91,7 +93,14 @@ function applyToWorker(
     case 'hello':
       worker.helloAt = context.now;
       return undefined;
+    case 'listen-asked':
+      worker.askingCount += 1;
+      return undefined;
+    case 'listen-failed':
+      worker.askingCount = Math.max(0, worker.askingCount - 1);
+      return undefined;
     case 'listening':
+      worker.askingCount = Math.max(0, worker.askingCount - 1);
       return listening(fleet, worker, event.key, event.label, context, effects);
     case 'closed':
       return closed(fleet, worker, event.key, effects);
@@ -252,7 +261,8 @@ function exited(
       : status.state === 'ready'
         ? ` ${now - status.readyAt} ms after it was ready`
         : ' before it was ready';
-  const message = `${nameOf(worker)} ${cause}${moment}`;
+  const finished = event.code === 0 && status.state === 'starting' && Object.keys(worker.listeners).length === 0;
+  const message = `${nameOf(worker)} ${cause}${moment}${finished ? ': it never listened, and had nothing left to do' : ''}`;
   if (rolloutUnderWay(fleet) && fleet.rollout!.to === worker.generation) {
     abortRollout(fleet, message, worker.id, now, effects);
     return;

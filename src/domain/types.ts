@@ -47,6 +47,8 @@ export interface Worker {
   status: WorkerStatus;
   /** Listener keys asked for so far, with their names for people. */
   listeners: Record<string, string>;
+  /** `listen` calls that have no answer yet: what the app says meanwhile, it says ahead of them. */
+  askingCount: number;
   readyMessage: boolean;
   probe: 'none' | 'running' | 'passed';
   /** What the last probe said, for the report when the deadline passes. */
@@ -120,7 +122,10 @@ export type Event =
   | { type: 'prepare-failed'; rolloutId: number; reason: string }
   | { type: 'forked'; id: number; pid: number }
   | { type: 'hello'; id: number }
+  /** The app has called `listen`; one of the two below answers it. */
+  | { type: 'listen-asked'; id: number }
   | { type: 'listening'; id: number; key: string; label: string }
+  | { type: 'listen-failed'; id: number }
   /** The app has closed a server of its own accord. */
   | { type: 'closed'; id: number; key: string }
   | { type: 'ready-message'; id: number }

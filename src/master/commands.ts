@@ -128,7 +128,7 @@ function underWay({ supervisor, appName }: CommandContext): ZdsupError {
   });
 }
 
-async function stop({ supervisor, effects, appName, ended }: CommandContext, tell: Tell): Promise<ControlResult> {
+async function stop({ supervisor, effects, ended }: CommandContext, tell: Tell): Promise<ControlResult> {
   const startedAt = Date.now();
   const observer: Observer = { progress: tell };
   effects.observers.add(observer);
@@ -140,6 +140,6 @@ async function stop({ supervisor, effects, appName, ended }: CommandContext, tel
     exitStatus: 0,
     command: 'stop',
     durationMs: Date.now() - startedAt,
-    message: `${appName} has stopped`,
+    message: 'stopped',
   };
 }

@@ -8,11 +8,7 @@ const SAME_PRESS_MS = 1_000;
 /** The kernel takes a terminal away in the moment after its HUP; so much later it has, in ms. */
 const HANG_UP_MS = 100;
 
-export function installSignals(on: {
-  reload(): void;
-  stop(signal: NodeJS.Signals): void;
-  endAtOnce(): void;
-}): void {
+export function installSignals(on: { reload(): void; stop(signal: NodeJS.Signals): void; endAtOnce(): void }): void {
   const hadTerminal = hasTerminal();
   let interruptedAt: number | null = null;
 

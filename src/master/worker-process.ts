@@ -130,6 +130,7 @@ export class WorkerProcess implements ListenerClient {
 
   sendListenFailed(seq: number, errno: number): void {
     this.send({ act: 'listen-failed', seq, errno });
+    this.post({ type: 'listen-failed', id: this.identity.id });
   }
 
   private sendAccept(key: string): void {
@@ -186,6 +187,7 @@ export class WorkerProcess implements ListenerClient {
         break;
       case 'listen': {
         const { seq, spec } = message;
+        this.post({ type: 'listen-asked', id });
         void this.listeners.ask(this, seq, spec, (key) =>
           this.post({ type: 'listening', id, key, label: labelOf(spec) }),
         );

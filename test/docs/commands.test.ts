@@ -124,7 +124,7 @@ test('the daily commands of the README work as they stand, with the packed tarba
   await until('the first generation serves', master.output, (text) => text.includes('generation 1 serves'));
   expect(await run('zdsup status')).toMatch(/^shop {2}running {2}generation 1/);
   expect(await run('zdsup reload')).toContain('generation 2 serves, the old workers have gone');
-  expect(await run('zdsup stop')).toContain('shop has stopped');
+  expect(await run('zdsup stop')).toContain('shop: stopped');
   expect(await master.finished, master.output()).toBe(0);
 });
 

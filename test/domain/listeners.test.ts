@@ -46,3 +46,23 @@ test("what a draining worker's own end closes stays open for its successors", ()
     ignored: 'it is leaving',
   });
 });
+
+test("an app that calls listen and says 'ready' in one breath is ready once it listens, and not ahead of it", () => {
+  const scene = new Scene({ instances: 1, check: 'message' });
+  scene.send({ type: 'reload-requested', source: 'start', allowListeners: false });
+  scene.send(scene.answer()!);
+  const { id } = scene.worker(1, 0);
+  for (const type of ['hello', 'listen-asked', 'ready-message'] as const) scene.send({ type, id });
+  expect(scene.slots('starting')).toEqual(['1/0']);
+  scene.send({ type: 'listening', id, key: 'tcp:3000', label: 'port 3000' });
+  expect(scene.slots('active')).toEqual(['1/0']);
+});
+
+test('a listen that failed is waited for no longer', () => {
+  const scene = new Scene({ instances: 1, check: 'message' });
+  scene.send({ type: 'reload-requested', source: 'start', allowListeners: false });
+  scene.send(scene.answer()!);
+  const { id } = scene.worker(1, 0);
+  for (const type of ['hello', 'listen-asked', 'ready-message', 'listen-failed'] as const) scene.send({ type, id });
+  expect(scene.slots('active')).toEqual(['1/0']);
+});

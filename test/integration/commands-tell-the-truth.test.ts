@@ -180,7 +180,7 @@ test('with --json each result and each error is one JSON value on stdout, and no
     exitStatus: 0,
     command: 'stop',
     durationMs: expect.any(Number),
-    message: 'cue has stopped',
+    message: 'stopped',
   });
 });
 

@@ -38,9 +38,10 @@ interface Scene {
 async function start(options: { wrap?(command: string): string; env?: Record<string, string> } = {}): Promise<Scene> {
   const world = makeWorld();
   const port = await freePort();
-  const { folder } = makeProject({ 'app.js': APP });
+  const command = zdsupCommand('start app.js --name term -i 2');
+  const { folder } = makeProject({ 'app.js': APP, 'package.json': JSON.stringify({ scripts: { start: command } }) });
   const terminal = new Terminal(world, { cwd: folder, env: { PORT: String(port), ...options.env } });
-  const from = await terminal.run((options.wrap ?? String)(zdsupCommand('start app.js --name term -i 2')));
+  const from = await terminal.run((options.wrap ?? String)(command));
   const app = async (): Promise<AppSnapshot | undefined> =>
     (JSON.parse((await zdsup(world, ['status', '--json'])).stdout) as Snapshot).apps[0];
   await until('it serves', app, (seen) => seen?.rollout?.outcome === 'succeeded');
@@ -79,8 +80,9 @@ const outcomes = (held: Connection[]): Promise<string[]> =>
     }),
   );
 
+/** One that has nothing in flight may be gone already. */
 const allDrain = (seen: AppSnapshot | undefined): boolean =>
-  seen?.workers.length === 2 && seen.workers.every((worker) => worker.state === 'draining');
+  seen !== undefined && seen.workers.length > 0 && seen.workers.every((worker) => worker.state === 'draining');
 
 async function nothingIsLeft({ terminal }: Scene): Promise<void> {
   await until(
@@ -92,16 +94,33 @@ async function nothingIsLeft({ terminal }: Scene): Promise<void> {
 
 const ALL_ANSWERED = Array.from({ length: 5 }, () => 'answered');
 
-test('Ctrl-C with requests in flight: all are answered, the status is 0, the prompt is back, nothing is left', async () => {
-  const scene = await start();
+test.each([
+  ['Ctrl-C', '\x03'],
+  ['Ctrl-\\', '\x1c'],
+])(
+  '%s with requests in flight: all are answered, the status is 0, the prompt is back, nothing is left',
+  async (_, key) => {
+    const scene = await start();
+    const held = await scene.hold(5);
+    scene.terminal.press(key);
+    await until('the workers drain', scene.app, allDrain);
+    await scene.answerAll();
+    expect(await outcomes(held)).toEqual(ALL_ANSWERED);
+    expect(await scene.terminal.prompt(scene.from)).toBe(0);
+    expect(scene.terminal.processes()).toEqual([]);
+    expect(scene.terminal.lines(scene.from).slice(-2)).toEqual([expect.stringMatching(/INFO: term: stopped$/), '[0]>']);
+  },
+);
+
+test('Ctrl-C under `npm start`, which hears it too: all are answered before the prompt is back', async () => {
+  const scene = await start({ wrap: () => 'npm start' });
   const held = await scene.hold(5);
   scene.terminal.press('\x03');
-  await until('both workers drain', scene.app, allDrain);
+  await until('the workers drain', scene.app, allDrain);
   await scene.answerAll();
   expect(await outcomes(held)).toEqual(ALL_ANSWERED);
-  expect(await scene.terminal.prompt(scene.from)).toBe(0);
+  await scene.terminal.prompt(scene.from);
   expect(scene.terminal.processes()).toEqual([]);
-  expect(scene.terminal.lines(scene.from).slice(-2)).toEqual([expect.stringMatching(/INFO: term: stopped$/), '[0]>']);
 });
 
 test('two quick Ctrl-C count as one', async () => {
@@ -110,7 +129,7 @@ test('two quick Ctrl-C count as one', async () => {
   scene.terminal.press('\x03');
   await new Promise((pass) => setTimeout(pass, 50)); // Closer together, the kernel makes one of them.
   scene.terminal.press('\x03');
-  await until('both workers drain', scene.app, allDrain);
+  await until('the workers drain', scene.app, allDrain);
   await scene.answerAll();
   expect(await outcomes(held)).toEqual(ALL_ANSWERED);
   expect(await scene.terminal.prompt(scene.from)).toBe(0);
@@ -120,9 +139,9 @@ test('a second Ctrl-C, a second or more after the first, ends at once', async ()
   const scene = await start();
   const held = await scene.hold(2);
   scene.terminal.press('\x03');
-  await until('both workers drain', scene.app, allDrain);
+  await until('the workers drain', scene.app, allDrain);
   await new Promise((pass) => setTimeout(pass, 1_100));
-  expect(scene.terminal.processes()).toHaveLength(3);
+  expect(scene.terminal.processes().length).toBeGreaterThan(1);
   scene.terminal.press('\x03');
   expect(await scene.terminal.prompt(scene.from)).toBe(1);
   for (const outcome of await outcomes(held)) expect(outcome).not.toBe('answered');
@@ -136,7 +155,7 @@ test.each<[string, (terminal: Terminal) => void]>([
   const scene = await start();
   const held = await scene.hold(5);
   lose(scene.terminal);
-  const app = await until('both workers drain', scene.app, allDrain);
+  const app = await until('the workers drain', scene.app, allDrain);
   expect(app).toMatchObject({ state: 'stopping', generation: 1 });
   await scene.answerAll();
   expect(await outcomes(held)).toEqual(ALL_ANSWERED);
@@ -165,7 +184,7 @@ test('Ctrl-Z stops all of it for a while, and `fg` lets it go on with what was i
 
 test('an app in the background goes on serving when its shell has ended and its terminal is closed', async () => {
   const scene = await start({ wrap: (command) => `${command} &` });
-  await scene.terminal.run('exit');
+  scene.terminal.press('exit\r');
   await until('the shell has gone', () => !isAlive(scene.terminal.shellPid));
   scene.terminal.close();
   expect((await zdsup(scene.world, ['reload'])).code).toBe(0);
@@ -192,7 +211,7 @@ test('`zdsup start | cat`: stdout is the plain output of the app, stderr keeps i
   const held = await scene.hold(5);
   expect(scene.terminal.lines(scene.from)).toContain('1.1 | hello from stderr');
   scene.terminal.press('\x03');
-  await until('both workers drain', scene.app, allDrain);
+  await until('the workers drain', scene.app, allDrain);
   await scene.answerAll();
   expect(await outcomes(held)).toEqual(ALL_ANSWERED);
   await scene.terminal.prompt(scene.from);

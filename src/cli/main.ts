@@ -6,7 +6,10 @@ import { printError } from './render/error.js';
 
 /** Runs the command line and sets the exit status. */
 export async function main(argv: string[]): Promise<void> {
-  const json = argv.includes('--json');
+  // Behind -- it is the app's own.
+  const json = argv.slice(0, argv.includes('--') ? argv.indexOf('--') : undefined).includes('--json');
+  // Whoever reads along may leave (| head): the work goes on, and the exit status still tells.
+  for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {});
   try {
     const status = await run(argv);
     if (status !== undefined) process.exitCode = status;
@@ -28,8 +31,8 @@ async function run(argv: string[]): Promise<number | undefined> {
     .version(VERSION, '-v, --version')
     .enablePositionalOptions()
     .showSuggestionAfterError(true)
-    .showHelpAfterError('hint: zdsup --help lists the commands')
-    .exitOverride()
+    .configureOutput({ outputError() {} }) // Told as every other error is.
+    .exitOverride(refuse('zdsup --help lists the commands'))
     .addHelpText('after', EXAMPLES);
 
   program
@@ -99,8 +102,7 @@ async function run(argv: string[]): Promise<number | undefined> {
       status = await show(app, { json: options.json === true });
     });
 
-  for (const command of program.commands)
-    command.exitOverride().showSuggestionAfterError(true).showHelpAfterError(`hint: zdsup ${command.name()} --help`);
+  for (const command of program.commands) command.exitOverride(refuse(`zdsup ${command.name()} --help`));
   await program.parseAsync(argv);
   return status;
 }
@@ -110,9 +112,23 @@ function instances(value: string): number | string {
   if (value === 'max') return value;
   const number = Number(value);
   if (value.trim() === '' || Number.isNaN(number))
-    throw new InvalidArgumentError("give a whole number from 1, or 'max'.");
+    throw new InvalidArgumentError("Allowed are a whole number from 1 and 'max'.");
   return number;
 }
+
+/** What is wrong with the command line, in commander's words. Help and version are no error and pass. */
+const refuse =
+  (help: string) =>
+  (error: CommanderError): never => {
+    if (error.exitCode === 0 || error.code === 'commander.help') throw error;
+    const [message, suggestion] = error.message.replace(/^error: /, '').split('\n') as [string, string?];
+    throw new ZdsupError({
+      code: 'ZDSUP_USAGE',
+      message,
+      hint: suggestion === undefined ? help : `${suggestion.slice(1, -1)} ${help}`,
+      exitStatus: 2,
+    });
+  };
 
 const collect = (value: string, before: string[] | undefined): string[] => [...(before ?? []), value];
 

@@ -42,8 +42,8 @@ export async function chooseApps(name: string | undefined): Promise<RunningApp[]
     return [found];
   }
   if (running.length === 0) throw noneRuns();
-  const here = nameOfFolder(process.env.PWD ?? process.cwd());
-  const found = running.find((app) => app.name === here) ?? (running.length === 1 ? running[0] : undefined);
+  const here = namesHere(logicalFolder());
+  const found = running.find((app) => here.includes(app.name)) ?? (running.length === 1 ? running[0] : undefined);
   if (found) return [found];
   throw new ZdsupError({
     code: 'ZDSUP_APP_AMBIGUOUS',
@@ -67,6 +67,15 @@ function notRunning(name: string, running: RunningApp[]): ZdsupError {
   });
 }
 
+/** One that answered a moment ago. */
+export const gone = (name: string): ZdsupError =>
+  new ZdsupError({
+    code: 'ZDSUP_APP_NOT_RUNNING',
+    message: `${name} is not running any more`,
+    hint: 'start it with zdsup start <script>',
+    exitStatus: 3,
+  });
+
 const noneRuns = (): ZdsupError =>
   new ZdsupError({
     code: 'ZDSUP_APP_NOT_RUNNING',
@@ -75,20 +84,39 @@ const noneRuns = (): ZdsupError =>
     exitStatus: 3,
   });
 
-/** As `start` would name it: the package's name of the nearest package.json, else the folder's. */
-function nameOfFolder(folder: string): string {
-  for (let at = folder; ; at = dirname(at)) {
-    const file = join(at, 'package.json');
-    if (existsSync(file)) {
-      try {
-        const { name } = JSON.parse(readFileSync(file, 'utf8')) as { name?: unknown };
-        return deriveAppName(typeof name === 'string' && name !== '' ? name : basename(at));
-      } catch {
-        return deriveAppName(basename(at));
-      }
+/** `$PWD` names the links that were followed to get here; process.cwd() has resolved them. */
+export function logicalFolder(): string {
+  const { PWD } = process.env;
+  try {
+    if (PWD) {
+      const [logical, real] = [statSync(PWD), statSync('.')];
+      if (logical.ino === real.ino && logical.dev === real.dev) return PWD;
     }
-    if (at === dirname(at)) return deriveAppName(basename(folder));
+  } catch {
+    // A PWD of another process, or a folder that has gone.
   }
+  return process.cwd();
+}
+
+/** What `start` has named an app of this folder: as its package.json says, else as the folder; or as the package around it. */
+function namesHere(folder: string): string[] {
+  const names: string[] = [];
+  for (let at = folder; ; at = dirname(at)) {
+    const isPackage = existsSync(join(at, 'package.json'));
+    if (isPackage) return [...names, packageName(at)];
+    if (at === folder) names.push(deriveAppName(basename(at)));
+    if (at === dirname(at)) return names;
+  }
+}
+
+function packageName(folder: string): string {
+  try {
+    const { name } = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8')) as { name?: unknown };
+    if (typeof name === 'string' && name !== '') return deriveAppName(name);
+  } catch {
+    // One that does not parse names nothing.
+  }
+  return deriveAppName(basename(folder));
 }
 
 function namesIn(folder: string): string[] {
@@ -115,6 +143,6 @@ function answers(path: string): Promise<boolean> {
       probe.destroy();
       resolve(true);
     });
-    probe.on('error', () => resolve(false));
+    probe.on('error', (error: NodeJS.ErrnoException) => resolve(error.code === 'EAGAIN')); // Its queue is full.
   });
 }

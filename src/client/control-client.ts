@@ -5,7 +5,7 @@ import type { ControlAnswer, ControlRequest, ControlResult, Progress } from '../
 import { ANSWER_TIMEOUT_MS } from '../shared/control-protocol.js';
 import { ZdsupError } from '../shared/errors.js';
 
-/** Nobody accepts at this path: the master has gone, and left the file at most. */
+/** Nobody answers at this path: the master has gone, or went without a word. */
 export class NobodyThere extends Error {}
 
 export interface AskOptions {
@@ -26,20 +26,23 @@ export function ask(socketPath: string, request: ControlRequest, options: AskOpt
     const { answerWithinMs } = options;
     // Where this process itself was starved, the answer lies in the socket already: one poll more reads it.
     const giveUp = (): unknown =>
-      setImmediate(() => setImmediate(() => answered || fail(unresponsive(app, answerWithinMs!))));
+      setImmediate(() =>
+        setImmediate(() => answered || fail(unresponsive(app, `no answer within ${answerWithinMs} ms`))),
+      );
     const timer = answerWithinMs === undefined ? undefined : setTimeout(giveUp, answerWithinMs);
+    const ended = (): Error =>
+      answered ? brokenConnection(app, 'the master ended before it was done') : new NobodyThere(socketPath);
     const fail = (error: Error): void => {
       clearTimeout(timer);
       socket.destroy();
       reject(error);
     };
-    socket.on('error', (error: NodeJS.ErrnoException) =>
-      fail(
-        error.code === 'ENOENT' || error.code === 'ECONNREFUSED'
-          ? new NobodyThere(socketPath)
-          : connectionFailed(app, error),
-      ),
-    );
+    socket.on('error', ({ code, message }: NodeJS.ErrnoException) => {
+      if (code === 'EAGAIN') fail(unresponsive(app, 'its queue of connections is full'));
+      else if (code === 'ENOENT' || code === 'ECONNREFUSED') fail(new NobodyThere(socketPath));
+      else if (code === 'ECONNRESET' || code === 'EPIPE') fail(ended());
+      else fail(brokenConnection(app, message));
+    });
     socket.on('connect', () => socket.write(`${JSON.stringify(request)}\n`));
     const lines = createInterface({ input: socket });
     lines.on('error', () => {}); // The interface passes the socket's error on, which is dealt with above.
@@ -47,7 +50,7 @@ export function ask(socketPath: string, request: ControlRequest, options: AskOpt
       answered = true;
       clearTimeout(timer);
       const answer = parse(line);
-      if (answer === null) fail(connectionFailed(app, new Error('the answer is not JSON')));
+      if (answer === null) fail(brokenConnection(app, 'the answer is not JSON'));
       else if (answer.type === 'progress') options.onProgress?.(answer);
       else {
         socket.destroy();
@@ -55,7 +58,7 @@ export function ask(socketPath: string, request: ControlRequest, options: AskOpt
       }
     });
     // Comes after the last line was read; where a result was among them, this rejects nobody.
-    lines.on('close', () => fail(connectionFailed(app, new Error('the master ended before it was done'))));
+    lines.on('close', () => fail(ended()));
   });
 }
 
@@ -71,18 +74,18 @@ function parse(line: string): ControlAnswer | null {
   }
 }
 
-const unresponsive = (app: string, withinMs: number): ZdsupError =>
+const unresponsive = (app: string, how: string): ZdsupError =>
   new ZdsupError({
     code: 'ZDSUP_APP_UNRESPONSIVE',
-    message: `the master of ${app} did not answer within ${withinMs} ms`,
+    message: `the master of ${app} is unresponsive: ${how}`,
     hint: 'it may be stopped or starved: look at it with ps and top',
     exitStatus: 1,
   });
 
-const connectionFailed = (app: string, error: Error): ZdsupError =>
+const brokenConnection = (app: string, how: string): ZdsupError =>
   new ZdsupError({
     code: 'ZDSUP_CONTROL_PROTOCOL',
-    message: `the connection to the master of ${app} failed: ${error.message}`,
+    message: `the connection to the master of ${app} failed: ${how}`,
     hint: `look at it: zdsup status ${app}`,
     exitStatus: 1,
   });

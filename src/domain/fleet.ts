@@ -29,6 +29,10 @@ export const isLive = (worker: Worker): boolean =>
 
 export const isActive = (worker: Worker): boolean => worker.status.state === 'active';
 
+/** Active, and it has said so itself: a worker that hangs between its check and its first connection replaces nobody. */
+export const isConfirmed = (worker: Worker): boolean =>
+  worker.status.state === 'active' && worker.status.confirmBy === null;
+
 export const liveIn = (fleet: Fleet, generation: number, slot: number): Worker | undefined =>
   workersOf(fleet, generation).find((worker) => worker.slot === slot && isLive(worker));
 
@@ -81,4 +85,21 @@ export function rememberListeners(fleet: Fleet, worker: Worker): void {
     kind: 'exactly',
     keys: Object.keys(worker.listeners),
   };
+}
+
+export function hasOpenedItsListeners(worker: Worker, generation: Generation): boolean {
+  const { expected } = slotOf(generation, worker.slot);
+  const open = Object.keys(worker.listeners);
+  return expected.kind === 'exactly'
+    ? expected.keys.length > 0 && expected.keys.every((key) => open.includes(key))
+    : open.length > 0;
+}
+
+/** All that its predecessor has, or nothing where nothing is due. */
+export const opensWhatItMust = (worker: Worker, generation: Generation): boolean =>
+  hasOpenedItsListeners(worker, generation) || expectsNone(worker, generation);
+
+export function expectsNone(worker: Worker, generation: Generation): boolean {
+  const { expected } = slotOf(generation, worker.slot);
+  return expected.kind === 'any' || (expected.kind === 'exactly' && expected.keys.length === 0);
 }

@@ -6,6 +6,8 @@ import {
   activeCount,
   allWorkers,
   drainingGenerations,
+  expectsNone,
+  hasOpenedItsListeners,
   isActive,
   isLive,
   liveIn,
@@ -55,11 +57,29 @@ function settleWorker(fleet: Fleet, worker: Worker, now: number, effects: Effect
       worker.status = { state: 'killing', reason: worker.status.reason };
       effects.push({ type: 'kill', id: worker.id });
       return true;
-    case 'ready':
     case 'active':
+      return settleActivation(fleet, worker, worker.status.confirmBy, now, effects);
+    case 'ready':
     case 'killing':
       return false;
   }
+}
+
+/** A coming worker that was told to accept and never says that it does has failed. */
+function settleActivation(
+  fleet: Fleet,
+  worker: Worker,
+  confirmBy: number | null,
+  now: number,
+  effects: Effect[],
+): boolean {
+  if (confirmBy === null || now < confirmBy || !isComing(fleet, worker)) return false;
+  const seconds = fleet.generations[worker.generation]!.policy.readyDeadlineMs / 1000;
+  worker.status = { state: 'killing', reason: 'not ready' };
+  effects.push({ type: 'kill', id: worker.id });
+  const reason = `${nameOf(worker)} was ready, then hung: it took no traffic within ${seconds} s`;
+  abortRollout(fleet, reason, worker.id, now, effects);
+  return true;
 }
 
 function settleReadiness(worker: Worker, generation: Generation, now: number, effects: Effect[]): boolean {
@@ -77,19 +97,6 @@ function settleReadiness(worker: Worker, generation: Generation, now: number, ef
   worker.status = { state: 'ready', readyAt: now };
   effects.push({ type: 'progress', kind: 'worker-ready', message: `${nameOf(worker)} is ready`, ...where(worker) });
   return true;
-}
-
-function hasOpenedItsListeners(worker: Worker, generation: Generation): boolean {
-  const { expected } = slotOf(generation, worker.slot);
-  const open = Object.keys(worker.listeners);
-  return expected.kind === 'exactly'
-    ? expected.keys.length > 0 && expected.keys.every((key) => open.includes(key))
-    : open.length > 0;
-}
-
-function expectsNone(worker: Worker, generation: Generation): boolean {
-  const { expected } = slotOf(generation, worker.slot);
-  return expected.kind === 'any' || (expected.kind === 'exactly' && expected.keys.length === 0);
 }
 
 /** When a worker that has opened nothing counts as ready: a queue worker. Null where a listener is due, or the check asks for one. */
@@ -182,7 +189,8 @@ function activateReady(fleet: Fleet, now: number, effects: Effect[]): boolean {
       !mayActivate(fleet, worker, generation, now)
     )
       continue;
-    worker.status = { state: 'active', readyAt: worker.status.readyAt };
+    const confirmBy = now + generation.policy.readyDeadlineMs;
+    worker.status = { state: 'active', readyAt: worker.status.readyAt, confirmBy };
     worker.served = true;
     effects.push({ type: 'activate', id: worker.id });
     const active = workersOf(fleet, generation.number).filter((other) => other.status.state === 'active').length;
@@ -302,6 +310,7 @@ export function nextWakeAt(fleet: Fleet, now: number): number | null {
       instants.push(status.deadlineAt, readyWithoutListenerAt(worker, generation) ?? status.deadlineAt);
     if (status.state === 'ready' || status.state === 'active')
       instants.push(status.readyAt + generation.policy.minReadyMs);
+    if (status.state === 'active' && status.confirmBy !== null) instants.push(status.confirmBy);
     if (status.state === 'draining') instants.push(status.killAt);
   }
   for (const generation of Object.values(fleet.generations))

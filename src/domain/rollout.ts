@@ -2,7 +2,7 @@
  * The rollout: a script over the desired slots of two generations. It reads what is observed and edits `slots`;
  * forking, activating and retiring follow from them in reconcile.ts. Run again after every event: it keeps no steps of its own.
  */
-import { allWorkers, drainingGenerations, isActive, isLive, range, workersOf } from './fleet.js';
+import { allWorkers, drainingGenerations, isConfirmed, isLive, range, workersOf } from './fleet.js';
 import type { Effect, Fleet, Generation, Policy, Rollout, Worker } from './types.js';
 
 /** Waited its `minReady` out (an old generation serves meanwhile) or has served that long (a first start). */
@@ -52,7 +52,7 @@ function shift(fleet: Fleet, rollout: Rollout, now: number, effects: Effect[]): 
   const old = rollout.from === null ? null : fleet.generations[rollout.from]!;
   const { instances, surge, unavailable, atomic } = target.policy;
   const fromCount = rollout.fromSlots.length;
-  const newActive = workersOf(fleet, target.number).filter(isActive);
+  const newActive = workersOf(fleet, target.number).filter(isConfirmed);
   let changed = false;
 
   const cap = roomOf(rollout, target.policy);
@@ -66,7 +66,8 @@ function shift(fleet: Fleet, rollout: Rollout, now: number, effects: Effect[]): 
   const complete = newActive.length === instances && newActive.every((worker) => isRipe(worker, target, now));
   if (old && !complete && !atomic) {
     // Capacity is given up ahead of the first proven worker only where there is no room for one otherwise.
-    const allowance = surge > 0 && newActive.length === 0 ? 0 : unavailable;
+    const hasRoom = surge > 0 || (target.slots.length > 0 && old.slots.length === fromCount);
+    const allowance = hasRoom && newActive.length === 0 ? 0 : unavailable;
     const keep = Math.max(0, fromCount - allowance - newActive.length);
     while (old.slots.length > keep) {
       old.slots = old.slots.filter((slot) => slot !== nextToRetire(fleet, old, newActive));
@@ -87,7 +88,7 @@ function shift(fleet: Fleet, rollout: Rollout, now: number, effects: Effect[]): 
 /** First a slot that serves nobody, then one whose successor serves, then the highest. */
 function nextToRetire(fleet: Fleet, old: Generation, newActive: Worker[]): number {
   const serves = (slot: number): boolean =>
-    workersOf(fleet, old.number).some((worker) => worker.slot === slot && isActive(worker));
+    workersOf(fleet, old.number).some((worker) => worker.slot === slot && isConfirmed(worker));
   const highestFirst = [...old.slots].sort((a, b) => b - a);
   return (
     highestFirst.find((slot) => !serves(slot)) ??
@@ -143,7 +144,9 @@ function finishAbort(fleet: Fleet, rollout: Rollout, now: number, effects: Effec
   const old = rollout.from === null ? undefined : fleet.generations[rollout.from];
   const whole =
     !old ||
-    old.slots.every((slot) => workersOf(fleet, old.number).some((worker) => worker.slot === slot && isActive(worker)));
+    old.slots.every((slot) =>
+      workersOf(fleet, old.number).some((worker) => worker.slot === slot && isConfirmed(worker)),
+    );
   if (left.length > 0 || !(whole || now >= rollout.abortBy! || fleet.stop)) return false;
   endFailed(rollout, effects);
   return true;
@@ -158,10 +161,11 @@ function endFailed(rollout: Rollout, effects: Effect[]): void {
 
 /** May this worker of an aborted generation leave now, without taking capacity below what the old one had? */
 export function mayLeaveAfterAbort(fleet: Fleet, worker: Worker, rollout: Rollout, now: number): boolean {
-  if (!isActive(worker) || rollout.from === null || fleet.stop) return true;
+  if (!isConfirmed(worker) || rollout.from === null || fleet.stop) return true;
   if (rollout.abortBy !== null && now >= rollout.abortBy) return true;
-  const unavailable = fleet.generations[rollout.from]!.policy.unavailable;
-  const active = allWorkers(fleet).filter(isActive).length;
+  const allowed = [rollout.from, rollout.to!].map((number) => fleet.generations[number]!.policy.unavailable);
+  const unavailable = Math.max(...allowed); // The room was the new policy's: judged by the old one alone, nobody might move.
+  const active = allWorkers(fleet).filter(isConfirmed).length;
   return active - 1 >= rollout.fromSlots.length - unavailable;
 }
 

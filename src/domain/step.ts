@@ -7,6 +7,7 @@ import {
   expectedListeners,
   isActive,
   isLive,
+  opensWhatItMust,
   range,
   rememberListeners,
   rolloutUnderWay,
@@ -61,6 +62,7 @@ function apply(fleet: Fleet, event: Event, context: Context, effects: Effect[]):
     case 'listen-failed':
     case 'closed':
     case 'ready-message':
+    case 'activated':
     case 'probe-passed':
     case 'probe-failed':
     case 'exited': {
@@ -103,9 +105,13 @@ function applyToWorker(
       worker.askingCount = Math.max(0, worker.askingCount - 1);
       return listening(fleet, worker, event.key, event.label, context, effects);
     case 'closed':
-      return closed(fleet, worker, event.key, effects);
+      return closed(fleet, worker, event.key, context, effects);
     case 'ready-message':
       worker.readyMessage = true;
+      return undefined;
+    case 'activated':
+      if (worker.status.state !== 'active') return 'it is leaving';
+      worker.status = { ...worker.status, confirmBy: null };
       return undefined;
     case 'probe-passed':
       worker.probe = 'passed';
@@ -222,13 +228,19 @@ function listening(
   return undefined;
 }
 
-function closed(fleet: Fleet, worker: Worker, key: string, effects: Effect[]): string | undefined {
+function closed(fleet: Fleet, worker: Worker, key: string, context: Context, effects: Effect[]): string | undefined {
   if (!(key in worker.listeners)) return 'it does not have that listener';
   // One that drains runs the app's own end: its successors keep the socket.
   if (!isLive(worker)) return 'it is leaving';
+  const label = worker.listeners[key];
   delete worker.listeners[key];
+  const generation = fleet.generations[worker.generation]!;
+  if (isComing(fleet, worker) && worker.status.state !== 'starting' && !opensWhatItMust(worker, generation)) {
+    abortRollout(fleet, `${nameOf(worker)} has closed ${label} again`, worker.id, context.now, effects);
+    return undefined;
+  }
   if (workersOf(fleet, worker.generation).some((other) => isLive(other) && key in other.listeners)) return undefined;
-  delete fleet.generations[worker.generation]!.listeners[key];
+  delete generation.listeners[key];
   effects.push({ type: 'close-listeners' });
   return undefined;
 }

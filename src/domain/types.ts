@@ -32,7 +32,8 @@ export type RetireReason = 'replaced' | 'abort' | 'stop' | 'surplus';
 export type WorkerStatus =
   | { state: 'starting'; deadlineAt: number }
   | { state: 'ready'; readyAt: number }
-  | { state: 'active'; readyAt: number }
+  /** `confirmBy`: it has been told to accept and has not said yet that it does; null once it has. */
+  | { state: 'active'; readyAt: number; confirmBy: number | null }
   | { state: 'draining'; reason: RetireReason; deadlineAt: number; killAt: number }
   | { state: 'killing'; reason: RetireReason | 'not ready' };
 
@@ -129,6 +130,8 @@ export type Event =
   /** The app has closed a server of its own accord. */
   | { type: 'closed'; id: number; key: string }
   | { type: 'ready-message'; id: number }
+  /** It accepts now: its event loop has taken the word. */
+  | { type: 'activated'; id: number }
   | { type: 'probe-passed'; id: number }
   | { type: 'probe-failed'; id: number; reason: string }
   | { type: 'exited'; id: number; code: number | null; signal: string | null; error?: string }

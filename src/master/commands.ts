@@ -68,7 +68,8 @@ async function reload(
         message: 'the reload was accepted and goes on; zdsup status shows it',
       };
     const end = await watch.ended;
-    if (end.rollout.outcome === 'failed') return failure(end, appName);
+    if (end.rollout.outcome === 'failed' && supervisor.state.stop) throw stopped(appName);
+    if (end.rollout.outcome === 'failed') return failure(end, appName, isModified(context, end.rollout.from));
     await watch.drained;
     return {
       type: 'result',
@@ -103,14 +104,26 @@ function watchRollout(
   return { ended, drained, stop: () => effects.observers.delete(observer) };
 }
 
-export function failure(end: RolloutEnd, appName: string): ControlResult {
+const stopped = (appName: string): ZdsupError =>
+  new ZdsupError({
+    code: 'ZDSUP_STOPPING',
+    message: `the reload of ${appName} was given up: the app was stopped`,
+    hint: 'start it again with zdsup start',
+    exitStatus: 1,
+  });
+
+const isModified = ({ supervisor }: CommandContext, generation: number | null): boolean =>
+  generation !== null && supervisor.state.generations[generation]?.modified === true;
+
+/** @param modified the old generation's folder was edited in place: what it starts again is not what it was */
+export function failure(end: RolloutEnd, appName: string, modified = false): ControlResult {
   const error = end.error ?? {
     code: 'ZDSUP_ROLLOUT_FAILED' as const,
     message: end.rollout.reason ?? 'the rollout failed',
     hint:
       end.rollout.from === null
         ? 'mend it and start again'
-        : `generation ${end.rollout.from} goes on serving; mend the release and run zdsup reload ${appName} again`,
+        : `generation ${end.rollout.from} goes on serving${modified ? ', but its folder was edited in place, and workers that start again run what is there now' : ''}; mend the release and run zdsup reload ${appName} again`,
     exitStatus: 1 as const,
   };
   const exitStatus = error.exitStatus === 0 ? 1 : error.exitStatus;

@@ -3,6 +3,7 @@
  * progress, ends with one result. Knows nothing of the fleet: what a command does is handed in.
  */
 
+import { rmSync } from 'node:fs';
 import type { Server, Socket } from 'node:net';
 import { createServer } from 'node:net';
 import type { ControlRequest, ControlResult, Progress } from '../shared/control-protocol.js';
@@ -35,6 +36,7 @@ export async function listenForControl(path: string, handle: Handle): Promise<Co
     socket.on('error', () => {}); // A client that hangs up only detaches.
     serve(socket, noted);
   });
+  rmSync(path, { force: true }); // The name has this process's id: what is there was left by a killed one of the same id.
   await listen(server, path);
   return {
     async close() {
@@ -59,25 +61,31 @@ function listen(server: Server, path: string): Promise<void> {
 function serve(socket: Socket, handle: Handle): void {
   const chunks: Buffer[] = [];
   let size = 0;
-  const timer = setTimeout(
-    () => answer(socket, refused(`no whole request came within ${REQUEST_TIMEOUT_MS} ms`)),
-    REQUEST_TIMEOUT_MS,
-  );
+  const refuse = (why: string): void => finish(() => Promise.resolve(refused(why)));
+  const timer = setTimeout(() => refuse(`no whole request came within ${REQUEST_TIMEOUT_MS} ms`), REQUEST_TIMEOUT_MS);
   socket.on('close', () => clearTimeout(timer));
-  socket.on('data', function read(chunk: Buffer) {
+  socket.on('data', read);
+  socket.on('end', leave);
+
+  function read(chunk: Buffer): void {
     chunks.push(chunk);
     size += chunk.length;
-    if (size > MAX_REQUEST_BYTES)
-      finish(() => Promise.resolve(refused(`the request is longer than ${MAX_REQUEST_BYTES} bytes`)));
+    if (size > MAX_REQUEST_BYTES) refuse(`the request is longer than ${MAX_REQUEST_BYTES} bytes`);
     else if (chunk.includes(10)) finish(() => dispatch(Buffer.concat(chunks).toString('utf8').split('\n', 1)[0]!));
+  }
 
-    function finish(act: () => Promise<ControlResult>): void {
-      clearTimeout(timer);
-      socket.off('data', read);
-      socket.resume();
-      void act().then((result) => answer(socket, result));
-    }
-  });
+  /** The client has said all it will; one that said nothing only looked whether somebody answers. */
+  function leave(): void {
+    if (size === 0) socket.end();
+    else refuse('the request is no whole line');
+  }
+
+  function finish(act: () => Promise<ControlResult>): void {
+    clearTimeout(timer);
+    socket.off('data', read).off('end', leave);
+    socket.resume();
+    void act().then((result) => answer(socket, result));
+  }
 
   async function dispatch(line: string): Promise<ControlResult> {
     try {
@@ -96,15 +104,21 @@ function parse(line: string): ControlRequest {
   } catch {
     throw protocolError('the request is not JSON');
   }
-  const command = (value as { command?: unknown } | null)?.command;
+  if (typeof value !== 'object' || value === null || Array.isArray(value))
+    throw protocolError('the request is no JSON object');
+  const { command } = value as { command?: unknown };
+  if (command === undefined) throw protocolError('the request names no command');
   if (typeof command !== 'string' || !COMMANDS.includes(command))
     throw protocolError(`unknown command ${JSON.stringify(command)}`);
   return value as ControlRequest;
 }
 
+/** A client that has its result and does not leave is not waited for. */
 function answer(socket: Socket, result: ControlResult): void {
   write(socket, result);
   socket.end();
+  const timer = setTimeout(() => socket.destroy(), REQUEST_TIMEOUT_MS).unref();
+  socket.on('close', () => clearTimeout(timer));
 }
 
 function write(socket: Socket, line: ControlResult | Progress): void {

@@ -87,7 +87,12 @@ export class Listeners {
   }
 
   get holdsUnixSockets(): boolean {
-    return [...this.table.values()].some((listener) => isUnix(listener.spec));
+    return [...this.table.values()].some((listener) => hasFile(listener.spec));
+  }
+
+  /** `readableAll` and `writableAll` of a unix socket, as the app has asked. */
+  changeMode(key: string, mode: number): void {
+    this.table.get(key)?.handle.fchmod?.(mode);
   }
 
   handleOf(key: string): ServerHandle | undefined {
@@ -129,7 +134,7 @@ export class Listeners {
 
   private async bind(key: string, spec: ListenSpec): Promise<Listener | number> {
     let bound = bindServer(spec.address, spec.port, spec.addressType, spec.flags);
-    if (bound === EADDRINUSE && isUnix(spec) && (await removeStaleUnixPath(spec.address ?? ''))) {
+    if (bound === EADDRINUSE && hasFile(spec) && (await removeStaleUnixPath(spec.address ?? ''))) {
       // While the path was asked for, another worker's ask may have bound it.
       const meanwhile = this.table.get(key);
       if (meanwhile) return meanwhile;
@@ -162,12 +167,15 @@ export class Listeners {
     const listener = this.table.get(key);
     if (!listener) return;
     this.table.delete(key);
-    if (isUnix(listener.spec)) removeQuietly(heldLinkOf(listener.spec.address ?? ''));
+    if (hasFile(listener.spec)) removeQuietly(heldLinkOf(listener.spec.address ?? ''));
     listener.handle.close(); // Of a unix socket, this also removes the path.
   }
 }
 
 const isUnix = (spec: ListenSpec): boolean => spec.addressType === -1;
+
+/** An abstract socket (Linux: its name begins with a zero byte) has no file. */
+const hasFile = (spec: ListenSpec): boolean => isUnix(spec) && !spec.address?.startsWith('\0');
 
 function keyOf(spec: ListenSpec): string {
   return isUnix(spec)
@@ -183,7 +191,7 @@ export function labelOf(spec: ListenSpec): string {
 }
 
 function holdUnixPath(listener: Listener): void {
-  if (!isUnix(listener.spec)) return;
+  if (!hasFile(listener.spec)) return;
   const path = listener.spec.address ?? '';
   removeQuietly(heldLinkOf(path));
   try {
@@ -195,13 +203,13 @@ function holdUnixPath(listener: Listener): void {
 
 /** The app has removed the path all the same (another process of its, a script): put it back from the link. */
 function restoreUnixPath(listener: Listener): void {
-  if (!isUnix(listener.spec)) return;
+  if (!hasFile(listener.spec)) return;
   const path = listener.spec.address ?? '';
-  if (lstatSync(path, { throwIfNoEntry: false })) return;
   try {
+    if (lstatSync(path, { throwIfNoEntry: false })) return;
     linkSync(heldLinkOf(path), path);
   } catch {
-    // Neither is there: its clients see ENOENT, and the next start binds it anew.
+    // Neither is there, or the folder is not ours to search: its clients see ENOENT, and the next start binds it anew.
   }
 }
 

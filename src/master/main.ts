@@ -3,7 +3,7 @@
  */
 import { unlinkSync } from 'node:fs';
 import { homedir } from 'node:os';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { missingServerHandle } from '../node-internals/server-handle.cjs';
 import { ZdsupError } from '../shared/errors.js';
 import { controlSocketPath, runDirForStart } from '../shared/paths.js';
@@ -40,7 +40,7 @@ export async function runMaster(
   const startedAt = Date.now();
   const first = await firstPlan;
   const { appName } = first;
-  const runDir = runDirForStart(masterEnv, homedir());
+  const runDir = resolve(runDirForStart(masterEnv, homedir())); // A relative one, before the master moves to /.
   const socketPath = controlSocketPath(runDir, appName);
   claimFolder(runDir);
 

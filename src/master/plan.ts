@@ -49,7 +49,7 @@ const PLANNER = fileURLToPath(new URL('planning/planner.js', import.meta.url));
 /** A config that has not returned by then never will, in ms. */
 const TIMEOUT_MS = 10_000;
 
-type Outcome = PlanAnswer | { ended: number | null } | 'timeout';
+type Outcome = PlanAnswer | { ended: number | null } | { unforked: string } | 'timeout';
 
 /**
  * Reads config, env files and release afresh.
@@ -72,10 +72,11 @@ export async function readPlan(request: PlanRequest, masterEnv: NodeJS.ProcessEn
     const outcome = await new Promise<Outcome>((resolve) => {
       timer = setTimeout(() => resolve('timeout'), TIMEOUT_MS);
       child.once('message', (message) => resolve(message as PlanAnswer));
-      child.once('error', () => resolve({ ended: null }));
+      child.once('error', (error: NodeJS.ErrnoException) => resolve({ unforked: error.code ?? error.message }));
       // Not `exit`, which may overtake an answer that is in the channel still.
       child.once('close', (code) => resolve({ ended: code }));
-      child.send(request);
+      if (child.pid === undefined) return; // `error` tells why.
+      child.send(request, (error) => error && resolve({ ended: null }));
     });
     return unwrap(outcome, configPath);
   } finally {
@@ -89,6 +90,13 @@ function unwrap(outcome: Outcome, configPath: string | undefined): Plan {
     if (outcome.ok) return outcome.plan;
     throw new ZdsupError(outcome.error);
   }
+  if (typeof outcome === 'object' && 'unforked' in outcome)
+    throw new ZdsupError({
+      code: 'ZDSUP_FORK_FAILED',
+      message: `no process could be started to read the release: ${outcome.unforked}`,
+      hint: 'look at the limits of this user: ulimit -a',
+      exitStatus: 1,
+    });
   const what = configPath === undefined ? 'reading the release' : basename(configPath);
   if (outcome === 'timeout')
     throw failed(

@@ -53,20 +53,20 @@ export function startProbe(
 
 /** Null where the answer was 2xx or 3xx, else why not, in words. Never throws. */
 async function askOnce(target: ProbeTarget, timeoutMs: number): Promise<string | null> {
-  let near: Socket | undefined;
+  let pair: { near: Socket; far: Socket } | undefined;
   const deadline = AbortSignal.timeout(timeoutMs);
   try {
-    const pair = await loopbackPair();
-    near = pair.near;
+    pair = await loopbackPair();
     target.deliver(pair.far);
-    const status = await answerOf(near, target, deadline);
+    const status = await answerOf(pair.near, target, deadline);
     return status >= 200 && status < 400 ? null : `${target.path} answered ${status}`;
   } catch (error) {
     return deadline.aborted
       ? `${target.path} did not answer within ${timeoutMs} ms`
       : `${target.path}: ${(error as Error).message}`;
   } finally {
-    near?.destroy();
+    pair?.near.destroy();
+    pair?.far.destroy(); // Where a blocked worker has not taken it, it would wait in the channel for ever.
   }
 }
 

@@ -47,14 +47,22 @@ export function claimFolder(folder: string): void {
     if ((info.mode & 0o077) !== 0) chmodSync(folder, 0o700);
   } catch (error) {
     if (error instanceof ZdsupError) throw error;
+    const { code, message } = error as NodeJS.ErrnoException;
     throw new ZdsupError({
       code: 'ZDSUP_STATE_UNWRITABLE',
-      message: `cannot use the state folder ${folder}: ${(error as NodeJS.ErrnoException).code ?? (error as Error).message}`,
-      hint: `make it writable (chmod u+rwx ${dirname(folder)}), or set ZDSUP_HOME to another folder`,
+      message: `cannot use the state folder ${folder}: ${code ?? message}`,
+      hint:
+        code === 'EACCES'
+          ? `chmod u+rwx ${nearestThere(folder)}, or set ZDSUP_HOME to another folder`
+          : 'set ZDSUP_HOME to another folder',
       exitStatus: 2,
     });
   }
 }
+
+/** The folder itself, else the one above it that would not have it made. */
+const nearestThere = (folder: string): string =>
+  existsSync(folder) || dirname(folder) === folder ? folder : nearestThere(dirname(folder));
 
 /**
  * Makes `path` a name of the socket that listens at `temporary`. Atomic: link(2) refuses where somebody has it.

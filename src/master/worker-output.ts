@@ -4,8 +4,8 @@
  */
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
+import { StringDecoder } from 'node:string_decoder';
 import { styleText } from 'node:util';
 
 /** Of stdout; stderr has labels where it is a terminal itself. */
@@ -111,11 +111,22 @@ function goOn(): void {
   waiting.clear();
 }
 
+/** Not readline, which holds a line in memory until it ends: one that never does would end the master. */
 function eachLine(stream: Readable, take: (line: string) => void): void {
+  const decoder = new StringDecoder();
+  let rest = '';
   stream.on('error', () => {}); // The worker is gone; what it wrote until then was read.
-  createInterface({ input: stream, crlfDelay: Number.POSITIVE_INFINITY })
-    .on('line', take)
-    .on('error', () => {}); // The interface passes the stream's error on.
+  stream.on('data', (chunk: Buffer) => {
+    const lines = (rest + decoder.write(chunk)).split('\n');
+    rest = lines.pop()!;
+    for (const line of lines) take(line.replace(/\r$/, ''));
+    if (rest.length <= LONGEST_WHOLE_LINE) return;
+    take(rest);
+    rest = '';
+  });
+  stream.on('end', () => {
+    if (rest !== '') take(rest);
+  });
 }
 
 /** Two generations overlap, so the label names both. */

@@ -10,7 +10,7 @@ import { fileURLToPath } from 'node:url';
 import type { Event } from '../domain/types.js';
 import type { ServerHandle } from '../node-internals/server-handle.cjs';
 import { connectionHandle } from '../node-internals/server-handle.cjs';
-import type { Handshake, MasterMessage, SocketName, WorkerMessage } from '../shared/messages.cjs';
+import type { Handshake, ListenSpec, MasterMessage, SocketName, WorkerMessage } from '../shared/messages.cjs';
 import { CMD, HANDSHAKE_VARIABLE } from '../shared/messages.cjs';
 import { VERSION } from '../shared/version.cjs';
 import type { ListenerClient, Listeners } from './listeners.js';
@@ -37,6 +37,15 @@ export interface WorkerIdentity {
 }
 
 type Body = MasterMessage extends infer M ? (M extends MasterMessage ? Omit<M, 'cmd'> : never) : never;
+
+function isListenSpec(spec: unknown): spec is ListenSpec {
+  if (typeof spec !== 'object' || spec === null) return false;
+  const { address, port, addressType, flags } = spec as Record<string, unknown>;
+  const isText = address === null || typeof address === 'string';
+  return (
+    isText && (port === null || Number.isInteger(port)) && Number.isInteger(addressType) && Number.isInteger(flags)
+  );
+}
 
 export class WorkerProcess implements ListenerClient {
   lastFigures: Figures | null = null;
@@ -83,6 +92,7 @@ export class WorkerProcess implements ListenerClient {
   activate(): void {
     this.accepting = true;
     for (const key of this.keys) this.sendAccept(key);
+    this.send({ act: 'activate' });
   }
 
   retire(deadlineMs: number, closeIdle: boolean): void {
@@ -187,6 +197,7 @@ export class WorkerProcess implements ListenerClient {
         break;
       case 'listen': {
         const { seq, spec } = message;
+        if (!isListenSpec(spec)) break; // Not from the preload: the app speaks on this channel as well.
         this.post({ type: 'listen-asked', id });
         void this.listeners.ask(this, seq, spec, (key) =>
           this.post({ type: 'listening', id, key, label: labelOf(spec) }),
@@ -200,7 +211,11 @@ export class WorkerProcess implements ListenerClient {
         this.keys.delete(message.key);
         this.post({ type: 'closed', id, key: message.key });
         break;
-      case 'drained':
+      case 'activated':
+        this.post({ type: 'activated', id });
+        break;
+      case 'chmod':
+        this.listeners.changeMode(message.key, message.mode);
         break;
       case 'stats': {
         const { connections, inFlight, requests } = message;

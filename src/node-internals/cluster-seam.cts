@@ -20,6 +20,17 @@ export interface SeamOptions {
 export type SeamCallback = (errno: number, handle: unknown) => void;
 export type Seam = (server: net.Server, options: SeamOptions, callback: SeamCallback) => void;
 
+type ListenOptions = { exclusive?: boolean; reusePort?: boolean; readableAll?: boolean; writableAll?: boolean };
+
+/** What a pipe handle's fchmod takes (libuv's uv_poll_event). */
+const UV_READABLE = 1;
+const UV_WRITABLE = 2;
+
+const pathModes = new WeakMap<net.Server, number>();
+
+/** `readableAll` and `writableAll` of a unix socket: a cluster worker's `listen` has returned before it would apply them. */
+export const pathModeOf = (server: net.Server): number | undefined => pathModes.get(server);
+
 /** Null where the seam is as expected, else what is missing. */
 export function missingSeam(): string | null {
   return typeof (cluster as unknown as { _getServer?: unknown })._getServer === 'function'
@@ -38,9 +49,12 @@ export function replaceSeam(seam: Seam): void {
   // `exclusive` and `reusePort` would bypass the seam and open a socket that dies with this worker.
   const listen = net.Server.prototype.listen as (...args: unknown[]) => net.Server;
   net.Server.prototype.listen = function (this: net.Server, ...args: unknown[]) {
-    const first = args[0] as { exclusive?: boolean; reusePort?: boolean } | null;
-    if (typeof first === 'object' && first !== null && (first.exclusive || first.reusePort))
-      args[0] = { ...first, exclusive: false, reusePort: false };
+    const first = args[0] as ListenOptions | null;
+    if (typeof first === 'object' && first !== null) {
+      if (first.exclusive || first.reusePort) args[0] = { ...first, exclusive: false, reusePort: false };
+      const mode = (first.readableAll ? UV_READABLE : 0) | (first.writableAll ? UV_WRITABLE : 0);
+      if (mode !== 0) pathModes.set(this, mode);
+    }
     return listen.apply(this, args);
   } as typeof net.Server.prototype.listen;
 }

@@ -165,6 +165,15 @@ function normalise(app: v.InferOutput<typeof appSchema>, prefix: string, source:
       app.minReady ?? '1s',
       `less than ready.deadline, which is ${formatDuration(readiness.deadlineMs)}`,
     );
+  const killTimeoutMs = ms(app.killTimeout, 5_000);
+  const stopTimeoutMs = ms(app.stopTimeout, 25_000);
+  if (stopTimeoutMs <= killTimeoutMs && killTimeoutMs > 0)
+    throw invalid(
+      source,
+      `${prefix}stopTimeout`,
+      app.stopTimeout ?? '25s',
+      `more than killTimeout, which is its end part (${formatDuration(killTimeoutMs)})`,
+    );
   return {
     ...(app.name === undefined ? {} : { name: app.name }),
     ...(app.cwd === undefined ? {} : { cwd: app.cwd }),
@@ -180,8 +189,8 @@ function normalise(app: v.InferOutput<typeof appSchema>, prefix: string, source:
     unavailable,
     atomic: app.atomic ?? false,
     drainTimeoutMs: ms(app.drainTimeout, 30_000),
-    killTimeoutMs: ms(app.killTimeout, 5_000),
-    stopTimeoutMs: ms(app.stopTimeout, 25_000),
+    killTimeoutMs,
+    stopTimeoutMs,
     backoff: backoffOf(app.backoff),
     maxDraining: app.maxDraining ?? 2,
     private: app.private ?? [],

@@ -44,7 +44,9 @@ export type WorkerMessage = { cmd: typeof CMD } & (
   /** Answers `own`: the errno of listen(2) on the shared socket, 0 when it listens now. */
   | { act: 'owned'; key: string; errno: number }
   | { act: 'close'; key: string }
-  | { act: 'drained' }
+  /** Answers `activate`: all that came before it has been taken. */
+  | { act: 'activated' }
+  | { act: 'chmod'; key: string; mode: number }
   | { act: 'stats'; seq: number; connections: number; inFlight: number; requests: number }
 );
 
@@ -55,6 +57,7 @@ export type MasterMessage = { cmd: typeof CMD } & (
   | { act: 'listening'; seq: number; key: string; name: SocketName }
   /** Carries a handle: accept from it now. */
   | { act: 'accept'; key: string }
+  | { act: 'activate' }
   /** Carries a connection: serve it as if it had been accepted. */
   | { act: 'probe'; key: string }
   /** Stop accepting, finish what is in flight within `deadlineMs`, then end. */

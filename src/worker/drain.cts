@@ -12,8 +12,7 @@ import type net = require('node:net');
 
 import { openConnections } from '../node-internals/cluster-seam.cjs';
 import { closeAfter, idleSockets, lastResponses, notePipelined } from '../node-internals/http-connections.cjs';
-import { tell } from './channel.cjs';
-import { heldServers, releaseAll } from './listen-seam.cjs';
+import { releaseAll, servingServers } from './listen-seam.cjs';
 import { endAsTheAppWishes } from './signals.cjs';
 
 /** How often a draining worker looks whether its last connection has gone, in ms. */
@@ -42,7 +41,7 @@ export function installDrain(options: { killTimeoutMs: number }): void {
 }
 
 export function figures(): { connections: number; inFlight: number; requests: number } {
-  const servers = heldServers().map((entry) => entry.server);
+  const servers = servingServers();
   return {
     connections: servers.reduce((sum, server) => sum + openConnections(server), 0),
     inFlight: servers.reduce((sum, server) => sum + lastResponses(server).length, 0),
@@ -63,7 +62,7 @@ export function retire(options: { deadlineMs: number; closeIdle: boolean }): voi
 
 function beginDrain(): void {
   releaseAll();
-  for (const { server } of heldServers()) {
+  for (const server of servingServers()) {
     for (const response of lastResponses(server)) closeAfter(response);
     deferRequests(server);
   }
@@ -91,14 +90,13 @@ const idleSince = new WeakMap<net.Socket, number>();
 function look(): void {
   if (ended) return;
   const now = performance.now();
-  const servers = heldServers().map((entry) => entry.server);
+  const servers = servingServers();
   if (closeIdleSince !== null) for (const server of servers) closeLongIdle(server, now);
   const left = servers.reduce((sum, server) => sum + openConnections(server), 0);
   if (left > 0 && now < deadlineAt) return;
   ended = true;
   if (looking) clearInterval(looking);
   for (const server of servers) (server as Partial<http.Server>).closeAllConnections?.();
-  tell({ act: 'drained' });
   endAsTheAppWishes(killTimeoutMs);
 }
 

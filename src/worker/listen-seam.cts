@@ -4,12 +4,14 @@
  * stays as it is. Never decides when: the master does.
  */
 import type net = require('node:net');
+import path = require('node:path');
 
 import type { SeamCallback, SeamOptions } from '../node-internals/cluster-seam.cjs';
 import {
   acceptInto,
   holdChannel,
   listenThrough,
+  pathModeOf,
   releaseChannel,
   replaceSeam,
 } from '../node-internals/cluster-seam.cjs';
@@ -22,7 +24,7 @@ import { tell } from './channel.cjs';
 const EADDRINUSE = -98;
 const LOOPBACK = /^(127\.|::1$|localhost$|::ffff:127\.)/;
 
-export interface HeldServer {
+interface HeldServer {
   key: string;
   server: net.Server;
   /** Its backlog, as the app asked. */
@@ -35,6 +37,7 @@ export interface HeldServer {
 
 const held = new Map<string, HeldServer>();
 const asking = new Map<number, { server: net.Server; spec: ListenSpec; backlog: number; callback: SeamCallback }>();
+const closing = new Set<net.Server>();
 const portZeroCount = new Map<string, number>();
 let nextSeq = 1;
 let privatePorts: number[] = [];
@@ -42,7 +45,8 @@ let privatePorts: number[] = [];
 let keepAlive: NodeJS.Timeout | null = null;
 let retired = false;
 
-export const heldServers = (): HeldServer[] => [...held.values()];
+/** Servers that have connections to finish: those that listen, and those that the app has closed and that still answer. */
+export const servingServers = (): net.Server[] => [...[...held.values()].map((entry) => entry.server), ...closing];
 
 export function installListenSeam(options: { private: number[] }): void {
   privatePorts = options.private;
@@ -50,7 +54,8 @@ export function installListenSeam(options: { private: number[] }): void {
 }
 
 function ask(server: net.Server, options: SeamOptions, callback: SeamCallback): void {
-  const { address, port, fd } = options;
+  const { port, fd } = options;
+  const address = absolute(options);
   const addressType = options.addressType as number;
   const inherited = typeof fd === 'number' && fd >= 0;
   const ownLoopback = port === 0 && address !== null && LOOPBACK.test(address);
@@ -70,6 +75,12 @@ function ask(server: net.Server, options: SeamOptions, callback: SeamCallback): 
   asking.set(seq, { server, spec, backlog: options.backlog || 511, callback });
   holdChannel();
   tell({ act: 'listen', seq, spec });
+}
+
+/** A unix socket's path is relative to the app's folder, and the master is in another one. */
+function absolute({ address, addressType }: SeamOptions): string | null {
+  const isPath = addressType === -1 && address !== null && !address.startsWith('\0');
+  return isPath ? path.resolve(address) : address;
 }
 
 /** A server of this worker alone: not held by the master, not gated. */
@@ -118,6 +129,7 @@ export function handleListenMessage(message: MasterMessage, handle: unknown): bo
       else (handle as ServerHandle).close();
       return true;
     }
+    case 'activate':
     case 'retire':
     case 'stats':
       return false;
@@ -156,6 +168,8 @@ function grant(ask: Ask, key: string, name: SocketName): void {
   };
   held.set(key, entry);
   updateKeepAlive();
+  const mode = pathModeOf(ask.server);
+  if (mode !== undefined) tell({ act: 'chmod', key, mode });
   ask.callback(0, entry.standIn);
 }
 
@@ -195,6 +209,8 @@ function makeStandIn(key: string, name: SocketName): ServerHandle {
       withEntry((entry) => {
         release(entry);
         held.delete(key);
+        closing.add(entry.server);
+        entry.server.once('close', () => closing.delete(entry.server));
         tell({ act: 'close', key });
         updateKeepAlive();
       });

@@ -36,7 +36,8 @@ function start(handshake: Handshake): void {
   installDrain(handshake);
   onMasterMessage((message, handle) => {
     if (handleListenMessage(message, handle)) return;
-    if (message.act === 'retire') retire(message);
+    if (message.act === 'activate') tell({ act: 'activated' });
+    else if (message.act === 'retire') retire(message);
     else if (message.act === 'stats') tell({ act: 'stats', seq: message.seq, ...figures() });
   });
   // Orphaned: nobody can replace this worker, what is in flight is still owed an answer.

@@ -5,11 +5,14 @@
 import fs = require('node:fs');
 import module_ = require('node:module');
 
+import { resolve } from 'node:path';
+
 import { heldLinkOf } from '../shared/held-link.cjs';
 
-function isHeld(path: unknown): boolean {
-  if (typeof path !== 'string') return false;
+function isHeld(given: unknown): boolean {
+  if (typeof given !== 'string') return false;
   try {
+    const path = resolve(given);
     const own = fs.lstatSync(path, { throwIfNoEntry: false });
     if (!own?.isSocket()) return false;
     const link = fs.lstatSync(heldLinkOf(path), { throwIfNoEntry: false });

@@ -11,6 +11,12 @@ export const leaving = (worker: Worker): boolean => !live(worker);
 export const activeIds = (fleet: Fleet): number[] =>
   all(fleet).flatMap((worker) => (worker.status.state === 'active' ? [worker.id] : []));
 
+export const confirmedIds = (fleet: Fleet): number[] =>
+  activeIds(fleet).filter((id) => {
+    const { status } = fleet.workers[id]!;
+    return status.state === 'active' && status.confirmBy === null;
+  });
+
 export function hold(condition: boolean, what: string): void {
   if (!condition) throw new Error(`broken promise: ${what}`);
 }

@@ -2,15 +2,15 @@
 import { heldKeys } from '../../src/domain/fleet.js';
 import type { Fleet, Rollout } from '../../src/domain/types.js';
 import type { Pledge } from './pledge.js';
-import { activeIds, all, hold, leaving, live, sameRollout, underWay } from './pledge.js';
+import { activeIds, all, confirmedIds, hold, leaving, live, sameRollout, underWay } from './pledge.js';
 
 /**
- * Capacity is the number of active workers. Three things lower it: a worker that exits by itself, a stop, and a decision
+ * Capacity is the number of workers that accept and have said so. Three things lower it: a worker that exits by itself, a stop, and a decision
  * that takes an active worker out of service. The promise is about decisions: after each of them, in the order in which
  * the shell performs them, there are left
  * - of a rollout that goes forward: what the old generation should have had, less `unavailable`;
  * - of a rollout that is promoted: all `instances` of the new generation;
- * - of a rollout that is aborted: what the old generation should have had, less its own `unavailable`, for as long as the
+ * - of a rollout that is aborted: what the old generation should have had, less either policy's `unavailable`, for as long as the
  *   abort waits for it (until `abortBy`);
  * and outside a rollout no decision takes an active worker out at all. A shortage that exits have caused is never
  * deepened: below the floor no active worker is let go. (The weaker form that follows: never below the smaller of the
@@ -19,13 +19,13 @@ import { activeIds, all, hold, leaving, live, sameRollout, underWay } from './pl
 export const capacityStaysAboveTheFloor: Pledge = (moment) => {
   const { before, event, after, effects, context } = moment;
   if (after.stop || after.ended) return;
-  const active = new Set(activeIds(before));
+  const active = new Set(confirmedIds(before));
+  if (event.type === 'activated') active.add(event.id);
   if (event.type === 'exited') active.delete(event.id);
   const rollout = sameRollout(moment);
   let floor = rollout ? floorOf(rollout, after) : Number.POSITIVE_INFINITY;
   const givenUp = rollout?.abortBy != null && context.now >= rollout.abortBy;
   for (const effect of effects) {
-    if (effect.type === 'activate') active.add(effect.id);
     if (effect.type === 'rollout-ended' && effect.rollout.outcome === 'succeeded')
       floor = after.generations[effect.rollout.to!]!.policy.instances;
     if ((effect.type !== 'retire' && effect.type !== 'kill') || !active.delete(effect.id) || givenUp) continue;
@@ -37,8 +37,10 @@ export const capacityStaysAboveTheFloor: Pledge = (moment) => {
 function floorOf(rollout: Rollout, fleet: Fleet): number {
   if (rollout.from === null) return 0;
   const aborted = rollout.step === 'aborting' || rollout.outcome === 'failed';
-  const policy = fleet.generations[aborted ? rollout.from : (rollout.to ?? rollout.from)]!.policy;
-  return rollout.fromSlots.length - policy.unavailable;
+  const [old, coming] = [rollout.from, rollout.to ?? rollout.from].map(
+    (number) => fleet.generations[number]?.policy.unavailable ?? 0,
+  ) as [number, number];
+  return rollout.fromSlots.length - (aborted ? Math.max(old, coming) : coming);
 }
 
 export const atMostTwoGenerationsServe: Pledge = ({ after }) => {
@@ -46,13 +48,14 @@ export const atMostTwoGenerationsServe: Pledge = ({ after }) => {
   hold(serving.size <= 2, `generations ${[...serving].join(', ')} serve at once`);
 };
 
-/** With an old generation serving, an atomic rollout is promoted in the very step in which its workers take traffic. */
+/** With an old generation serving, the workers of an atomic rollout take traffic all in one step. */
 export const anAtomicSwitchIsOneStep: Pledge = (moment) => {
   const rollout = sameRollout(moment);
   if (!rollout || rollout.from === null || (rollout.step !== 'booting' && rollout.step !== 'shifting')) return;
   const coming = moment.after.generations[rollout.to!]!;
   const serving = activeIds(moment.after).filter((id) => moment.after.workers[id]!.generation === coming.number).length;
-  hold(!coming.policy.atomic || serving === 0, `${serving} workers of an atomic rollout serve before the others`);
+  const isWhole = serving === 0 || serving === coming.policy.instances;
+  hold(!coming.policy.atomic || isWhole, `${serving} workers of an atomic rollout serve before the others`);
 };
 
 /**

@@ -87,6 +87,9 @@ export class World {
     this.fleet = deepFreeze(fleet);
     this.watch({ before, event, context, after: fleet, effects, ignored }, this);
     for (const effect of effects) this.perform(effect);
+    for (const effect of effects)
+      if (effect.type === 'activate' && this.processes.get(effect.id)?.hung === false)
+        this.send({ type: 'activated', id: effect.id });
     return { effects, ignored };
   }
 

@@ -107,6 +107,48 @@ test.each(BAD)(
   },
 );
 
+test('a release that hangs between its check and its first connection replaces nobody', async () => {
+  const [port] = (await freePorts(1)) as [number];
+  const project = makeProject({
+    'releases/1/app.js': `require('node:http').createServer((request, response) => response.end('1')).listen(${port});`,
+    'releases/2/app.js': `require('node:http').createServer().listen(${port}, () => setTimeout(() => { for (;;); }, 100));`,
+    'zdsup.config.json': JSON.stringify({
+      name: 'shop',
+      script: 'current/app.js',
+      minReady: 500,
+      ready: { deadline: '2s' },
+    }),
+  });
+  project.link('current', 'releases/1');
+  const master = await startMaster({ cwd: project.folder, args: [] });
+  const load = startLoad({ port }, 5, perRequest());
+  await load.reached(10);
+  project.link('current', 'releases/2');
+  const { code, stderr } = await master.run('reload');
+  expect(stderr).toContain('was ready, then hung: it took no traffic within 2 s');
+  expect(code).toBe(1);
+  await load.reached(load.tally.answered + 10);
+  const tally = await load.stop();
+  expect(lostCount(tally), JSON.stringify(tally.lost)).toBe(0);
+});
+
+test('a release that closes its server again before it takes traffic fails with the reason', async () => {
+  const [port] = (await freePorts(1)) as [number];
+  const good = `const server = require('node:http').createServer((request, response) => response.end('1')).listen(${port});`;
+  const project = makeProject({
+    'app.js': good,
+    'zdsup.config.json': JSON.stringify({ name: 'shop', script: 'app.js', minReady: 500 }),
+  });
+  const master = await startMaster({ cwd: project.folder, args: [] });
+  project.write({
+    'app.js': `${good}\nserver.on('listening', () => setTimeout(() => server.close(), 100));\nsetInterval(() => {}, 1000);`,
+  });
+  const { code, stderr } = await master.run('reload');
+  expect(stderr).toContain(`has closed port ${port} again`);
+  expect(code).toBe(1);
+  expect(await (await fetch(`http://127.0.0.1:${port}/`)).text()).toBe('1');
+});
+
 test('after a failed reload the next good one goes through', async () => {
   const [port] = (await freePorts(1)) as [number];
   const project = makeProject({ 'package.json': '{"version": "1"}', 'app.js': serve(`${port}`) });

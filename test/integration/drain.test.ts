@@ -240,6 +240,22 @@ process.on('SIGTERM', () => server.close((error) => {
   expect(master.stdoutLines.filter((line) => line.startsWith('handler'))).toHaveLength(1);
 });
 
+test('a server that the app has closed itself still finishes its requests when the worker retires', async () => {
+  const app = `${APP}\nprocess.on('SIGUSR1', () => server.close());\nrequire('node:http').createServer().listen(0, '0.0.0.0');`;
+  const { master, open } = await start({}, app);
+  const [old] = (await master.status()).workers;
+  const slow = await open();
+  ask(slow, '/held');
+  await master.statusUntil('it is in flight', ({ workers }) => workers[0]!.inFlight === 1);
+  killOwn(old!.pid!, 'SIGUSR1');
+  await master.statusUntil('the app has closed it', ({ listeners }) => listeners.length === 1);
+  const stop = master.run('stop');
+  await draining(master, 1);
+  killOwn(old!.pid!, 'SIGUSR2');
+  expect(await answer(slow)).toMatchObject({ body: '1', closes: true });
+  expect((await stop).code).toBe(0);
+});
+
 test('a keep-alive answer says nothing of zdsup while nobody retires', async () => {
   const { open } = await start();
   const connection = await open();

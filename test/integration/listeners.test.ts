@@ -1,5 +1,5 @@
 /** The master holds every socket an unmodified app listens on, whatever its kind, from the first `listen` to the stop. */
-import { existsSync } from 'node:fs';
+import { existsSync, statSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { expect, test } from 'vitest';
 import { Connection } from '../helpers/load/client.js';
@@ -170,4 +170,21 @@ test('a release that opens another port needs --allow-listeners, and ports that 
   expect((await master.run('reload', '--allow-listeners')).code).toBe(0);
   expect(await get({ port: after })).toBe('new');
   expect(await get({ port: before })).toBe('connect: ECONNREFUSED');
+});
+
+test('a unix socket by a relative path lies where the app asked, with the mode it asked for', async () => {
+  const project = makeProject();
+  project.write({ 'app.js': APP("{ path: 'own.sock', readableAll: true, writableAll: true }") });
+  const master = await startMaster({ cwd: project.folder, args: ['app.js', '--name', 'relative'] });
+  expect(await get({ path: project.path('own.sock') })).toBe(JSON.stringify('own.sock'));
+  expect(statSync(project.path('own.sock')).mode & 0o777).toBe(0o777);
+  expect((await master.run('reload')).code).toBe(0);
+  expect(await get({ path: project.path('own.sock') })).toBe(JSON.stringify('own.sock'));
+});
+
+test('an abstract unix socket is held as any other', async () => {
+  const name = `zdsup-test-${process.pid}`;
+  const master = await start(`'\\0${name}'`);
+  expect((await master.run('reload')).code).toBe(0);
+  expect(await get({ path: `\0${name}` })).toContain(name);
 });

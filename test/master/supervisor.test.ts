@@ -28,6 +28,7 @@ function started(clock: () => number): { supervisor: Supervisor; effects: Effect
   supervisor.post({ type: 'prepared', rolloutId: 1, policy: POLICY });
   supervisor.post({ type: 'hello', id: 1 });
   supervisor.post({ type: 'listening', id: 1, key: 'tcp:1', label: 'port 1' });
+  supervisor.post({ type: 'activated', id: 1 });
   return { supervisor, effects };
 }
 

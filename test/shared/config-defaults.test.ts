@@ -62,8 +62,9 @@ describe('a value', () => {
     ['killTimeout', 'killTimeoutMs'],
     ['stopTimeout', 'stopTimeoutMs'],
   ] as const)('of %s may be a duration or a number of ms, 0 included', ([key, becomes]) => {
-    const ready = { deadline: '10m' }; // Longer than minReady, which must be so.
-    expect(['90s', '1.5m', 90_000, '90000', 0].map((value) => parsed({ ready, [key]: value })[becomes])).toEqual([
+    // Longer than minReady and killTimeout, which must be so.
+    const others = { ready: { deadline: '10m' }, killTimeout: 0, stopTimeout: '10m' };
+    expect(['90s', '1.5m', 90_000, '90000', 0].map((value) => parsed({ ...others, [key]: value })[becomes])).toEqual([
       90_000, 90_000, 90_000, 90_000, 0,
     ]);
   });

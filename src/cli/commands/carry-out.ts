@@ -1,35 +1,38 @@
 /** Runs in the CLI. Long work of one or several masters, one after another: progress, result, exit status; Ctrl-C only detaches. */
 import type { RunningApp } from '../../client/apps.js';
-import { ask, NobodyThere } from '../../client/control-client.js';
+import { gone } from '../../client/apps.js';
+import { ask, askStatus, NobodyThere } from '../../client/control-client.js';
 import type { ControlRequest, ControlResult } from '../../shared/control-protocol.js';
-import { ZdsupError } from '../../shared/errors.js';
+import { toReport, ZdsupError } from '../../shared/errors.js';
 import { printError } from '../render/error.js';
 import { makeProgress } from '../render/progress.js';
 
 /** What a shell gives for a command that was interrupted: 128 + SIGINT. */
 const INTERRUPTED = 130;
 
-export async function carryOut(
-  apps: RunningApp[],
-  request: ControlRequest,
-  options: { json: boolean; verb: string },
-): Promise<number> {
-  const results: (ControlResult & { app?: unknown })[] = [];
-  let status = 0;
-  for (const app of apps) {
-    const result = await one(app, request, options);
-    if (options.json) results.push(result);
-    status = Math.max(status, result.exitStatus);
-  }
-  if (options.json) process.stdout.write(`${JSON.stringify(apps.length === 1 ? results[0] : results, null, 2)}\n`);
-  return status;
+interface Options {
+  json: boolean;
+  verb: string;
+  /** All were meant: the results are a list, each with the app's name, also where only one runs. */
+  all: boolean;
 }
 
-async function one(
-  app: RunningApp,
-  request: ControlRequest,
-  options: { json: boolean; verb: string },
-): Promise<ControlResult> {
+/** @returns the highest exit status; what one app comes to does not keep the next from its turn */
+export async function carryOut(apps: RunningApp[], request: ControlRequest, options: Options): Promise<number> {
+  const results: ControlResult[] = [];
+  for (const app of apps) {
+    const result = await one(app, request, options);
+    if (!options.json) tell(app.name, result);
+    results.push(result);
+  }
+  if (options.json) {
+    const named = results.map((result, index) => ({ app: apps[index]!.name, ...result }));
+    process.stdout.write(`${JSON.stringify(options.all ? named : results[0], null, 2)}\n`);
+  }
+  return Math.max(...results.map((result) => result.exitStatus));
+}
+
+async function one(app: RunningApp, request: ControlRequest, options: Options): Promise<ControlResult> {
   const progress = makeProgress(app.name, options.json ? 'none' : process.stderr.isTTY ? 'live' : 'lines');
   const detach = (): void => {
     progress.end();
@@ -38,20 +41,14 @@ async function one(
   };
   process.once('SIGINT', detach);
   try {
-    const result = await ask(app.socketPath, request, { onProgress: progress.show });
-    progress.end();
-    if (!options.json) tell(app.name, result);
-    return result;
+    await askStatus(app.socketPath); // A master that does not answer would carry the request out much later.
+    return await ask(app.socketPath, request, { onProgress: progress.show });
   } catch (error) {
-    progress.end();
-    if (!(error instanceof NobodyThere)) throw error;
-    throw new ZdsupError({
-      code: 'ZDSUP_APP_NOT_RUNNING',
-      message: `${app.name} is not running any more`,
-      hint: 'start it with zdsup start <script>',
-      exitStatus: 3,
-    });
+    if (!(error instanceof NobodyThere || error instanceof ZdsupError)) throw error;
+    const report = toReport(error instanceof NobodyThere ? gone(app.name) : error);
+    return { type: 'result', ok: false, exitStatus: report.exitStatus === 0 ? 1 : report.exitStatus, error: report };
   } finally {
+    progress.end();
     process.off('SIGINT', detach);
   }
 }

@@ -7,5 +7,13 @@ export async function reload(
   options: { allowListeners: boolean; noWait: boolean; json: boolean },
 ): Promise<number> {
   const { allowListeners, noWait, json } = options;
-  return carryOut(await chooseApps(name), { command: 'reload', allowListeners, noWait }, { json, verb: 'reload' });
+  return carryOut(
+    await chooseApps(name),
+    { command: 'reload', allowListeners, noWait },
+    {
+      json,
+      verb: 'reload',
+      all: name === 'all',
+    },
+  );
 }

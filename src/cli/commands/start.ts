@@ -1,7 +1,9 @@
 /** Runs in the CLI, which becomes the master: `zdsup start` in the foreground. */
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { basename, dirname, extname, join, resolve } from 'node:path';
+import { logicalFolder } from '../../client/apps.js';
 import { CONFIG_FILE_NAMES, isConfigPath } from '../../shared/config-file-names.js';
+import type { ErrorCode } from '../../shared/errors.js';
 import { ZdsupError } from '../../shared/errors.js';
 import { nearestWord } from '../../shared/nearest.js';
 import { VERSION } from '../../shared/version.cjs';
@@ -29,6 +31,8 @@ export async function start(target: string | undefined, args: string[], options:
       hint: 'zdsup start app.js',
       exitStatus: 2,
     });
+  if (configFile !== undefined && !existsSync(resolve(baseDir, configFile)))
+    throw missing('config file', 'ZDSUP_CONFIG_MISSING', configFile, resolve(baseDir, configFile));
   const overrides = overridesOf(options, args, baseDir);
   if (configFile === undefined) overrides.script = scriptOf(target!, resolve(baseDir, options.cwd ?? '.'), baseDir);
   const request = {
@@ -54,7 +58,7 @@ const findConfigFile = (folder: string): string | undefined =>
   CONFIG_FILE_NAMES.map((name) => join(folder, name)).find((path) => existsSync(path));
 
 /**
- * Node 20 reads `--env-file` by itself, also where it stands behind the script. What it has set would outlive the file's own
+ * Node reads `--env-file` by itself, also where it stands behind the script. What it has set would outlive the file's own
  * contents, so the environment is taken as the kernel has it.
  */
 function environmentAtStart(): NodeJS.ProcessEnv {
@@ -69,27 +73,13 @@ function environmentAtStart(): NodeJS.ProcessEnv {
   }
 }
 
-/** `$PWD` names the links that were followed to get here; process.cwd() has resolved them. */
-function logicalFolder(): string {
-  const { PWD } = process.env;
-  try {
-    if (PWD) {
-      const [logical, real] = [statSync(PWD), statSync('.')];
-      if (logical.ino === real.ino && logical.dev === real.dev) return PWD;
-    }
-  } catch {
-    // A PWD of another process, or a folder that has gone.
-  }
-  return process.cwd();
-}
-
 /** As given on the command line it is relative to the shell's folder; the config wants it relative to --cwd. */
 function scriptOf(target: string, cwd: string, baseDir: string): string {
   const candidates = [resolve(baseDir, target), resolve(cwd, target)];
   const path = candidates.find(
     (candidate) => existsSync(candidate) || (extname(candidate) === '' && existsSync(`${candidate}.js`)),
   );
-  if (path === undefined) throw missing(target, candidates[0]!);
+  if (path === undefined) throw missing('script', 'ZDSUP_SCRIPT_MISSING', target, candidates[0]!);
   if (existsSync(path) && statSync(path).isDirectory() && !existsSync(`${path}.js`))
     throw new ZdsupError({
       code: 'ZDSUP_SCRIPT_NOT_A_FILE',
@@ -103,16 +93,17 @@ function scriptOf(target: string, cwd: string, baseDir: string): string {
 function entryOf(folder: string): string {
   const names = readdirSync(folder);
   return (
-    ['zdsup.config.js', 'app.js', 'server.js', 'index.js', 'main.js'].find((name) => names.includes(name)) ?? 'app.js'
+    [...CONFIG_FILE_NAMES, 'app.js', 'server.js', 'index.js', 'main.js'].find((name) => names.includes(name)) ??
+    'app.js'
   );
 }
 
-function missing(target: string, path: string): ZdsupError {
+function missing(what: string, code: ErrorCode, target: string, path: string): ZdsupError {
   const folder = dirname(path);
   const near = existsSync(folder) ? nearestWord(basename(path), readdirSync(folder)) : undefined;
   return new ZdsupError({
-    code: 'ZDSUP_SCRIPT_MISSING',
-    message: `no such script: ${path}`,
+    code,
+    message: `no such ${what}: ${path}`,
     hint: near
       ? `did you mean ${join(dirname(target), near)}?`
       : 'check the path; zdsup start takes a script or a config file',

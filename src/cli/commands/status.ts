@@ -1,15 +1,17 @@
 /** Runs in the CLI. `zdsup status`: a table for people, the snapshot with `--json`. */
 
 import type { RunningApp } from '../../client/apps.js';
-import { chooseApps, runningApps } from '../../client/apps.js';
+import { chooseApps, gone, runningApps } from '../../client/apps.js';
 import { askStatus, NobodyThere } from '../../client/control-client.js';
 import { ZdsupError } from '../../shared/errors.js';
 import type { AppSnapshot } from '../../shared/snapshot.js';
 import { renderStatus } from '../render/status.js';
 
 export async function status(name: string | undefined, options: { json: boolean }): Promise<number> {
-  const apps = name === undefined || name === 'all' ? await runningApps() : await chooseApps(name);
+  const all = name === undefined || name === 'all';
+  const apps = all ? await runningApps() : await chooseApps(name);
   const snapshots = (await Promise.all(apps.map(snapshotOf))).filter((snapshot) => snapshot !== null);
+  if (!all && snapshots.length === 0) throw gone(name);
   if (options.json) process.stdout.write(`${JSON.stringify({ apps: snapshots }, null, 2)}\n`);
   else if (snapshots.length === 0) process.stdout.write('no app is running; start one with zdsup start <script>\n');
   else process.stdout.write(renderStatus(snapshots, Date.now()));

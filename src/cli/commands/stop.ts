@@ -3,5 +3,6 @@ import { chooseApps } from '../../client/apps.js';
 import { carryOut } from './carry-out.js';
 
 export async function stop(name: string | undefined, options: { json: boolean }): Promise<number> {
-  return carryOut(await chooseApps(name), { command: 'stop' }, { json: options.json, verb: 'stop' });
+  const { json } = options;
+  return carryOut(await chooseApps(name), { command: 'stop' }, { json, verb: 'stop', all: name === 'all' });
 }

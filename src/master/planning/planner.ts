@@ -8,23 +8,31 @@ import { parseConfig } from '../../shared/config-schema.js';
 import { toReport, ZdsupError } from '../../shared/errors.js';
 import { VERSION } from '../../shared/version.cjs';
 import type { Plan, PlanAnswer, PlanRequest } from '../plan.js';
-import { loadConfigFile } from './config-file.js';
+import { loadConfigFile, threw } from './config-file.js';
 import { makePlan } from './release.js';
 
 // Before the config runs: what it sets in its own environment is not the workers'.
 const masterEnv = { ...process.env };
+// What the config, or the app's code that it imports, has to say to a parent is not for the master.
+const send = process.send?.bind(process);
+delete process.send;
 
 process.once('message', async (request: PlanRequest) => {
   // A config that awaits what can never settle leaves this process with nothing to do.
   process.once('beforeExit', () => tell({ ok: false, error: neverReturns(request).toReport() }));
+  // One that leaves a promise to fail by itself would end it with Node's own report.
+  process.on('uncaughtException', (error) => tell({ ok: false, error: toReport(blame(error, request)) }));
   tell(await answer(request));
 });
+
+const blame = (error: Error, { configPath }: PlanRequest): Error =>
+  configPath === undefined ? error : threw(configPath, error);
 
 /** The master ends this process once it has the answer; where the master has gone, the closed channel does. */
 function tell(result: PlanAnswer): void {
   process.removeAllListeners('beforeExit');
   process.once('disconnect', () => process.exit());
-  process.send?.(result);
+  send?.(result);
 }
 
 async function answer(request: PlanRequest): Promise<PlanAnswer> {
@@ -69,6 +77,13 @@ function withOverrides(raw: unknown, overrides: Record<string, unknown>, only: s
 }
 
 function chooseApp(apps: AppConfig[], only: string | undefined, configPath: string | undefined): AppConfig {
+  if (configPath === undefined && only !== undefined)
+    throw new ZdsupError({
+      code: 'ZDSUP_USAGE',
+      message: `--only ${only} picks an app of a config file, and none was given`,
+      hint: 'leave --only out; --name names the app',
+      exitStatus: 2,
+    });
   const source = configPath === undefined ? 'the command line' : basename(configPath);
   const names = apps.map((app) => app.name ?? '(no name)').join(', ');
   const refused = (message: string): ZdsupError =>

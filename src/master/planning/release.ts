@@ -1,6 +1,6 @@
 /** Runs in the planner. Resolves what one generation runs: entry, folder, arguments, environment, policy. */
 import { createHash } from 'node:crypto';
-import { readFile, realpath, stat } from 'node:fs/promises';
+import { readdir, readFile, realpath, stat } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { basename, dirname, extname, isAbsolute, join, relative, resolve } from 'node:path';
 import { parseEnv } from 'node:util';
@@ -8,6 +8,7 @@ import type { Policy } from '../../domain/types.js';
 import { deriveAppName } from '../../shared/app-name.js';
 import type { Amount, AppConfig } from '../../shared/config.js';
 import { ZdsupError } from '../../shared/errors.js';
+import { nearestWord } from '../../shared/nearest.js';
 import { fingerprint } from '../fingerprint.js';
 import type { Plan } from '../plan.js';
 import { typescriptArgs } from '../typescript-entry.js';
@@ -63,13 +64,15 @@ async function resolveEntry(logical: string): Promise<string> {
   const info = await stat(logical).catch(() => null);
   if (!info && extname(logical) === '' && (await stat(`${logical}.js`).catch(() => null))?.isFile())
     return realpath(`${logical}.js`);
-  if (!info)
+  if (!info) {
+    const near = nearestWord(basename(logical), await readdir(dirname(logical)).catch(() => []));
     throw new ZdsupError({
       code: 'ZDSUP_SCRIPT_MISSING',
       message: `no such script: ${logical}`,
-      hint: 'check the path, or restore the release it belongs to',
+      hint: near ? `did you mean ${near}?` : 'check the path, or restore the release it belongs to',
       exitStatus: 2,
     });
+  }
   if (!info.isFile())
     throw new ZdsupError({
       code: 'ZDSUP_SCRIPT_NOT_A_FILE',

@@ -8,6 +8,7 @@ import { existsSync } from 'node:fs';
 import { basename, dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Policy } from '../domain/types.js';
+import { keepNonBlocking } from '../node-internals/stdio.cjs';
 import type { AppConfig } from '../shared/config.js';
 import type { ErrorCode, ErrorReport } from '../shared/errors.js';
 import { ZdsupError } from '../shared/errors.js';
@@ -67,6 +68,7 @@ export async function readPlan(request: PlanRequest, masterEnv: NodeJS.ProcessEn
     // What the config file prints is shown, but is not the app's output.
     stdio: ['ignore', 2, 2, 'ipc'],
   });
+  keepNonBlocking(process.stderr);
   let timer: NodeJS.Timeout | undefined;
   try {
     const outcome = await new Promise<Outcome>((resolve) => {

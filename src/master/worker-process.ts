@@ -10,6 +10,7 @@ import { fileURLToPath } from 'node:url';
 import type { Event } from '../domain/types.js';
 import type { ServerHandle } from '../node-internals/server-handle.cjs';
 import { connectionHandle } from '../node-internals/server-handle.cjs';
+import { keepNonBlocking } from '../node-internals/stdio.cjs';
 import type { Handshake, ListenSpec, MasterMessage, SocketName, WorkerMessage } from '../shared/messages.cjs';
 import { CMD, HANDSHAKE_VARIABLE } from '../shared/messages.cjs';
 import { VERSION } from '../shared/version.cjs';
@@ -74,6 +75,7 @@ export class WorkerProcess implements ListenerClient {
       stdio: ['ignore', output === 'labelled' ? 'pipe' : 'inherit', 'pipe', 'ipc'],
     });
     this.worker = cluster.fork(this.environment());
+    keepNonBlocking(process.stderr); // It may be the same pipe as stdout, which the worker inherits.
     this.words = carryOutput(this.worker.process, identity, output);
     this.listen();
     if (this.worker.process.pid !== undefined) post({ type: 'forked', id: identity.id, pid: this.worker.process.pid });

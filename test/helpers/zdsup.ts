@@ -39,7 +39,8 @@ export interface World {
 /** A state folder of the test's own. */
 export function makeWorld(env: Record<string, string> = {}, bin: string = BIN): World {
   const home = temporaryFolder();
-  const { ZDSUP_HOME: _, NO_COLOR: __, ...rest } = process.env;
+  // What this run was started with: `CI` takes colours away as `NO_COLOR` does.
+  const { ZDSUP_HOME: _, NO_COLOR: __, CI: ___, ...rest } = process.env;
   return { home, env: { ...rest, ZDSUP_HOME: home, ...env }, bin };
 }
 

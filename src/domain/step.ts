@@ -271,7 +271,7 @@ function exited(
     status.state === 'active'
       ? ''
       : status.state === 'ready'
-        ? ` ${now - status.readyAt} ms after it was ready`
+        ? `, ${now - status.readyAt} ms after it was ready`
         : ' before it was ready';
   const finished = event.code === 0 && status.state === 'starting' && Object.keys(worker.listeners).length === 0;
   const message = `${nameOf(worker)} ${cause}${moment}${finished ? ': it never listened, and had nothing left to do' : ''}`;

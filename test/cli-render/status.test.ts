@@ -132,6 +132,14 @@ test('a release that was edited in place is marked', () => {
   );
 });
 
+test('a release that was edited in place and has failed is not to be reloaded as it is', () => {
+  const release = { id: 'abcd1234', path: '/srv/api', modified: true };
+  const failed = { id: 2, from: 3, to: 4, step: 'booting', startedAt: before(1_000), reason: 'it threw' } as const;
+  expect(lines(app({ release, rollout: { ...failed, outcome: 'failed' } }))[1]).toContain(
+    'once it is mended, zdsup reload brings it in',
+  );
+});
+
 test('the table of workers stays within 100 columns, also with large figures', () => {
   const large = worker({
     slot: 127,

@@ -32,7 +32,7 @@ describe('a rollout fails by', () => {
     scene.boot().advance(400);
     scene.send({ type: 'exited', id: scene.worker(2, 0).id, code: null, signal: 'SIGSEGV' });
     expect(scene.fleet.rollout!.reason).toBe(
-      'worker 0 of generation 2 was killed by SIGSEGV 400 ms after it was ready',
+      'worker 0 of generation 2 was killed by SIGSEGV, 400 ms after it was ready',
     );
   });
 

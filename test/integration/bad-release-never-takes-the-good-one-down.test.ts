@@ -53,7 +53,7 @@ const BAD: [name: string, source: string, reason: RegExp, lastWords: RegExp][] =
   [
     'a server that dies 300 ms after it was ready',
     serve('process.env.PORT', 200, "setTimeout(() => { console.error('lost the cache'); process.exit(3); }, 300);"),
-    /exited with code 3 \d+ ms after it was ready/,
+    /exited with code 3, \d+ ms after it was ready/,
     /lost the cache/,
   ],
   ['a blocked event loop at start', 'for (;;);', /not ready within 2 s: it never listened/, /^/],

@@ -17,10 +17,10 @@ function renderApp(app: AppSnapshot, now: number): string {
   const lines = [
     `${bold(app.name)}  ${state}  generation ${app.generation ?? '-'}  up ${up}  ${dim(`master ${app.masterPid}, zdsup ${app.version}`)}`,
   ];
-  if (app.release)
-    lines.push(
-      `release    ${app.release.id} ${app.release.path}${app.release.modified ? `  ${yellow('release modified')}: the directory has changed since; zdsup reload brings it in` : ''}`,
-    );
+  if (app.release) {
+    const { id, path, modified } = app.release;
+    lines.push(`release    ${id} ${path}${modified ? `  ${yellow('release modified')}: ${whatNow(app)}` : ''}`);
+  }
   lines.push(`listening  ${app.listeners.map(listener).join(', ') || dim('on nothing')}`);
   const { rollout } = app;
   if (rollout && rollout.outcome === null)
@@ -35,6 +35,12 @@ function renderApp(app: AppSnapshot, now: number): string {
   );
   return lines.join('\n');
 }
+
+/** A release that has just failed is not to be tried again as it is. */
+const whatNow = ({ rollout }: AppSnapshot): string =>
+  rollout?.outcome === 'failed'
+    ? 'the directory has changed since; once it is mended, zdsup reload brings it in'
+    : 'the directory has changed since; zdsup reload brings it in';
 
 const HEADINGS = ['slot', 'gen', 'pid', 'state', 'up', 'restarts', 'conns', 'in flight', 'requests', 'cpu', 'memory'];
 

@@ -237,6 +237,7 @@ export class WorkerProcess implements ListenerClient {
       private: config.private,
       drainTimeoutMs: config.drainTimeoutMs,
       killTimeoutMs: config.killTimeoutMs,
+      closeSpreadMs: config.closeSpreadMs,
     };
     // cluster.fork adds the master's own environment: what the plan does not have is taken out by undefined.
     const removed = Object.fromEntries(Object.keys(process.env).map((name) => [name, undefined]));

@@ -105,6 +105,15 @@ export function releaseChannel(): void {
 const channelReference = (): { refCounted?(): void; unrefCounted?(): void } | undefined =>
   process.channel as unknown as { refCounted?(): void; unrefCounted?(): void } | undefined;
 
+/** Sockets that these servers have accepted and that are open still; of a TLS server, the ones beneath. */
+export function acceptedSockets(servers: net.Server[]): net.Socket[] {
+  const active = (process as unknown as { _getActiveHandles?(): unknown[] })._getActiveHandles?.() ?? [];
+  return active.filter(
+    (handle): handle is net.Socket =>
+      handle instanceof net.Socket && servers.includes((handle as unknown as { server: net.Server }).server),
+  );
+}
+
 /** Connections on a server right now, accepted and not closed; TLS handshakes among them. */
 export function openConnections(server: net.Server): number {
   return (server as unknown as { _connections?: number })._connections ?? 0;

@@ -68,6 +68,28 @@ export function lastResponses(server: object): http.ServerResponse[] {
 }
 
 /**
+ * Ends the HTTP connections of `server` at the end of a drain. What has no end of its own, a stream of server-sent events, gets a
+ * clean one; an answer that is cut off must look cut off.
+ */
+export function endConnections(server: object): void {
+  const list = connectionsList(server);
+  if (list === null) {
+    (server as Partial<http.Server>).closeAllConnections?.();
+    return;
+  }
+  for (const socket of socketsOf(list.all())) {
+    const response = socket._httpMessage;
+    if (response && isEventStream(response)) {
+      response.end();
+      socket.destroySoon();
+    } else socket.destroy();
+  }
+}
+
+const isEventStream = (response: http.ServerResponse): boolean =>
+  /\r\ncontent-type: *text\/event-stream/i.test((response as OutgoingInternals)._header ?? '');
+
+/**
  * Called for every request, as it starts: remembers a response that waits behind another one. Node keeps its queue to
  * itself. A connection that does not pipeline costs one look, and holds on to nothing.
  */

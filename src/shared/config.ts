@@ -19,6 +19,8 @@ export interface AppConfig {
   atomic: boolean;
   drainTimeoutMs: number;
   killTimeoutMs: number;
+  /** WebSockets still open are closed evenly over this long before the drain deadline. @default 5000 */
+  closeSpreadMs: number;
   /** The whole stop. */
   stopTimeoutMs: number;
   backoff: BackoffConfig;

@@ -23,6 +23,8 @@ export interface Handshake {
   drainTimeoutMs: number;
   /** How long the app's own SIGTERM handler may take after the drain, in ms. */
   killTimeoutMs: number;
+  /** Over how long the WebSockets are closed before the drain deadline, in ms. */
+  closeSpreadMs: number;
 }
 
 /** Arguments of the listen seam, as `net.Server` gave them. `address` is a path where `addressType` is -1. */

@@ -10,29 +10,43 @@ import diagnostics = require('node:diagnostics_channel');
 import type http = require('node:http');
 import type net = require('node:net');
 
-import { openConnections } from '../node-internals/cluster-seam.cjs';
-import { closeAfter, idleSockets, lastResponses, notePipelined } from '../node-internals/http-connections.cjs';
+import { acceptedSockets, openConnections } from '../node-internals/cluster-seam.cjs';
+import {
+  closeAfter,
+  endConnections,
+  idleSockets,
+  lastResponses,
+  notePipelined,
+} from '../node-internals/http-connections.cjs';
 import { releaseAll, servingServers } from './listen-seam.cjs';
 import { endAsTheAppWishes } from './signals.cjs';
+import { sayGoodbye } from './websockets.cjs';
 
 /** How often a draining worker looks whether its last connection has gone, in ms. */
 const LOOK_MS = 20;
 /** On a stop: how long a connection must have been idle, so that a client about to send still gets its answer, in ms. */
 const IDLE_BEFORE_CLOSE_MS = 1_000;
 
+/** After the deadline: what has been written may still go out, in ms. Half of `killTimeout` at most, the app's handlers come after. */
+const FLUSH_MS = 500;
+
 let requestCount = 0;
 let deadlineAt = Number.POSITIVE_INFINITY;
 let closeIdleSince: number | null = null;
 let retiring = false;
 let looking: NodeJS.Timeout | null = null;
-let ended = false;
+let deadlinePassed = false;
 let killTimeoutMs = 5_000;
+let closeSpreadMs = 5_000;
+let spreadMs = 0;
+let saidGoodbye = false;
 
 type RequestStart = { socket: net.Socket; response: http.ServerResponse };
 
 /** Once, before the app runs. */
-export function installDrain(options: { killTimeoutMs: number }): void {
+export function installDrain(options: { killTimeoutMs: number; closeSpreadMs: number }): void {
   killTimeoutMs = options.killTimeoutMs;
+  closeSpreadMs = options.closeSpreadMs;
   diagnostics.subscribe('http.server.request.start', (message) => {
     const { socket, response } = message as RequestStart;
     requestCount += 1;
@@ -52,6 +66,7 @@ export function figures(): { connections: number; inFlight: number; requests: nu
 /** May be called again: a later deadline never moves an earlier one. */
 export function retire(options: { deadlineMs: number; closeIdle: boolean }): void {
   deadlineAt = Math.min(deadlineAt, performance.now() + options.deadlineMs);
+  spreadMs = Math.min(closeSpreadMs, options.deadlineMs / 2);
   if (options.closeIdle && closeIdleSince === null) closeIdleSince = performance.now();
   if (retiring) return;
   retiring = true;
@@ -88,15 +103,23 @@ function deferRequests(server: net.Server): void {
 const idleSince = new WeakMap<net.Socket, number>();
 
 function look(): void {
-  if (ended) return;
   const now = performance.now();
   const servers = servingServers();
   if (closeIdleSince !== null) for (const server of servers) closeLongIdle(server, now);
   const left = servers.reduce((sum, server) => sum + openConnections(server), 0);
-  if (left > 0 && now < deadlineAt) return;
-  ended = true;
+  if (left === 0 || now >= deadlineAt + Math.min(FLUSH_MS, killTimeoutMs / 2)) end();
+  else if (now >= deadlineAt && !deadlinePassed) {
+    deadlinePassed = true;
+    for (const server of servers) endConnections(server);
+    for (const socket of acceptedSockets(servers)) if (!socket.destroyed) socket.destroySoon();
+  } else if (now >= deadlineAt - spreadMs && !saidGoodbye) {
+    saidGoodbye = true;
+    sayGoodbye(Math.max(0, deadlineAt - now));
+  }
+}
+
+function end(): void {
   if (looking) clearInterval(looking);
-  for (const server of servers) (server as Partial<http.Server>).closeAllConnections?.();
   endAsTheAppWishes(killTimeoutMs);
 }
 

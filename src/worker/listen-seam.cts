@@ -19,6 +19,7 @@ import type { ServerHandle } from '../node-internals/server-handle.cjs';
 import { bindServer } from '../node-internals/server-handle.cjs';
 import type { ListenSpec, MasterMessage, SocketName } from '../shared/messages.cjs';
 import { tell } from './channel.cjs';
+import { watchWebSockets } from './websockets.cjs';
 
 /** Errno of an address in use, as libuv has it. */
 const EADDRINUSE = -98;
@@ -167,6 +168,7 @@ function grant(ask: Ask, key: string, name: SocketName): void {
     referenced: true,
   };
   held.set(key, entry);
+  if ('headersTimeout' in ask.server) watchWebSockets(ask.server);
   updateKeepAlive();
   const mode = pathModeOf(ask.server);
   if (mode !== undefined) tell({ act: 'chmod', key, mode });

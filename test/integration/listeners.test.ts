@@ -177,7 +177,8 @@ test('a unix socket by a relative path lies where the app asked, with the mode i
   project.write({ 'app.js': APP("{ path: 'own.sock', readableAll: true, writableAll: true }") });
   const master = await startMaster({ cwd: project.folder, args: ['app.js', '--name', 'relative'] });
   expect(await get({ path: project.path('own.sock') })).toBe(JSON.stringify('own.sock'));
-  expect(statSync(project.path('own.sock')).mode & 0o777).toBe(0o777);
+  // The x bits are Node's own affair: 20 leaves them, 22 and later take them away.
+  expect(statSync(project.path('own.sock')).mode & 0o666).toBe(0o666);
   expect((await master.run('reload')).code).toBe(0);
   expect(await get({ path: project.path('own.sock') })).toBe(JSON.stringify('own.sock'));
 });

@@ -21,8 +21,10 @@ test('zdsup upgraded on disk: a reload is refused with the reason, a respawn say
   const master = await startMaster({ cwd: project.folder, args: ['app.js', '--name', 'upgraded', '-i', '2'], world });
   const [first, second] = (await master.status()).workers;
 
-  const versionFile = join(installed, 'dist/shared/version.cjs');
-  writeFileSync(versionFile, readFileSync(versionFile, 'utf8').replace(/'\d+\.\d+\.\d+'/, "'99.0.0'"));
+  for (const file of ['dist/shared/version.cjs', 'dist/worker/preload.cjs']) {
+    const text = readFileSync(join(installed, file), 'utf8');
+    writeFileSync(join(installed, file), text.replace(/VERSION = (['"])\d+\.\d+\.\d+\1/, "VERSION = '99.0.0'"));
+  }
   const { code, stderr } = await master.run('reload');
   expect(code).toBe(1);
   expect(stderr).toMatch(

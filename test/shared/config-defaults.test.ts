@@ -29,6 +29,7 @@ test('a script alone gets the defaults of DESIGN section 8', () => {
     drainTimeoutMs: 30_000,
     killTimeoutMs: 5_000,
     stopTimeoutMs: 25_000,
+    closeSpreadMs: 5_000,
     backoff: { initialMs: 100, factor: 2, capMs: 30_000, jitter: 0.2, resetAfterMs: 60_000 },
     maxDraining: 2,
     private: [],
@@ -61,6 +62,7 @@ describe('a value', () => {
     ['drainTimeout', 'drainTimeoutMs'],
     ['killTimeout', 'killTimeoutMs'],
     ['stopTimeout', 'stopTimeoutMs'],
+    ['closeSpread', 'closeSpreadMs'],
   ] as const)('of %s may be a duration or a number of ms, 0 included', ([key, becomes]) => {
     // Longer than minReady and killTimeout, which must be so.
     const others = { ready: { deadline: '10m' }, killTimeout: 0, stopTimeout: '10m' };

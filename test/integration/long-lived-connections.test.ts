@@ -1,0 +1,163 @@
+/** What has no end of its own lives until the drain deadline of its worker, and then ends as its protocol wishes. */
+import { once } from 'node:events';
+import type { Socket } from 'node:net';
+import { connect } from 'node:net';
+import { fileURLToPath } from 'node:url';
+import { expect, test } from 'vitest';
+import { WebSocket } from 'ws';
+import { freePort } from '../helpers/ports.js';
+import { makeProject } from '../helpers/project.js';
+import type { Master } from '../helpers/zdsup.js';
+import { startMaster } from '../helpers/zdsup.js';
+
+const WS = fileURLToPath(import.meta.resolve('ws'));
+
+/** WebSockets echo on any path, `/events` is a stream of server-sent events; each says its generation first. */
+const APP = `
+const who = process.env.ZDSUP_GENERATION;
+const { WebSocketServer } = require(${JSON.stringify(WS.replace('wrapper.mjs', 'index.js'))});
+const server = require('node:http').createServer((request, response) => {
+  if (request.url !== '/events') return response.end(who);
+  response.writeHead(200, { 'content-type': 'text/event-stream' });
+  let id = 0;
+  response.write('data: ' + who + '\\n\\n');
+  const timer = setInterval(() => response.write('data: ' + id++ + '\\n\\n'), 20);
+  response.on('close', () => clearInterval(timer));
+});
+new WebSocketServer({ server }).on('connection', (socket) => {
+  socket.send(who);
+  socket.on('message', (data) => socket.send(String(data)));
+});
+server.listen(process.env.PORT);`;
+
+const TCP_ECHO = `
+const server = require('node:net').createServer((socket) => {
+  socket.write(process.env.ZDSUP_GENERATION + '\\n');
+  socket.pipe(socket);
+});
+server.listen(process.env.PORT);`;
+
+async function start(app: string, config: Record<string, unknown>): Promise<{ master: Master; port: number }> {
+  const port = await freePort();
+  const project = makeProject({
+    'app.js': app,
+    'zdsup.config.json': JSON.stringify({
+      name: 'long',
+      script: 'app.js',
+      minReady: 50,
+      env: { PORT: port },
+      ...config,
+    }),
+  });
+  return { master: await startMaster({ cwd: project.folder, args: [] }), port };
+}
+
+interface Client {
+  socket: WebSocket;
+  generation: string;
+  echo(text: string): Promise<string>;
+  /** Settles with the close code and reason. */
+  closed: Promise<[number, string]>;
+}
+
+async function openWebSocket(port: number): Promise<Client> {
+  const socket = new WebSocket(`ws://127.0.0.1:${port}/`);
+  const closed = once(socket, 'close').then(([code, reason]): [number, string] => [code, String(reason)]);
+  const [first] = await once(socket, 'message');
+  return {
+    socket,
+    closed,
+    generation: String(first),
+    async echo(text) {
+      const answer = once(socket, 'message');
+      socket.send(text);
+      return String((await answer)[0]);
+    },
+  };
+}
+
+test('an open WebSocket keeps echoing on its old worker, and is closed before the drain deadline with 1012', async () => {
+  const { master, port } = await start(APP, { drainTimeout: '2s' });
+  const client = await openWebSocket(port);
+  const reload = master.run('reload');
+  await master.seen('the old worker drains', (line) => line.kind === 'worker-retired');
+  expect([client.generation, await client.echo('still here')]).toEqual(['1', 'still here']);
+  const fresh = await openWebSocket(port);
+  expect(fresh.generation).toBe('2');
+
+  expect(await client.closed).toEqual([1012, 'service restart']);
+  expect((await reload).code).toBe(0);
+  expect(await fresh.echo('untouched')).toBe('untouched');
+  fresh.socket.terminate();
+});
+
+test('many WebSockets are closed one after the other over `closeSpread`, each with 1012', async () => {
+  const { master, port } = await start(APP, { drainTimeout: '2s', closeSpread: '1s' });
+  const clients = await Promise.all(Array.from({ length: 20 }, () => openWebSocket(port)));
+  const closedAt: number[] = [];
+  for (const client of clients) void client.closed.then(() => closedAt.push(performance.now()));
+  const reload = master.run('reload');
+  const ends = await Promise.all(clients.map((client) => client.closed));
+  await reload;
+  expect(new Set(ends.map(([code]) => code))).toEqual(new Set([1012]));
+  expect(closedAt.at(-1)! - closedAt[0]!).toBeGreaterThan(500);
+});
+
+test('a WebSocket whose client never answers the close frame does not hold up the drain', async () => {
+  const { master, port } = await start(APP, { drainTimeout: '1s' });
+  const socket = await rawConnection(port);
+  const key = Buffer.from('0123456789abcdef').toString('base64');
+  socket.write(
+    `GET / HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: ${key}\r\n\r\n`,
+  );
+  const received = everything(socket);
+  expect((await master.run('reload')).code).toBe(0);
+  expect((await received).includes(Buffer.from([0x88, 17, 0x03, 0xf4]))).toBe(true);
+});
+
+test('a server that nobody upgrades on answers such a request as any other', async () => {
+  const { port } = await start(
+    `require('node:http').createServer((request, response) => response.end('plain')).listen(process.env.PORT)`,
+    {},
+  );
+  const socket = await rawConnection(port);
+  socket.write('GET / HTTP/1.1\r\nHost: x\r\nConnection: Upgrade, close\r\nUpgrade: websocket\r\n\r\n');
+  expect(String(await everything(socket))).toMatch(/^HTTP\/1.1 200 OK[\s\S]*plain/);
+});
+
+test('server-sent events come without a gap until the drain deadline, and then end cleanly', async () => {
+  const { master, port } = await start(APP, { drainTimeout: '1s' });
+  const socket = await rawConnection(port);
+  socket.write('GET /events HTTP/1.1\r\nHost: x\r\n\r\n');
+  const received = everything(socket);
+  expect((await master.run('reload')).code).toBe(0);
+  const text = String(await received);
+  const events = [...text.matchAll(/data: (\d+)/g)].map((match) => Number(match[1]));
+  expect(events.length).toBeGreaterThan(20);
+  expect(events).toEqual([1, ...Array.from({ length: events.length - 1 }, (_, id) => id)]);
+  expect(text.endsWith('\r\n0\r\n\r\n')).toBe(true);
+});
+
+test('a raw TCP connection goes on until the drain deadline, and ends with everything that was sent', async () => {
+  const { master, port } = await start(TCP_ECHO, { drainTimeout: '1s' });
+  const socket = await rawConnection(port);
+  const received = everything(socket);
+  const reload = master.run('reload');
+  await master.seen('the old worker drains', (line) => line.kind === 'worker-retired');
+  socket.write('x'.repeat(100_000));
+  expect((await reload).code).toBe(0);
+  expect(String(await received)).toBe(`1\n${'x'.repeat(100_000)}`);
+});
+
+async function rawConnection(port: number): Promise<Socket> {
+  const socket = connect(port, '127.0.0.1');
+  await once(socket, 'connect');
+  return socket;
+}
+
+/** All bytes up to the other side's end; rejects on a reset. */
+async function everything(socket: Socket): Promise<Buffer> {
+  const chunks: Buffer[] = [];
+  for await (const chunk of socket) chunks.push(chunk as Buffer);
+  return Buffer.concat(chunks);
+}

@@ -110,10 +110,8 @@ async function run(argv: string[]): Promise<number | undefined> {
 /** The schema judges numbers; here only what is no number at all. */
 function instances(value: string): number | string {
   if (value === 'max') return value;
-  const number = Number(value);
-  if (value.trim() === '' || Number.isNaN(number))
-    throw new InvalidArgumentError("Allowed are a whole number from 1 and 'max'.");
-  return number;
+  if (!/^[-+]?\d+(\.\d+)?$/.test(value)) throw new InvalidArgumentError("Allowed are a whole number from 1 and 'max'.");
+  return Number(value);
 }
 
 /** What is wrong with the command line, in commander's words. Help and version are no error and pass. */

@@ -1,7 +1,10 @@
 /** Names of apps: they are socket file names, so they are kept simple. */
 const APP_NAME = /^[a-z][a-z0-9._-]{0,62}$/;
 
-export const isAppName = (name: string): boolean => APP_NAME.test(name);
+/** What commands take for every app. */
+const RESERVED = 'all';
+
+export const isAppName = (name: string): boolean => APP_NAME.test(name) && name !== RESERVED;
 
 /** A valid name from a package's name or a folder's: `@scope/x` becomes `scope-x`. */
 export function deriveAppName(source: string): string {
@@ -12,5 +15,6 @@ export function deriveAppName(source: string): string {
     .replace(/^[^a-z]+/, '')
     .replace(/-+$/, '')
     .slice(0, 63);
+  if (plain === RESERVED) return `${RESERVED}-app`;
   return plain === '' ? 'app' : plain;
 }

@@ -63,7 +63,7 @@ const backoffKeys = {
   resetAfter: v.optional(duration()),
 };
 
-const NAME = 'a name: a lower-case letter, then letters, digits, dot, dash or underscore, at most 63 in all';
+const NAME = "a name: a lower-case letter, then letters, digits, dot, dash or underscore, at most 63 in all; not 'all'";
 const INSTANCES = "a whole number from 1, or 'max' (one for each CPU)";
 
 const appKeys = {

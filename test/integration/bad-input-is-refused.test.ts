@@ -129,6 +129,7 @@ const STARTS: [what: string, files: Record<string, string>, args: string[], exit
     /instances is 0 \(ZDSUP_CONFIG_INVALID\)\nhint: allowed: a whole number from 1/,
   ],
   ['-i -3', APP, ['app.js', '-i', '-3'], 2, /instances is -3 \(ZDSUP_CONFIG_INVALID\)/],
+  ['--name all', APP, ['app.js', '--name', 'all'], 2, /name is "all" \(ZDSUP_CONFIG_INVALID\)/],
   ['-i 1.5', APP, ['app.js', '-i', '1.5'], 2, /instances is 1\.5 \(ZDSUP_CONFIG_INVALID\)/],
   ['a name that cannot be one', APP, ['app.js', '--name', 'My App'], 2, /name is "My App" \(ZDSUP_CONFIG_INVALID\)/],
   [
@@ -172,6 +173,7 @@ const COMMANDS: [args: string[], exitStatus: number, says: RegExp][] = [
   [['relaod'], 2, /unknown command 'relaod'[\s\S]*Did you mean reload/],
   [['reload', '--jsno'], 2, /unknown option '--jsno'[\s\S]*Did you mean --json/],
   [['start', 'app.js', '-i', 'many'], 2, /'many' is invalid/],
+  [['start', 'app.js', '-i', '0x2'], 2, /'0x2' is invalid/],
   [['reload', 'shop'], 3, /shop is not running \(no app is\) \(ZDSUP_APP_NOT_RUNNING\)/],
   [['stop', 'shop'], 3, /shop is not running/],
   [['status', 'shop'], 3, /shop is not running/],

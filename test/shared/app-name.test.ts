@@ -6,7 +6,7 @@ describe('a name of an app', () => {
     expect(isAppName(name)).toBe(true);
   });
 
-  test.for(['', 'Api', '2api', '-api', '.api', 'a/b', 'a b', '@scope/x', 'äpi', 'a\n', `a${'b'.repeat(63)}`])(
+  test.for(['', 'all', 'Api', '2api', '-api', '.api', 'a/b', 'a b', '@scope/x', 'äpi', 'a\n', `a${'b'.repeat(63)}`])(
     'may not be %j',
     (name) => {
       expect(isAppName(name)).toBe(false);
@@ -24,6 +24,7 @@ describe('a name that is derived', () => {
     ['web (copy)', 'web-copy'],
     ['日本', 'app'],
     ['42', 'app'],
+    ['All', 'all-app'],
     ['', 'app'],
   ] as const)('from %j is %j', ([source, name]) => {
     expect(deriveAppName(source)).toBe(name);

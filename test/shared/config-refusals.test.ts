@@ -21,7 +21,8 @@ const DURATION = "allowed: a duration: '30s', '500ms', '2m', or a number of ms";
 const AMOUNT = "allowed: a whole number of workers from 0, or a percentage such as '25%'";
 const INSTANCES = "allowed: a whole number from 1, or 'max' (one for each CPU)";
 const PORT = 'allowed: a port from 1 to 65535';
-const NAME = /^allowed: a name: a lower-case letter, then letters, digits, dot, dash or underscore, at most 63 in all$/;
+const NAME =
+  /^allowed: a name: a lower-case letter, then letters, digits, dot, dash or underscore, at most 63 in all; not 'all'$/;
 
 describe('a key that does not exist is refused', () => {
   test.for([

@@ -78,6 +78,7 @@ export function endConnections(server: object): void {
     return;
   }
   for (const socket of socketsOf(list.all())) {
+    if (socket.writableEnded) continue; // Its last bytes are on their way.
     const response = socket._httpMessage;
     if (response && isEventStream(response)) {
       response.end();

@@ -20,13 +20,12 @@ import {
 } from '../node-internals/http-connections.cjs';
 import { releaseAll, servingServers } from './listen-seam.cjs';
 import { endAsTheAppWishes } from './signals.cjs';
-import { sayGoodbye } from './websockets.cjs';
+import { isSayingGoodbye, sayGoodbye } from './websockets.cjs';
 
 /** How often a draining worker looks whether its last connection has gone, in ms. */
 const LOOK_MS = 20;
 /** On a stop: how long a connection must have been idle, so that a client about to send still gets its answer, in ms. */
 const IDLE_BEFORE_CLOSE_MS = 1_000;
-
 /** After the deadline: what has been written may still go out, in ms. Half of `killTimeout` at most, the app's handlers come after. */
 const FLUSH_MS = 500;
 
@@ -35,11 +34,9 @@ let deadlineAt = Number.POSITIVE_INFINITY;
 let closeIdleSince: number | null = null;
 let retiring = false;
 let looking: NodeJS.Timeout | null = null;
-let deadlinePassed = false;
 let killTimeoutMs = 5_000;
 let closeSpreadMs = 5_000;
 let spreadMs = 0;
-let saidGoodbye = false;
 
 type RequestStart = { socket: net.Socket; response: http.ServerResponse };
 
@@ -107,15 +104,20 @@ function look(): void {
   const servers = servingServers();
   if (closeIdleSince !== null) for (const server of servers) closeLongIdle(server, now);
   const left = servers.reduce((sum, server) => sum + openConnections(server), 0);
-  if (left === 0 || now >= deadlineAt + Math.min(FLUSH_MS, killTimeoutMs / 2)) end();
-  else if (now >= deadlineAt && !deadlinePassed) {
-    deadlinePassed = true;
-    for (const server of servers) endConnections(server);
-    for (const socket of acceptedSockets(servers)) if (!socket.destroyed) socket.destroySoon();
-  } else if (now >= deadlineAt - spreadMs && !saidGoodbye) {
-    saidGoodbye = true;
-    sayGoodbye(Math.max(0, deadlineAt - now));
+  const leftMs = deadlineAt - now;
+  if (left === 0 || leftMs <= -Math.min(FLUSH_MS, killTimeoutMs / 2)) {
+    end();
+    return;
   }
+  if (leftMs <= spreadMs) sayGoodbye(leftMs, LOOK_MS);
+  if (leftMs <= 0) endOthers(servers);
+}
+
+/** At each look after the deadline; what is ending already is let alone. */
+function endOthers(servers: net.Server[]): void {
+  for (const server of servers) endConnections(server);
+  for (const socket of acceptedSockets(servers))
+    if (!socket.writableEnded && !isSayingGoodbye(socket)) socket.destroySoon();
 }
 
 function end(): void {

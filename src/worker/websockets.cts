@@ -16,6 +16,7 @@ const CLOSE_FRAME = Buffer.concat([
 ]);
 
 const open = new Set<net.Socket>();
+const told = new WeakSet<net.Socket>();
 const watched = new WeakSet<net.Server>();
 
 /**
@@ -42,18 +43,27 @@ function remember(request: http.IncomingMessage, socket: net.Socket): void {
   socket.once('close', () => open.delete(socket));
 }
 
-/** Tells every WebSocket that the service restarts, evenly over `spreadMs`, so that their clients do not all come back at once. */
-export function sayGoodbye(spreadMs: number): void {
-  const sockets = [...open];
-  for (const [index, socket] of sockets.entries())
-    setTimeout(() => closeWebSocket(socket), (spreadMs * index) / sockets.length);
+/**
+ * Called every `everyMs` near the end of a drain: tells some of the WebSockets that the service restarts, and all that are left
+ * when `leftMs` is over. Each has the same chance at any moment of that time, so that their clients do not all come back at
+ * once; one that opens meanwhile, or a deadline that moves closer, needs no plan to be mended.
+ */
+export function sayGoodbye(leftMs: number, everyMs: number): void {
+  for (const socket of open)
+    if (!told.has(socket) && Math.random() * Math.max(leftMs, 0) < everyMs) closeWebSocket(socket);
 }
+
+/** Told, and given a moment to answer; `socket` may be the one beneath a TLS socket. */
+export const isSayingGoodbye = (socket: net.Socket): boolean => told.has(socket);
 
 /**
  * The frame goes behind whatever has been written, so it never lands inside another one (libraries write a frame in one go).
  * The connection ends when the client has answered, or a second later: an end that comes with the frame is seen as code 1006.
  */
 function closeWebSocket(socket: net.Socket): void {
+  told.add(socket);
+  const beneath = (socket as { _parent?: net.Socket | null })._parent;
+  if (beneath) told.add(beneath);
   if (!socket.writable) return;
   socket.write(CLOSE_FRAME);
   setTimeout(() => socket.destroySoon(), ANSWER_MS);

@@ -14,9 +14,13 @@ const WS = fileURLToPath(import.meta.resolve('ws'));
 
 /** WebSockets echo on any path, `/events` is a stream of server-sent events; each says its generation first. */
 const APP = `
+const fs = require('node:fs');
 const who = process.env.ZDSUP_GENERATION;
 const { WebSocketServer } = require(${JSON.stringify(WS.replace('wrapper.mjs', 'index.js'))});
-const server = require('node:http').createServer((request, response) => {
+const [tls, options] = process.env.TLS_FOLDER
+  ? ['https', { key: fs.readFileSync(process.env.TLS_FOLDER + '/key.pem'), cert: fs.readFileSync(process.env.TLS_FOLDER + '/cert.pem') }]
+  : ['http', {}];
+const server = require('node:' + tls).createServer(options, (request, response) => {
   if (request.url !== '/events') return response.end(who);
   response.writeHead(200, { 'content-type': 'text/event-stream' });
   let id = 0;
@@ -37,7 +41,13 @@ const server = require('node:net').createServer((socket) => {
 });
 server.listen(process.env.PORT);`;
 
-async function start(app: string, config: Record<string, unknown>): Promise<{ master: Master; port: number }> {
+const TLS_FOLDER = fileURLToPath(new URL('../fixtures/load-app', import.meta.url));
+
+async function start(
+  app: string,
+  config: Record<string, unknown>,
+  env: Record<string, string> = {},
+): Promise<{ master: Master; port: number }> {
   const port = await freePort();
   const project = makeProject({
     'app.js': app,
@@ -45,7 +55,7 @@ async function start(app: string, config: Record<string, unknown>): Promise<{ ma
       name: 'long',
       script: 'app.js',
       minReady: 50,
-      env: { PORT: port },
+      env: { PORT: port, ...env },
       ...config,
     }),
   });
@@ -60,8 +70,8 @@ interface Client {
   closed: Promise<[number, string]>;
 }
 
-async function openWebSocket(port: number): Promise<Client> {
-  const socket = new WebSocket(`ws://127.0.0.1:${port}/`);
+async function openWebSocket(port: number, scheme = 'ws'): Promise<Client> {
+  const socket = new WebSocket(`${scheme}://127.0.0.1:${port}/`, { rejectUnauthorized: false });
   const closed = once(socket, 'close').then(([code, reason]): [number, string] => [code, String(reason)]);
   const [first] = await once(socket, 'message');
   return {
@@ -76,20 +86,26 @@ async function openWebSocket(port: number): Promise<Client> {
   };
 }
 
-test('an open WebSocket keeps echoing on its old worker, and is closed before the drain deadline with 1012', async () => {
-  const { master, port } = await start(APP, { drainTimeout: '2s' });
-  const client = await openWebSocket(port);
-  const reload = master.run('reload');
-  await master.seen('the old worker drains', (line) => line.kind === 'worker-retired');
-  expect([client.generation, await client.echo('still here')]).toEqual(['1', 'still here']);
-  const fresh = await openWebSocket(port);
-  expect(fresh.generation).toBe('2');
+test.each<[scheme: string, env: Record<string, string>]>([
+  ['ws', {}],
+  ['wss', { TLS_FOLDER }],
+])(
+  'an open WebSocket (%s) keeps echoing on its old worker, and is closed by the drain deadline with 1012',
+  async (scheme, env) => {
+    const { master, port } = await start(APP, { drainTimeout: '2s' }, env);
+    const client = await openWebSocket(port, scheme);
+    const reload = master.run('reload');
+    await master.seen('the old worker drains', (line) => line.kind === 'worker-retired');
+    expect([client.generation, await client.echo('still here')]).toEqual(['1', 'still here']);
+    const fresh = await openWebSocket(port, scheme);
+    expect(fresh.generation).toBe('2');
 
-  expect(await client.closed).toEqual([1012, 'service restart']);
-  expect((await reload).code).toBe(0);
-  expect(await fresh.echo('untouched')).toBe('untouched');
-  fresh.socket.terminate();
-});
+    expect(await client.closed).toEqual([1012, 'service restart']);
+    expect((await reload).code).toBe(0);
+    expect(await fresh.echo('untouched')).toBe('untouched');
+    fresh.socket.terminate();
+  },
+);
 
 test('many WebSockets are closed one after the other over `closeSpread`, each with 1012', async () => {
   const { master, port } = await start(APP, { drainTimeout: '2s', closeSpread: '1s' });
@@ -101,6 +117,15 @@ test('many WebSockets are closed one after the other over `closeSpread`, each wi
   await reload;
   expect(new Set(ends.map(([code]) => code))).toEqual(new Set([1012]));
   expect(closedAt.at(-1)! - closedAt[0]!).toBeGreaterThan(500);
+});
+
+test('a stop in the middle of a drain closes the WebSockets with 1012 too, by its own deadline', async () => {
+  const { master, port } = await start(APP, { drainTimeout: '60s', stopTimeout: '3s', killTimeout: '1s' });
+  const clients = await Promise.all(Array.from({ length: 5 }, () => openWebSocket(port)));
+  expect((await master.run('reload', '--no-wait')).code).toBe(0);
+  await master.seen('the old worker drains', (line) => line.kind === 'worker-retired');
+  expect((await master.run('stop')).code).toBe(0);
+  for (const client of clients) expect((await client.closed)[0]).toBe(1012);
 });
 
 test('a WebSocket whose client never answers the close frame does not hold up the drain', async () => {

@@ -127,7 +127,7 @@ test('two quick Ctrl-C count as one', async () => {
   const scene = await start();
   const held = await scene.hold(5);
   scene.terminal.press('\x03');
-  await new Promise((pass) => setTimeout(pass, 50)); // Closer together, the kernel makes one of them.
+  await until('the first is heard', scene.app, (app) => app?.state === 'stopping'); // Closer together, the kernel makes one of them.
   scene.terminal.press('\x03');
   await until('the workers drain', scene.app, allDrain);
   await scene.answerAll();
@@ -139,8 +139,13 @@ test('a second Ctrl-C, a second or more after the first, ends at once', async ()
   const scene = await start();
   const held = await scene.hold(2);
   scene.terminal.press('\x03');
+  const pressedAt = performance.now();
   await until('the workers drain', scene.app, allDrain);
-  await new Promise((pass) => setTimeout(pass, 1_100));
+  await until(
+    'a second has passed',
+    () => performance.now() - pressedAt,
+    (ms) => ms > 1_100,
+  );
   expect(scene.terminal.processes().length).toBeGreaterThan(1);
   scene.terminal.press('\x03');
   expect(await scene.terminal.prompt(scene.from)).toBe(1);

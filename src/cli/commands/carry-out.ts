@@ -36,7 +36,8 @@ async function one(app: RunningApp, request: ControlRequest, options: Options): 
   const progress = makeProgress(app.name, options.json ? 'none' : process.stderr.isTTY ? 'live' : 'lines');
   const detach = (): void => {
     progress.end();
-    process.stderr.write(`detached: the ${options.verb} goes on; zdsup status ${app.name} shows it\n`);
+    const cleared = process.stderr.isTTY ? '\r\x1b[K' : ''; // The terminal has written ^C, also where no progress is drawn.
+    process.stderr.write(`${cleared}detached: the ${options.verb} goes on; zdsup status ${app.name} shows it\n`);
     process.exit(INTERRUPTED);
   };
   process.once('SIGINT', detach);

@@ -1,51 +1,18 @@
-/** Runs in the master. What the control commands do: they post events and wait for what the core makes of them. */
-import { rolloutUnderWay } from '../domain/fleet.js';
-import type { ControlRequest, ControlResult, Progress } from '../shared/control-protocol.js';
-import { ZdsupError } from '../shared/errors.js';
-import type { AppSnapshot } from '../shared/snapshot.js';
-import type { Effects, Observer, RolloutEnd } from './effects.js';
-import type { Supervisor } from './supervisor.js';
+/** Runs in the master. The commands that start a rollout: they wait for its end, and for the old generation's. */
+import { rolloutUnderWay } from '../../domain/fleet.js';
+import type { ControlResult } from '../../shared/control-protocol.js';
+import type { Effects, Observer, RolloutEnd } from '../effects.js';
+import type { CommandContext, Tell } from './context.js';
+import { refuseWhileStopping, stopped, underWay } from './refusals.js';
 
-export interface CommandContext {
-  appName: string;
-  supervisor: Supervisor;
-  effects: Effects;
-  snapshot(): Promise<AppSnapshot>;
-  /** Settles when the last worker has gone. */
-  ended: Promise<unknown>;
-}
-
-type Tell = (progress: Progress) => void;
-
-export function handleCommand(context: CommandContext, request: ControlRequest, tell: Tell): Promise<ControlResult> {
-  switch (request.command) {
-    case 'status':
-      return context.snapshot().then((app) => ({ type: 'result', ok: true, exitStatus: 0, command: 'status', app }));
-    case 'reload':
-      return reload(
-        context,
-        { allowListeners: request.allowListeners === true, noWait: request.noWait === true },
-        tell,
-      );
-    case 'stop':
-      return stop(context, tell);
-  }
-}
-
-async function reload(
+export async function reload(
   context: CommandContext,
   options: { allowListeners: boolean; noWait: boolean },
   tell: Tell,
 ): Promise<ControlResult> {
   const { supervisor, effects, appName } = context;
   const startedAt = Date.now();
-  if (supervisor.state.stop)
-    throw new ZdsupError({
-      code: 'ZDSUP_STOPPING',
-      message: `${appName} is stopping`,
-      hint: `start it again with zdsup start`,
-      exitStatus: 4,
-    });
+  refuseWhileStopping(context);
   if (rolloutUnderWay(supervisor.state)) throw underWay(context);
 
   const watch = watchRollout(effects, supervisor.state.serving, tell);
@@ -68,7 +35,7 @@ async function reload(
         message: 'the reload was accepted and goes on; zdsup status shows it',
       };
     const end = await watch.ended;
-    if (end.rollout.outcome === 'failed' && supervisor.state.stop) throw stopped(appName);
+    if (end.rollout.outcome === 'failed' && supervisor.state.stop) throw stopped(appName, 'reload');
     if (end.rollout.outcome === 'failed') return failure(end, appName, isModified(context, end.rollout.from));
     await watch.drained;
     return {
@@ -104,14 +71,6 @@ function watchRollout(
   return { ended, drained, stop: () => effects.observers.delete(observer) };
 }
 
-const stopped = (appName: string): ZdsupError =>
-  new ZdsupError({
-    code: 'ZDSUP_STOPPING',
-    message: `the reload of ${appName} was given up: the app was stopped`,
-    hint: 'start it again with zdsup start',
-    exitStatus: 1,
-  });
-
 const isModified = ({ supervisor }: CommandContext, generation: number | null): boolean =>
   generation !== null && supervisor.state.generations[generation]?.modified === true;
 
@@ -128,31 +87,4 @@ export function failure(end: RolloutEnd, appName: string, modified = false): Con
   };
   const exitStatus = error.exitStatus === 0 ? 1 : error.exitStatus;
   return { type: 'result', ok: false, exitStatus, error, ...(end.stderr.length > 0 ? { stderr: end.stderr } : {}) };
-}
-
-function underWay({ supervisor, appName }: CommandContext): ZdsupError {
-  const rollout = supervisor.state.rollout;
-  const what = rollout?.to == null ? 'being prepared' : `generation ${rollout.to}, ${rollout.step}`;
-  return new ZdsupError({
-    code: 'ZDSUP_ROLLOUT_UNDER_WAY',
-    message: `another rollout of ${appName} is under way (${what})`,
-    hint: `wait for it: zdsup status ${appName}`,
-    exitStatus: 4,
-  });
-}
-
-async function stop({ supervisor, effects, ended }: CommandContext, tell: Tell): Promise<ControlResult> {
-  const startedAt = Date.now();
-  const observer: Observer = { progress: tell };
-  effects.observers.add(observer);
-  supervisor.post({ type: 'stop-requested' });
-  await ended;
-  return {
-    type: 'result',
-    ok: true,
-    exitStatus: 0,
-    command: 'stop',
-    durationMs: Date.now() - startedAt,
-    message: 'stopped',
-  };
 }

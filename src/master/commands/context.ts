@@ -1,0 +1,16 @@
+/** Runs in the master. What every control command is handed. */
+import type { Progress } from '../../shared/control-protocol.js';
+import type { AppSnapshot } from '../../shared/snapshot.js';
+import type { Effects } from '../effects.js';
+import type { Supervisor } from '../supervisor.js';
+
+export interface CommandContext {
+  appName: string;
+  supervisor: Supervisor;
+  effects: Effects;
+  snapshot(): Promise<AppSnapshot>;
+  /** Settles when the last worker has gone. */
+  ended: Promise<unknown>;
+}
+
+export type Tell = (progress: Progress) => void;

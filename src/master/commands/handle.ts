@@ -1,0 +1,20 @@
+/** Runs in the master. One file a control command: they post events and wait for what the core makes of them. */
+import type { ControlRequest, ControlResult } from '../../shared/control-protocol.js';
+import type { CommandContext, Tell } from './context.js';
+import { reload } from './rollouts.js';
+import { stop } from './stop.js';
+
+export function handleCommand(context: CommandContext, request: ControlRequest, tell: Tell): Promise<ControlResult> {
+  switch (request.command) {
+    case 'status':
+      return context.snapshot().then((app) => ({ type: 'result', ok: true, exitStatus: 0, command: 'status', app }));
+    case 'reload':
+      return reload(
+        context,
+        { allowListeners: request.allowListeners === true, noWait: request.noWait === true },
+        tell,
+      );
+    case 'stop':
+      return stop(context, tell);
+  }
+}

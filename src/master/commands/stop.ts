@@ -1,0 +1,20 @@
+/** Runs in the master. `stop`: ends when the last worker has gone. */
+import type { ControlResult } from '../../shared/control-protocol.js';
+import type { Observer } from '../effects.js';
+import type { CommandContext, Tell } from './context.js';
+
+export async function stop({ supervisor, effects, ended }: CommandContext, tell: Tell): Promise<ControlResult> {
+  const startedAt = Date.now();
+  const observer: Observer = { progress: tell };
+  effects.observers.add(observer);
+  supervisor.post({ type: 'stop-requested' });
+  await ended;
+  return {
+    type: 'result',
+    ok: true,
+    exitStatus: 0,
+    command: 'stop',
+    durationMs: Date.now() - startedAt,
+    message: 'stopped',
+  };
+}

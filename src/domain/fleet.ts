@@ -11,6 +11,9 @@ export function emptyFleet(): Fleet {
     serving: null,
     rollout: null,
     reloadQueued: false,
+    nextScalingId: 1,
+    scaling: null,
+    scaled: null,
     stop: null,
     ended: false,
   };
@@ -31,23 +34,44 @@ export const isActive = (worker: Worker): boolean => worker.status.state === 'ac
 
 /** Active, and it has said so itself: a worker that hangs between its check and its first connection replaces nobody. */
 export const isConfirmed = (worker: Worker): boolean =>
-  worker.status.state === 'active' && worker.status.confirmBy === null;
+  worker.status.state === 'active' && worker.status.confirmBy === null && !worker.unresponsive;
 
+/** The worker that fills the slot: one that does not answer any more leaves it open for its replacement. */
 export const liveIn = (fleet: Fleet, generation: number, slot: number): Worker | undefined =>
-  workersOf(fleet, generation).find((worker) => worker.slot === slot && isLive(worker));
+  workersOf(fleet, generation).find((worker) => worker.slot === slot && fillsSlot(worker));
 
-export const activeCount = (fleet: Fleet): number => allWorkers(fleet).filter(isActive).length;
+/** Live, and it answers: it counts against the room that a rollout has. */
+export const fillsSlot = (worker: Worker): boolean => isLive(worker) && !worker.unresponsive;
+
+/** Workers that take traffic and answer. */
+export const activeCount = (fleet: Fleet): number =>
+  allWorkers(fleet).filter((worker) => isActive(worker) && !worker.unresponsive).length;
+
+export const emptySlot = (expected: Expected): Slot => ({
+  restarts: 0,
+  failures: 0,
+  respawnAt: 0,
+  crashes: [],
+  looping: false,
+  expected,
+});
 
 export function slotOf(generation: Generation, slot: number): Slot {
   const known = generation.slotState[slot];
   if (known) return known;
-  const fresh: Slot = { restarts: 0, failures: 0, respawnAt: 0, expected: { kind: 'any' } };
+  const fresh = emptySlot({ kind: 'any' });
   generation.slotState[slot] = fresh;
   return fresh;
 }
 
+export const servingGeneration = (fleet: Fleet): Generation | undefined =>
+  fleet.serving === null ? undefined : fleet.generations[fleet.serving];
+
 /** Under way, from its request to its promotion or the end of its abort. */
 export const rolloutUnderWay = (fleet: Fleet): boolean => fleet.rollout !== null && fleet.rollout.step !== 'done';
+
+/** A rollout or a scale: until it has ended, nothing else may change what should run. */
+export const changeUnderWay = (fleet: Fleet): boolean => rolloutUnderWay(fleet) || fleet.scaling !== null;
 
 /** Generations with a draining worker, the serving one and the coming one left out. */
 export function drainingGenerations(fleet: Fleet, except: (number | null)[]): number[] {
@@ -73,7 +97,7 @@ export function expectedListeners(fleet: Fleet, from: number, slot: number): Exp
 
 /** Listener keys that some worker has, or that the serving generation would open again. */
 export function heldKeys(fleet: Fleet): Set<string> {
-  const serving = fleet.serving === null ? undefined : fleet.generations[fleet.serving];
+  const serving = servingGeneration(fleet);
   const keys = new Set(Object.keys(serving?.listeners ?? {}));
   for (const worker of allWorkers(fleet)) for (const key of Object.keys(worker.listeners)) keys.add(key);
   return keys;

@@ -2,13 +2,17 @@
  * Desired slots and observed workers in, effects out. Runs to a fixed point after every event.
  * One file decides who is forked, activated, retired and killed; the rollout only edits the desired slots.
  */
+
+import { crashLoopOverAt, settleCrashLoop } from './crash-loop.js';
 import {
   activeCount,
   allWorkers,
   drainingGenerations,
   expectsNone,
+  fillsSlot,
   hasOpenedItsListeners,
   isActive,
+  isConfirmed,
   isLive,
   liveIn,
   rememberListeners,
@@ -16,7 +20,9 @@ import {
   slotOf,
   workersOf,
 } from './fleet.js';
+import { nameOf, where } from './names.js';
 import { abortRollout, advanceRollout, isRipe, mayLeaveAfterAbort, roomOf } from './rollout.js';
+import { advanceScaling, isScaledUp, takeScaleBack } from './scaling.js';
 import type { Context, Effect, Fleet, Generation, RetireReason, Worker } from './types.js';
 
 /** An app that never listens is taken to run after this long at its first start, whatever `minReady` says, in ms. */
@@ -29,6 +35,7 @@ export function reconcile(fleet: Fleet, context: Context, effects: Effect[]): vo
     again = false;
     for (const worker of allWorkers(fleet)) again = settleWorker(fleet, worker, now, effects) || again;
     again = advanceRollout(fleet, now, effects) || again;
+    again = advanceScaling(fleet, now, effects) || again;
     again = forkMissing(fleet, now, effects) || again;
     again = activateReady(fleet, now, effects) || again;
     again = retireSurplus(fleet, now, effects) || again;
@@ -48,6 +55,7 @@ function settleWorker(fleet: Fleet, worker: Worker, now: number, effects: Effect
         worker.status = { state: 'killing', reason: 'not ready' };
         effects.push({ type: 'kill', id: worker.id });
         if (isComing(fleet, worker)) abortRollout(fleet, reason, worker.id, now, effects);
+        else if (isScaledUp(fleet, worker)) takeScaleBack(fleet, reason, worker.id, effects);
         else effects.push({ type: 'progress', kind: 'worker-exited', message: reason, ...where(worker) });
         return true;
       }
@@ -58,14 +66,25 @@ function settleWorker(fleet: Fleet, worker: Worker, now: number, effects: Effect
       effects.push({ type: 'kill', id: worker.id });
       return true;
     case 'active':
-      return settleActivation(fleet, worker, worker.status.confirmBy, now, effects);
+      if (settleActivation(fleet, worker, worker.status.confirmBy, now, effects)) return true;
+      return settleCrashLoop(worker, generation, now, effects);
     case 'ready':
+      return settleSmokeTest(fleet, worker, effects);
     case 'killing':
       return false;
   }
 }
 
-/** A coming worker that was told to accept and never says that it does has failed. */
+/** The first coming worker that is ready is tried before any of them takes traffic. */
+function settleSmokeTest(fleet: Fleet, worker: Worker, effects: Effect[]): boolean {
+  const generation = fleet.generations[worker.generation]!;
+  if (generation.smoke !== 'due' || !isComing(fleet, worker)) return false;
+  generation.smoke = 'running';
+  effects.push({ type: 'smoke', id: worker.id });
+  return true;
+}
+
+/** A new worker that was told to accept and never says that it does has failed. A respawn that hangs so is liveness's to find. */
 function settleActivation(
   fleet: Fleet,
   worker: Worker,
@@ -73,12 +92,15 @@ function settleActivation(
   now: number,
   effects: Effect[],
 ): boolean {
-  if (confirmBy === null || now < confirmBy || !isComing(fleet, worker)) return false;
+  if (confirmBy === null || now < confirmBy) return false;
+  const isNew = isComing(fleet, worker) || isScaledUp(fleet, worker);
+  if (!isNew) return false;
   const seconds = fleet.generations[worker.generation]!.policy.readyDeadlineMs / 1000;
   worker.status = { state: 'killing', reason: 'not ready' };
   effects.push({ type: 'kill', id: worker.id });
   const reason = `${nameOf(worker)} was ready, then hung: it took no traffic within ${seconds} s`;
-  abortRollout(fleet, reason, worker.id, now, effects);
+  if (isComing(fleet, worker)) abortRollout(fleet, reason, worker.id, now, effects);
+  else takeScaleBack(fleet, reason, worker.id, effects);
   return true;
 }
 
@@ -131,7 +153,7 @@ function forkMissing(fleet: Fleet, now: number, effects: Effect[]): boolean {
   for (const generation of Object.values(fleet.generations)) {
     if (
       fleet.rollout?.to === generation.number &&
-      (fleet.rollout.step === 'waiting' || fleet.rollout.step === 'preparing')
+      (fleet.rollout.step === 'waiting' || fleet.rollout.step === 'preparing' || fleet.rollout.step === 'emptying')
     )
       continue;
     for (const slot of generation.slots) {
@@ -155,8 +177,9 @@ function forkMissing(fleet: Fleet, now: number, effects: Effect[]): boolean {
 function hasRoomInAbort(fleet: Fleet, generation: Generation): boolean {
   const { rollout } = fleet;
   if (rollout?.step !== 'aborting' || rollout.from !== generation.number || rollout.to === null) return true;
+  if (rollout.kind === 'restart') return workersOf(fleet, rollout.to).length === 0; // No overlap on the way back either.
   const cap = roomOf(rollout, fleet.generations[rollout.to]!.policy);
-  return [...workersOf(fleet, rollout.from), ...workersOf(fleet, rollout.to)].filter(isLive).length < cap;
+  return [...workersOf(fleet, rollout.from), ...workersOf(fleet, rollout.to)].filter(fillsSlot).length < cap;
 }
 
 function fork(fleet: Fleet, generation: Generation, slot: number, now: number, effects: Effect[]): void {
@@ -175,6 +198,7 @@ function fork(fleet: Fleet, generation: Generation, slot: number, now: number, e
     probe: 'none',
     probeFailure: null,
     served: false,
+    unresponsive: false,
   };
   effects.push({ type: 'fork', id, slot, generation: generation.number });
 }
@@ -209,7 +233,9 @@ function activateReady(fleet: Fleet, now: number, effects: Effect[]): boolean {
 
 function mayActivate(fleet: Fleet, worker: Worker, generation: Generation, now: number): boolean {
   if (isComing(fleet, worker)) {
-    if (fleet.rollout!.from === null) return true; // Nobody serves yet: waiting would help no one.
+    if (generation.smoke === 'due' || generation.smoke === 'running') return false;
+    // Nobody serves meanwhile: waiting would help no one.
+    if (fleet.rollout!.from === null || fleet.rollout!.kind === 'restart') return true;
     if (!isRipe(worker, generation, now)) return false;
     if (!generation.policy.atomic) return true;
     const ripe = workersOf(fleet, generation.number).filter((other) => isRipe(other, generation, now));
@@ -223,14 +249,34 @@ function retireSurplus(fleet: Fleet, now: number, effects: Effect[]): boolean {
   for (const worker of allWorkers(fleet)) {
     if (!isLive(worker)) continue;
     const generation = fleet.generations[worker.generation]!;
-    if (generation.slots.includes(worker.slot)) continue;
+    if (generation.slots.includes(worker.slot)) {
+      if (!worker.unresponsive || !isReplaced(fleet, worker)) continue;
+      retire(fleet, worker, generation, 'unresponsive', now, effects);
+      return true;
+    }
     const rollout = fleet.rollout;
     const aborted = rollout !== null && rollout.to === worker.generation && rollout.step !== 'done';
     if (aborted && !mayLeaveAfterAbort(fleet, worker, rollout, now)) continue;
-    retire(fleet, worker, generation, fleet.stop ? 'stop' : aborted ? 'abort' : 'replaced', now, effects);
+    const reason = fleet.stop
+      ? 'stop'
+      : aborted
+        ? 'abort'
+        : generation.slots.length > 0 && isServing(fleet, worker)
+          ? 'surplus'
+          : 'replaced';
+    retire(fleet, worker, generation, reason, now, effects);
     return true; // One at a time: the next one is judged by what is left.
   }
   return false;
+}
+
+const isServing = (fleet: Fleet, worker: Worker): boolean =>
+  !rolloutUnderWay(fleet) && worker.generation === fleet.serving;
+
+/** The worker that takes its place serves. */
+function isReplaced(fleet: Fleet, { generation, slot }: Worker): boolean {
+  const replacement = liveIn(fleet, generation, slot);
+  return replacement !== undefined && isConfirmed(replacement);
 }
 
 function retire(
@@ -311,6 +357,8 @@ export function nextWakeAt(fleet: Fleet, now: number): number | null {
     if (status.state === 'ready' || status.state === 'active')
       instants.push(status.readyAt + generation.policy.minReadyMs);
     if (status.state === 'active' && status.confirmBy !== null) instants.push(status.confirmBy);
+    const quietAt = crashLoopOverAt(worker, generation);
+    if (quietAt !== null) instants.push(quietAt);
     if (status.state === 'draining') instants.push(status.killAt);
   }
   for (const generation of Object.values(fleet.generations))
@@ -324,11 +372,3 @@ export function nextWakeAt(fleet: Fleet, now: number): number | null {
 /** Of the generation that a rollout under way brings in. */
 export const isComing = (fleet: Fleet, worker: Worker): boolean =>
   rolloutUnderWay(fleet) && fleet.rollout!.to === worker.generation;
-
-export const nameOf = (worker: Worker): string => `worker ${worker.slot} of generation ${worker.generation}`;
-
-export const where = (worker: Worker): { generation: number; slot: number; pid?: number } => ({
-  generation: worker.generation,
-  slot: worker.slot,
-  ...(worker.pid === null ? {} : { pid: worker.pid }),
-});

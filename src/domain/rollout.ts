@@ -3,6 +3,7 @@
  * forking, activating and retiring follow from them in reconcile.ts. Run again after every event: it keeps no steps of its own.
  */
 import { allWorkers, drainingGenerations, isConfirmed, isLive, range, workersOf } from './fleet.js';
+import { plural } from './names.js';
 import type { Effect, Fleet, Generation, Policy, Rollout, Worker } from './types.js';
 
 /** Waited its `minReady` out (an old generation serves meanwhile) or has served that long (a first start). */
@@ -17,6 +18,8 @@ export function advanceRollout(fleet: Fleet, now: number, effects: Effect[]): bo
   switch (rollout.step) {
     case 'waiting':
       return leaveWaiting(fleet, rollout, effects);
+    case 'emptying':
+      return leaveEmptying(fleet, rollout, effects);
     case 'booting':
     case 'shifting':
       return shift(fleet, rollout, now, effects);
@@ -30,22 +33,52 @@ export function advanceRollout(fleet: Fleet, now: number, effects: Effect[]): bo
 
 function leaveWaiting(fleet: Fleet, rollout: Rollout, effects: Effect[]): boolean {
   const target = fleet.generations[rollout.to as number]!;
+  if (rollout.kind === 'restart') {
+    beginEmptying(fleet, rollout, target, effects);
+    return true;
+  }
   const draining = drainingGenerations(fleet, [rollout.from, rollout.to]);
   // The old generation will drain as well, so one place is kept for it.
   if (draining.length >= target.policy.maxDraining) return false;
   rollout.step = 'booting';
-  effects.push({
-    type: 'progress',
-    kind: 'prepared',
-    message: `generation ${target.number}: starting ${target.policy.instances} ${plural(target.policy.instances, 'worker')}`,
-    generation: target.number,
-  });
+  effects.push(startingWorkers(target));
   return true;
 }
 
+/** No old worker is left beside a new one: the old ones end first, and connections wait in the kernel's queue. */
+function beginEmptying(fleet: Fleet, rollout: Rollout, target: Generation, effects: Effect[]): void {
+  rollout.step = 'emptying';
+  if (rollout.from !== null) fleet.generations[rollout.from]!.slots = [];
+  effects.push({
+    type: 'progress',
+    kind: 'emptying',
+    message: `generation ${target.number}: prepared; the old workers end first, new connections wait meanwhile`,
+    generation: target.number,
+  });
+}
+
+function leaveEmptying(fleet: Fleet, rollout: Rollout, effects: Effect[]): boolean {
+  const target = fleet.generations[rollout.to as number]!;
+  if (allWorkers(fleet).some((worker) => worker.generation !== target.number)) return false;
+  rollout.step = 'booting';
+  effects.push(startingWorkers(target));
+  return true;
+}
+
+const startingWorkers = ({ number, policy: { instances } }: Generation): Effect => ({
+  type: 'progress',
+  kind: 'prepared',
+  message: `generation ${number}: starting ${instances} ${plural(instances, 'worker')}`,
+  generation: number,
+});
+
 /** Live workers that both generations may have together. */
-export const roomOf = ({ from, fromSlots }: Rollout, { instances, surge, atomic }: Policy): number =>
-  atomic || from === null ? fromSlots.length + instances : Math.max(fromSlots.length, instances) + surge;
+export const roomOf = ({ kind, from, fromSlots }: Rollout, { instances, surge, atomic }: Policy): number =>
+  kind === 'restart'
+    ? instances
+    : atomic || from === null
+      ? fromSlots.length + instances
+      : Math.max(fromSlots.length, instances) + surge;
 
 function shift(fleet: Fleet, rollout: Rollout, now: number, effects: Effect[]): boolean {
   const target = fleet.generations[rollout.to as number]!;
@@ -100,6 +133,8 @@ function nextToRetire(fleet: Fleet, old: Generation, newActive: Worker[]): numbe
 function promote(fleet: Fleet, rollout: Rollout, target: Generation, old: Generation | null, effects: Effect[]): void {
   if (old) old.slots = [];
   fleet.serving = target.number;
+  // Whoever edits the number in the config means that number from now on.
+  if (fleet.scaled?.configured !== target.policy.configuredInstances) fleet.scaled = null;
   rollout.step = 'done';
   rollout.outcome = 'succeeded';
   effects.push({
@@ -126,9 +161,10 @@ export function abortRollout(
   const old = rollout.from === null ? undefined : fleet.generations[rollout.from];
   if (old) old.slots = [...rollout.fromSlots];
   if (rollout.to !== null) fleet.generations[rollout.to]!.slots = [];
-  const respawns = old ? old.slots.map((slot) => old.slotState[slot]?.respawnAt ?? 0) : [];
-  rollout.abortBy = Math.max(now, ...respawns) + (old ? old.policy.readyDeadlineMs + old.policy.minReadyMs : 0);
+  rollout.abortBy = abortByOf(fleet, rollout, old, now);
   rollout.step = 'aborting';
+  // After a restart nothing of the old release runs any more: is it still what it was?
+  if (rollout.kind === 'restart' && old && !fleet.stop) effects.push({ type: 'check-release', generation: old.number });
   effects.push({
     type: 'progress',
     kind: fleet.stop ? 'aborting' : 'failed',
@@ -138,13 +174,23 @@ export function abortRollout(
   if (rollout.to === null) endFailed(rollout, effects);
 }
 
+/** What was down before the rollout is not waited for: out of a crash loop, the next try may follow at once. */
+function abortByOf(fleet: Fleet, rollout: Rollout, old: Generation | undefined, now: number): number {
+  if (!old) return now;
+  const respawns = rollout.servedSlots.map((slot) => old.slotState[slot]?.respawnAt ?? 0);
+  const coming = rollout.kind === 'restart' && rollout.to !== null ? fleet.generations[rollout.to]!.policy : null;
+  const drainMs = coming ? coming.drainTimeoutMs + coming.killTimeoutMs : 0;
+  return Math.max(now, ...respawns) + drainMs + old.policy.readyDeadlineMs + old.policy.minReadyMs;
+}
+
 function finishAbort(fleet: Fleet, rollout: Rollout, now: number, effects: Effect[]): boolean {
   // A worker that has served drains on by itself; one that never did is gone before the command says so.
   const left = workersOf(fleet, rollout.to).filter((worker) => isLive(worker) || !worker.served);
   const old = rollout.from === null ? undefined : fleet.generations[rollout.from];
   const whole =
     !old ||
-    old.slots.every((slot) =>
+    (rollout.kind === 'restart' && old.modified) || // What starts again is not what it was: nobody can say when it is ready.
+    rollout.servedSlots.every((slot) =>
       workersOf(fleet, old.number).some((worker) => worker.slot === slot && isConfirmed(worker)),
     );
   if (left.length > 0 || !(whole || now >= rollout.abortBy! || fleet.stop)) return false;
@@ -161,12 +207,10 @@ function endFailed(rollout: Rollout, effects: Effect[]): void {
 
 /** May this worker of an aborted generation leave now, without taking capacity below what the old one had? */
 export function mayLeaveAfterAbort(fleet: Fleet, worker: Worker, rollout: Rollout, now: number): boolean {
-  if (!isConfirmed(worker) || rollout.from === null || fleet.stop) return true;
+  if (!isConfirmed(worker) || rollout.from === null || rollout.kind === 'restart' || fleet.stop) return true;
   if (rollout.abortBy !== null && now >= rollout.abortBy) return true;
   const allowed = [rollout.from, rollout.to!].map((number) => fleet.generations[number]!.policy.unavailable);
   const unavailable = Math.max(...allowed); // The room was the new policy's: judged by the old one alone, nobody might move.
   const active = allWorkers(fleet).filter(isConfirmed).length;
-  return active - 1 >= rollout.fromSlots.length - unavailable;
+  return active - 1 >= rollout.servedSlots.length - unavailable;
 }
-
-export const plural = (count: number, word: string): string => (count === 1 ? word : `${word}s`);

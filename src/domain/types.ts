@@ -5,6 +5,8 @@ import type { ProgressKind } from '../shared/control-protocol.js';
 /** The numbers of a generation's config that the core decides by. */
 export interface Policy {
   instances: number;
+  /** As the config has it; a scale makes `instances` another number. */
+  configuredInstances: number;
   check: 'listening' | 'message' | 'http';
   readyDeadlineMs: number;
   minReadyMs: number;
@@ -16,6 +18,10 @@ export interface Policy {
   stopTimeoutMs: number;
   backoff: BackoffConfig;
   maxDraining: number;
+  /** The first coming worker is tried by a script before it takes traffic. */
+  smoke: boolean;
+  /** So many crashes of one slot within so long are a crash loop. */
+  crashLoop: { count: number; windowMs: number };
 }
 
 /** Which listeners a worker must have asked for before it can be ready. */
@@ -27,7 +33,7 @@ export type Expected =
   /** As the serving worker of that slot has them. */
   | { kind: 'exactly'; keys: string[] };
 
-export type RetireReason = 'replaced' | 'abort' | 'stop' | 'surplus';
+export type RetireReason = 'replaced' | 'abort' | 'stop' | 'surplus' | 'unresponsive';
 
 export type WorkerStatus =
   | { state: 'starting'; deadlineAt: number }
@@ -56,6 +62,8 @@ export interface Worker {
   probeFailure: string | null;
   /** It has had traffic. */
   served: boolean;
+  /** Its event loop has not answered for `livenessTimeout`: its slot is to be filled anew. */
+  unresponsive: boolean;
 }
 
 export interface Slot {
@@ -65,6 +73,10 @@ export interface Slot {
   failures: number;
   /** Not forked again before this instant. */
   respawnAt: number;
+  /** Instants of the crashes that still count for a crash loop. */
+  crashes: number[];
+  /** It crash-loops: marked and reported, and tried again all the same. */
+  looping: boolean;
   expected: Expected;
 }
 
@@ -76,30 +88,45 @@ export interface Generation {
   slotState: Record<number, Slot>;
   /** Every listener that a worker of it has opened and not closed again, with its name for people. A crash closes nothing. */
   listeners: Record<string, string>;
+  /** Of its first worker, before any of them takes traffic. `none`: its policy has no smoke test. */
+  smoke: 'none' | 'due' | 'running' | 'passed';
   /** Its directory differs from what it started from. */
   modified: boolean;
   /** `modified` is fresh: an exit makes it stale until the shell has looked again. */
   checked: boolean;
 }
 
+/** `restart`: the old workers have gone before the first new one is forked. */
+export type RolloutKind = 'reload' | 'restart';
 export type RolloutSource = 'start' | 'command' | 'signal';
 
 export interface Rollout {
   id: number;
+  kind: RolloutKind;
   source: RolloutSource;
   allowListeners: boolean;
   from: number | null;
   to: number | null;
-  step: 'preparing' | 'waiting' | 'booting' | 'shifting' | 'aborting' | 'done';
+  /** `emptying`: a restart waits until the old workers have gone. */
+  step: 'preparing' | 'waiting' | 'emptying' | 'booting' | 'shifting' | 'aborting' | 'done';
   startedAt: number;
   /** Slots of the old generation when it began: what an abort brings back. */
   fromSlots: number[];
+  /** Those of them that served then: an abort waits for no other, which was down before it. */
+  servedSlots: number[];
   outcome: null | 'succeeded' | 'failed';
   reason: string | null;
   /** The worker that failed, for its last stderr lines. */
   culprit: number | null;
   /** An abort that cannot bring the old generation back whole gives up waiting then. */
   abortBy: number | null;
+}
+
+/** A scale under way: an edit of the serving generation's slots that is taken back where a new worker fails. */
+export interface Scaling {
+  id: number;
+  before: number;
+  after: number;
 }
 
 export interface Fleet {
@@ -113,12 +140,17 @@ export interface Fleet {
   rollout: Rollout | null;
   /** A HUP came during a rollout: one more runs after it. */
   reloadQueued: boolean;
+  nextScalingId: number;
+  scaling: Scaling | null;
+  /** The last scale: outlives reloads for as long as the config still says `configured`. */
+  scaled: { count: number; configured: number } | null;
   stop: null | { deadlineAt: number };
   ended: boolean;
 }
 
 export type Event =
-  | { type: 'reload-requested'; source: RolloutSource; allowListeners: boolean }
+  | { type: 'rollout-requested'; kind: RolloutKind; source: RolloutSource; allowListeners: boolean }
+  | { type: 'scale-requested'; count: number }
   | { type: 'prepared'; rolloutId: number; policy: Policy }
   | { type: 'prepare-failed'; rolloutId: number; reason: string }
   | { type: 'forked'; id: number; pid: number }
@@ -134,6 +166,10 @@ export type Event =
   | { type: 'activated'; id: number }
   | { type: 'probe-passed'; id: number }
   | { type: 'probe-failed'; id: number; reason: string }
+  | { type: 'smoke-passed'; id: number }
+  | { type: 'smoke-failed'; id: number; reason: string }
+  /** Its event loop has not answered for `livenessTimeout`. */
+  | { type: 'unresponsive'; id: number }
   | { type: 'exited'; id: number; code: number | null; signal: string | null; error?: string }
   | { type: 'release-checked'; generation: number; modified: boolean }
   | { type: 'stop-requested' }
@@ -141,9 +177,10 @@ export type Event =
   | { type: 'timer' };
 
 export type Effect =
-  | { type: 'prepare'; rolloutId: number }
+  | { type: 'prepare'; rolloutId: number; scaled: Fleet['scaled'] }
   | { type: 'fork'; id: number; slot: number; generation: number }
   | { type: 'probe'; id: number }
+  | { type: 'smoke'; id: number }
   | { type: 'activate'; id: number }
   | { type: 'retire'; id: number; deadlineMs: number; closeIdle: boolean }
   | { type: 'kill'; id: number }
@@ -159,6 +196,8 @@ export type Effect =
       wantedCount?: number;
     }
   | { type: 'rollout-ended'; rollout: Rollout }
+  /** `reason`: why it was taken back; null where it holds. */
+  | { type: 'scale-ended'; id: number; reason: string | null; culprit: number | null }
   /** The generation has no worker left. */
   | { type: 'generation-gone'; generation: number }
   | { type: 'close-listeners' }

@@ -89,7 +89,8 @@ export async function runMaster(
     },
   });
   installSignals({
-    reload: () => supervisor.post({ type: 'reload-requested', source: 'signal', allowListeners: false }),
+    reload: () =>
+      supervisor.post({ type: 'rollout-requested', kind: 'reload', source: 'signal', allowListeners: false }),
     stop: (signal) => {
       logger.info({ signal }, `${signal}: stopping`);
       supervisor.post({ type: 'stop-requested' });
@@ -101,7 +102,7 @@ export async function runMaster(
   process.title = `zdsup ${appName}`;
   process.chdir('/'); // Whoever deletes the release's folder takes no working directory from the master.
 
-  supervisor.post({ type: 'reload-requested', source: 'start', allowListeners: false });
+  supervisor.post({ type: 'rollout-requested', kind: 'reload', source: 'start', allowListeners: false });
   const failed = await ended;
 
   listeners.closeAllBut(new Set());

@@ -7,7 +7,7 @@ import { fork } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { basename, dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import type { Policy } from '../domain/types.js';
+import type { Fleet, Policy } from '../domain/types.js';
 import { keepNonBlocking } from '../node-internals/stdio.cjs';
 import type { AppConfig } from '../shared/config.js';
 import type { ErrorCode, ErrorReport } from '../shared/errors.js';
@@ -42,6 +42,8 @@ export interface PlanRequest {
   overrides: Record<string, unknown>;
   /** Logical: `$PWD` where it is the same folder, so that a symbolic link in it is followed afresh at each reload. */
   baseDir: string;
+  /** The last scale; the master's to fill in. */
+  scaled?: Fleet['scaled'];
 }
 
 export type PlanAnswer = { ok: true; plan: Plan } | { ok: false; error: ErrorReport };
@@ -65,6 +67,8 @@ export async function readPlan(request: PlanRequest, masterEnv: NodeJS.ProcessEn
     cwd: configPath === undefined ? '/' : dirname(configPath),
     env: masterEnv,
     execArgv: configPath === undefined ? [] : typescriptArgs(configPath),
+    // A session of its own: a signal to the terminal's or the service's process group is the master's to judge.
+    detached: true,
     // What the config file prints is shown, but is not the app's output.
     stdio: ['ignore', 2, 2, 'ipc'],
   });

@@ -63,6 +63,19 @@ const backoffKeys = {
   resetAfter: v.optional(duration()),
 };
 
+const CRASH_LOOP = "crashes within a time, such as '5 in 60s'";
+const crashLoop = v.pipe(
+  v.string(CRASH_LOOP),
+  v.check((value) => parseCrashLoop(value) !== null, CRASH_LOOP),
+);
+
+const SMOKE = "a shell command, or an object such as {run: 'npm run smoke', timeout: '60s'}";
+const COMMAND = "a shell command such as 'npm run smoke'";
+const smokeKeys = {
+  run: v.pipe(v.string(COMMAND), v.nonEmpty(COMMAND)),
+  timeout: v.optional(duration()),
+};
+
 const NAME = "a name: a lower-case letter, then letters, digits, dot, dash or underscore, at most 63 in all; not 'all'";
 const INSTANCES = "a whole number from 1, or 'max' (one for each CPU)";
 
@@ -91,6 +104,9 @@ const appKeys = {
   stopTimeout: v.optional(duration()),
   closeSpread: v.optional(duration()),
   backoff: v.optional(v.union([duration(), v.strictObject(backoffKeys)])),
+  crashLoop: v.optional(crashLoop),
+  livenessTimeout: v.optional(duration()),
+  smoke: v.optional(v.union([v.pipe(v.string(), v.nonEmpty()), v.strictObject(smokeKeys)], SMOKE)),
   maxDraining: v.optional(count(1, 'a whole number from 1')),
   private: v.optional(v.array(port(PORT), 'a list of ports')),
 };
@@ -194,6 +210,9 @@ function normalise(app: v.InferOutput<typeof appSchema>, prefix: string, source:
     stopTimeoutMs,
     closeSpreadMs: ms(app.closeSpread, 5_000),
     backoff: backoffOf(app.backoff),
+    crashLoop: parseCrashLoop(app.crashLoop ?? '5 in 60s')!,
+    livenessTimeoutMs: ms(app.livenessTimeout, 30_000),
+    smoke: smokeOf(app.smoke),
     maxDraining: app.maxDraining ?? 2,
     private: app.private ?? [],
   };
@@ -245,6 +264,20 @@ function backoffOf(input: AppConfigInput['backoff']): BackoffConfig {
   };
 }
 
+/** `5 in 60s`: a count from 1 and a duration above 0. */
+function parseCrashLoop(value: string): AppConfig['crashLoop'] | null {
+  const [, digits, within] = /^(\d{1,3}) in (\S+)$/.exec(value) ?? [];
+  const windowMs = within === undefined ? null : parseDuration(within);
+  const crashes = Number(digits);
+  return windowMs === null || windowMs === 0 || crashes < 1 ? null : { count: crashes, windowMs };
+}
+
+function smokeOf(input: AppConfigInput['smoke']): AppConfig['smoke'] {
+  if (input === undefined) return null;
+  const given = typeof input === 'string' ? { run: input } : input;
+  return { run: given.run, timeoutMs: ms(given.timeout, 60_000) };
+}
+
 function fromIssue(issue: v.BaseIssue<unknown>, prefix: string, source: string): ZdsupError {
   const deepest = deepestIssue(issue);
   const path = [...(issue.path ?? []), ...(deepest === issue ? [] : (deepest.path ?? []))]
@@ -252,7 +285,13 @@ function fromIssue(issue: v.BaseIssue<unknown>, prefix: string, source: string):
     .join('.');
   if (deepest.type === 'strict_object' && deepest.expected === 'never') {
     const key = path.split('.').at(-1)!;
-    const known = path.startsWith('ready.') ? readyKeys : path.startsWith('backoff.') ? backoffKeys : appKeys;
+    const known = path.startsWith('ready.')
+      ? readyKeys
+      : path.startsWith('backoff.')
+        ? backoffKeys
+        : path.startsWith('smoke.')
+          ? smokeKeys
+          : appKeys;
     const near = nearestWord(key, Object.keys(known));
     return new ZdsupError({
       code: 'ZDSUP_CONFIG_INVALID',
@@ -275,6 +314,7 @@ function fromIssue(issue: v.BaseIssue<unknown>, prefix: string, source: string):
 const READY_FORMS: Record<string, string> = {
   ready: "'listening', 'message', or an object such as {path: '/healthz'}",
   backoff: 'a duration or an object with initial, factor, cap, jitter, resetAfter',
+  smoke: SMOKE,
   surge: AMOUNT,
   unavailable: AMOUNT,
 };

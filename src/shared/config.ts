@@ -24,6 +24,12 @@ export interface AppConfig {
   /** The whole stop. */
   stopTimeoutMs: number;
   backoff: BackoffConfig;
+  /** So many crashes of one slot within so long are a crash loop. @default 5 in 60 s */
+  crashLoop: { count: number; windowMs: number };
+  /** A worker whose event loop has not answered for this long is replaced; 0: never. @default 30000 */
+  livenessTimeoutMs: number;
+  /** A script that tries the first worker of every rollout before it takes traffic. */
+  smoke: SmokeConfig | null;
   maxDraining: number;
   /** Ports that are neither held by the master nor gated (an inspector, say). */
   private: number[];
@@ -44,6 +50,12 @@ export interface ReadyConfig {
   successes: number;
   /** A worker that is not ready this long after its fork has failed. */
   deadlineMs: number;
+}
+
+export interface SmokeConfig {
+  /** A shell command, run in the app's folder with `ZDSUP_CHECK_URL`. */
+  run: string;
+  timeoutMs: number;
 }
 
 /** An absolute number of workers or a share of `instances`. `surge` rounds up, `unavailable` down, as Kubernetes does. */

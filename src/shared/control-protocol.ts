@@ -32,6 +32,8 @@ export type ControlRequest =
 export type ProgressKind =
   | 'accepted'
   | 'prepared'
+  | 'emptying'
+  | 'scaling'
   | 'waiting'
   | 'worker-started'
   | 'worker-ready'
@@ -41,6 +43,10 @@ export type ProgressKind =
   | 'worker-ended'
   /** By itself: a crash, or never ready. */
   | 'worker-exited'
+  /** It does not answer: its replacement comes first. */
+  | 'unresponsive'
+  | 'crash-looping'
+  | 'recovered'
   | 'serving'
   | 'failed'
   | 'aborting'

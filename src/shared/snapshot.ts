@@ -42,7 +42,7 @@ export interface RolloutSnapshot {
 }
 
 /** `waiting`: held until fewer than `maxDraining` generations drain. `aborting`: the old generation is brought back whole. */
-export type RolloutStep = 'preparing' | 'waiting' | 'booting' | 'shifting' | 'aborting' | 'done';
+export type RolloutStep = 'preparing' | 'waiting' | 'emptying' | 'booting' | 'shifting' | 'aborting' | 'done';
 
 export type WorkerStateName = 'starting' | 'ready' | 'active' | 'parked' | 'draining' | 'killing';
 

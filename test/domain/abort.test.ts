@@ -97,7 +97,7 @@ describe('a rollout fails by', () => {
 
   test('a release that cannot be prepared: no worker of it is forked', () => {
     const scene = new Scene({ instances: 2 }).start();
-    scene.send({ type: 'reload-requested', source: 'command', allowListeners: false });
+    scene.send({ type: 'rollout-requested', kind: 'reload', source: 'command', allowListeners: false });
     scene.send({ type: 'prepare-failed', rolloutId: scene.preparing!, reason: 'no such script: /app/x.js' });
     expect(scene.verdicts.at(-1)).toMatchObject({ to: null, outcome: 'failed', reason: 'no such script: /app/x.js' });
     expect(scene.everForked.size).toBe(2);
@@ -176,8 +176,8 @@ describe('an abort', () => {
 
   test('waits as well for an old worker whose backoff ends late', () => {
     const scene = new Scene({ instances: 2, readyDeadlineMs: 5_000, backoff: LONG_BACKOFF }).start();
-    scene.crash(scene.worker(1, 1));
     scene.reload();
+    scene.crash(scene.worker(1, 1));
     scene.boot().advance(1_000);
     expect(scene.slots('active')).toEqual(['1/0', '2/0']);
     scene.crash(scene.worker(2, 1));

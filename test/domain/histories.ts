@@ -1,6 +1,6 @@
 /** Random histories: policies, and moves of the world and of the people who run the app. */
 import * as fc from 'fast-check';
-import type { Policy } from '../../src/domain/types.js';
+import type { Policy, RolloutKind } from '../../src/domain/types.js';
 import type { World } from './world.js';
 
 export const policies: fc.Arbitrary<Policy> = fc
@@ -23,7 +23,10 @@ export const policies: fc.Arbitrary<Policy> = fc
       resetAfterMs: fc.integer({ min: 1_000, max: 60_000 }),
     }),
     maxDraining: fc.integer({ min: 1, max: 3 }),
+    smoke: fc.constantFrom(false, false, false, true),
+    crashLoop: fc.record({ count: fc.integer({ min: 1, max: 5 }), windowMs: fc.integer({ min: 1_000, max: 60_000 }) }),
   })
+  .map((policy) => ({ ...policy, configuredInstances: policy.instances }))
   .filter(({ surge, unavailable }) => surge > 0 || unavailable > 0);
 
 /** Which ports the app opens: the same in every worker, one more in slot 0, or none at all (a queue worker). */
@@ -42,6 +45,9 @@ const USUAL = {
   crash: 3,
   hang: 2,
   'fail-probe': 2,
+  'fail-smoke': 1,
+  block: 2,
+  scale: 3,
   speak: 2,
   answer: 5,
   'fail-to-prepare': 1,
@@ -56,11 +62,12 @@ const STRAY = { 'listen-elsewhere': 1 };
 export type Act = keyof typeof USUAL | keyof typeof STOP | keyof typeof STRAY;
 export type Move =
   | { act: Act; pick: number }
-  | { act: 'reload'; policy: Policy; source: 'command' | 'signal'; allowListeners: boolean };
+  | { act: 'reload'; policy: Policy; kind: RolloutKind; source: 'command' | 'signal'; allowListeners: boolean };
 
 const reload: fc.Arbitrary<Move> = fc.record({
   act: fc.constant('reload'),
   policy: policies,
+  kind: fc.constantFrom('reload', 'reload', 'restart'),
   source: fc.constantFrom('command', 'signal'),
   allowListeners: fc.boolean(),
 });

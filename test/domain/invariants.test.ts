@@ -74,7 +74,7 @@ describe('over random histories', () => {
           if (world.fleet.ended) return; // The first start has failed.
           for (const process of world.processes.values()) process.hung = false;
           world.settle();
-          world.send({ type: 'reload-requested', source: 'command', allowListeners: false });
+          world.send({ type: 'rollout-requested', kind: 'reload', source: 'command', allowListeners: false });
           world.settle();
           expect(world.fleet.rollout).toMatchObject({ outcome: 'succeeded', reason: null });
           expectRest(world.fleet);

@@ -49,7 +49,7 @@ test("what a draining worker's own end closes stays open for its successors", ()
 
 test("an app that calls listen and says 'ready' in one breath is ready once it listens, and not ahead of it", () => {
   const scene = new Scene({ instances: 1, check: 'message' });
-  scene.send({ type: 'reload-requested', source: 'start', allowListeners: false });
+  scene.send({ type: 'rollout-requested', kind: 'reload', source: 'start', allowListeners: false });
   scene.send(scene.answer()!);
   const { id } = scene.worker(1, 0);
   for (const type of ['hello', 'listen-asked', 'ready-message'] as const) scene.send({ type, id });
@@ -60,7 +60,7 @@ test("an app that calls listen and says 'ready' in one breath is ready once it l
 
 test('a listen that failed is waited for no longer', () => {
   const scene = new Scene({ instances: 1, check: 'message' });
-  scene.send({ type: 'reload-requested', source: 'start', allowListeners: false });
+  scene.send({ type: 'rollout-requested', kind: 'reload', source: 'start', allowListeners: false });
   scene.send(scene.answer()!);
   const { id } = scene.worker(1, 0);
   for (const type of ['hello', 'listen-asked', 'ready-message', 'listen-failed'] as const) scene.send({ type, id });

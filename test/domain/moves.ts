@@ -40,6 +40,15 @@ const MOVES: Record<Act, (world: World, pick: number) => Event | undefined> = {
     const process = chosen(world, pick, ({ probe }) => probe === 'asked');
     return process && { type: 'probe-failed', id: process.id, reason: 'answered 503' };
   },
+  'fail-smoke': (world, pick) => {
+    const process = chosen(world, pick, ({ smoke }) => smoke === 'asked');
+    return process && { type: 'smoke-failed', id: process.id, reason: 'exited with code 1' };
+  },
+  block: (world, pick) => {
+    const process = chosen(world, pick, runs);
+    return process && { type: 'unresponsive', id: process.id };
+  },
+  scale: (_, pick) => ({ type: 'scale-requested', count: 1 + (pick % 5) }),
   speak: (world, pick) => {
     const process = chosen(world, pick, runs);
     return process && { type: 'ready-message', id: process.id };
@@ -77,7 +86,7 @@ const fitting = (policy: Policy, { ports }: History): Policy =>
 export function play(history: History, world: World): void {
   world.policy = fitting(history.policy, history);
   world.ports = PORTS[history.ports];
-  world.send({ type: 'reload-requested', source: 'start', allowListeners: false });
+  world.send({ type: 'rollout-requested', kind: 'reload', source: 'start', allowListeners: false });
   if (history.startsWell) world.settle();
   for (const move of history.moves) {
     const event = eventOf(move, world, history);
@@ -88,5 +97,5 @@ export function play(history: History, world: World): void {
 function eventOf(move: Move, world: World, history: History): Event | undefined {
   if (move.act !== 'reload') return MOVES[move.act](world, move.pick);
   if (world.preparing === null) world.policy = fitting(move.policy, history);
-  return { type: 'reload-requested', source: move.source, allowListeners: move.allowListeners };
+  return { type: 'rollout-requested', kind: move.kind, source: move.source, allowListeners: move.allowListeners };
 }

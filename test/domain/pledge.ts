@@ -13,8 +13,8 @@ export const activeIds = (fleet: Fleet): number[] =>
 
 export const confirmedIds = (fleet: Fleet): number[] =>
   activeIds(fleet).filter((id) => {
-    const { status } = fleet.workers[id]!;
-    return status.state === 'active' && status.confirmBy === null;
+    const { status, unresponsive } = fleet.workers[id]!;
+    return status.state === 'active' && status.confirmBy === null && !unresponsive;
   });
 
 export function hold(condition: boolean, what: string): void {

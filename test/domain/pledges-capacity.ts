@@ -5,14 +5,16 @@ import type { Pledge } from './pledge.js';
 import { activeIds, all, confirmedIds, hold, leaving, live, sameRollout, underWay } from './pledge.js';
 
 /**
- * Capacity is the number of workers that accept and have said so. Three things lower it: a worker that exits by itself, a stop, and a decision
+ * Capacity is the number of workers that accept, have said so, and answer. Three things lower it: a worker that exits or blocks by itself, a stop, and a decision
  * that takes an active worker out of service. The promise is about decisions: after each of them, in the order in which
  * the shell performs them, there are left
  * - of a rollout that goes forward: what the old generation should have had, less `unavailable`;
  * - of a rollout that is promoted: all `instances` of the new generation;
- * - of a rollout that is aborted: what the old generation should have had, less either policy's `unavailable`, for as long as the
+ * - of a rollout that is aborted: what the old generation had when it began, less either policy's `unavailable`, for as long as the
  *   abort waits for it (until `abortBy`);
- * and outside a rollout no decision takes an active worker out at all. A shortage that exits have caused is never
+ * - of a restart: nothing, that is what it is for;
+ * - of a scale, also of one that is taken back: every worker in a slot that stays;
+ * and outside of these no decision takes an active worker out at all. A shortage that exits have caused is never
  * deepened: below the floor no active worker is let go. (The weaker form that follows: never below the smaller of the
  * old and the new count less `unavailable`, but for exits.)
  */
@@ -21,26 +23,33 @@ export const capacityStaysAboveTheFloor: Pledge = (moment) => {
   if (after.stop || after.ended) return;
   const active = new Set(confirmedIds(before));
   if (event.type === 'activated') active.add(event.id);
-  if (event.type === 'exited') active.delete(event.id);
+  if (event.type === 'exited' || event.type === 'unresponsive') active.delete(event.id);
   const rollout = sameRollout(moment);
   let floor = rollout ? floorOf(rollout, after) : Number.POSITIVE_INFINITY;
+  const isSurplus = (id: number): boolean => !rollout && isOutOfSlots(after, id);
   const givenUp = rollout?.abortBy != null && context.now >= rollout.abortBy;
   for (const effect of effects) {
     if (effect.type === 'rollout-ended' && effect.rollout.outcome === 'succeeded')
       floor = after.generations[effect.rollout.to!]!.policy.instances;
     if ((effect.type !== 'retire' && effect.type !== 'kill') || !active.delete(effect.id) || givenUp) continue;
+    if (isSurplus(effect.id)) continue;
     hold(effect.type === 'retire', `an active worker is drained before it is killed (worker ${effect.id})`);
     hold(active.size >= floor, `a decision left ${active.size} active workers, the floor is ${floor}`);
   }
 };
 
+function isOutOfSlots(fleet: Fleet, id: number): boolean {
+  const worker = fleet.workers[id];
+  return worker?.generation === fleet.serving && !fleet.generations[worker.generation]!.slots.includes(worker.slot);
+}
+
 function floorOf(rollout: Rollout, fleet: Fleet): number {
-  if (rollout.from === null) return 0;
+  if (rollout.from === null || rollout.kind === 'restart') return 0;
   const aborted = rollout.step === 'aborting' || rollout.outcome === 'failed';
   const [old, coming] = [rollout.from, rollout.to ?? rollout.from].map(
     (number) => fleet.generations[number]?.policy.unavailable ?? 0,
   ) as [number, number];
-  return rollout.fromSlots.length - (aborted ? Math.max(old, coming) : coming);
+  return aborted ? rollout.servedSlots.length - Math.max(old, coming) : rollout.fromSlots.length - coming;
 }
 
 export const atMostTwoGenerationsServe: Pledge = ({ after }) => {
@@ -51,7 +60,8 @@ export const atMostTwoGenerationsServe: Pledge = ({ after }) => {
 /** With an old generation serving, the workers of an atomic rollout take traffic all in one step. */
 export const anAtomicSwitchIsOneStep: Pledge = (moment) => {
   const rollout = sameRollout(moment);
-  if (!rollout || rollout.from === null || (rollout.step !== 'booting' && rollout.step !== 'shifting')) return;
+  if (!rollout || rollout.from === null || rollout.kind === 'restart') return;
+  if (rollout.step !== 'booting' && rollout.step !== 'shifting') return;
   const coming = moment.after.generations[rollout.to!]!;
   const serving = activeIds(moment.after).filter((id) => moment.after.workers[id]!.generation === coming.number).length;
   const isWhole = serving === 0 || serving === coming.policy.instances;
@@ -95,12 +105,17 @@ export const anAbortKeepsToTheSurge: Pledge = (moment) => {
   if (rollout?.step === 'aborting' && rollout.to !== null && !moment.after.stop) keepsToSurge(moment.after, rollout);
 };
 
-function keepsToSurge(fleet: Fleet, { from, to, fromSlots }: Rollout): void {
+function keepsToSurge(fleet: Fleet, { kind, from, to, fromSlots }: Rollout): void {
   if (from === null) return;
   const { instances, surge, atomic } = fleet.generations[to!]!.policy;
-  const cap = atomic ? fromSlots.length + instances : Math.max(fromSlots.length, instances) + surge;
+  const cap =
+    kind === 'restart'
+      ? Math.max(fromSlots.length, instances)
+      : atomic
+        ? fromSlots.length + instances
+        : Math.max(fromSlots.length, instances) + surge;
   const workers = all(fleet).filter(
-    (worker) => live(worker) && (worker.generation === from || worker.generation === to),
+    (worker) => live(worker) && !worker.unresponsive && (worker.generation === from || worker.generation === to),
   );
   hold(workers.length <= cap, `${workers.length} workers live, the surge allows ${cap}`);
 }
@@ -114,4 +129,29 @@ export const noServedListenerIsClosed: Pledge = ({ after, effects }, world) => {
   const kept = heldKeys(after);
   const lost = [...(world.servedOn.get(after.serving) ?? [])].filter((key) => !kept.has(key));
   hold(lost.length === 0, `generation ${after.serving} serves on ${lost}, which is closed`);
+};
+
+/** No worker of the one runs beside a worker of the other, on the way there and on the way back. */
+export const aRestartNeverOverlaps: Pledge = ({ after }) => {
+  const { rollout } = after;
+  if (!underWay(rollout) || rollout.kind !== 'restart' || after.stop) return;
+  const generations = new Set(all(after).map(({ generation }) => generation));
+  hold(
+    rollout.to === null || !generations.has(rollout.to) || generations.size === 1,
+    `generations ${[...generations]} run at once in a restart`,
+  );
+};
+
+/** A worker that does not answer any more is retired only once its replacement serves, or for another reason. */
+export const aReplacementComesFirst: Pledge = ({ before, after, effects }) => {
+  for (const effect of effects) {
+    const status = effect.type === 'retire' ? after.workers[effect.id]?.status : undefined;
+    if (effect.type !== 'retire' || status?.state !== 'draining' || status.reason !== 'unresponsive') continue;
+    if (before.workers[effect.id]!.status.state === 'draining') continue; // A stop hurries it.
+    const { generation, slot } = before.workers[effect.id]!;
+    const replaced = all(after).some(
+      (other) => other.generation === generation && other.slot === slot && confirmedIds(after).includes(other.id),
+    );
+    hold(replaced, `worker ${effect.id} is retired before its replacement serves`);
+  }
 };

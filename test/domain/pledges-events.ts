@@ -51,7 +51,7 @@ function mayComeToNothing(event: Event, fleet: Fleet): boolean {
   switch (event.type) {
     case 'timer': // Nothing was due.
       return true;
-    case 'reload-requested': // Several HUPs count as one.
+    case 'rollout-requested': // Several HUPs count as one.
       return event.source === 'signal' && fleet.reloadQueued;
     case 'release-checked': // As it was known to be.
       return fleet.generations[event.generation]?.modified === event.modified;

@@ -38,18 +38,22 @@ export const everyDrainHasADeadline: Pledge = ({ before, after, effects, context
  * also sits its `minReady` out; a respawn may skip that only if nobody else serves and its release is known to be as it was.
  */
 export const noTrafficBeforeReady: Pledge = ({ before, event, after, effects, context: { now } }, world) => {
-  const serving = new Set(activeIds(before));
-  if (event.type === 'exited') serving.delete(event.id);
+  const serving = new Set(activeIds(before).filter((id) => !before.workers[id]!.unresponsive));
+  if (event.type === 'exited' || event.type === 'unresponsive') serving.delete(event.id);
   for (const effect of effects) {
     if (effect.type === 'retire' || effect.type === 'kill') serving.delete(effect.id);
     if (effect.type !== 'activate') continue;
     const worker = after.workers[effect.id]!;
     const { policy, checked, modified } = after.generations[worker.generation]!;
     hold(provenBy(world.processes.get(effect.id), after, now), `worker ${worker.id} is activated before it is ready`);
+    const { smoke } = after.generations[worker.generation]!;
+    hold(smoke === 'none' || smoke === 'passed', `worker ${worker.id} takes traffic before the smoke test has passed`);
     const earlier = before.workers[worker.id]!.status;
     const readyAt = earlier.state === 'ready' ? earlier.readyAt : now; // Else it became ready in this very step.
     const coming = underWay(before.rollout) && before.rollout.to === worker.generation;
-    const mayHurry = coming ? before.rollout!.from === null : serving.size === 0 && checked && !modified;
+    const mayHurry = coming
+      ? before.rollout!.from === null || before.rollout!.kind === 'restart'
+      : serving.size === 0 && checked && !modified;
     hold(mayHurry || now >= readyAt + policy.minReadyMs, `worker ${worker.id} sits its minReady out`);
     serving.add(worker.id);
   }
@@ -78,7 +82,7 @@ export const everyProcessIsAccountedFor: Pledge = ({ after, effects }, world) =>
   const there = [...world.processes.keys(), ...forked].sort((a, b) => a - b);
   hold(`${known}` === `${there}`, `the core knows workers ${known}, there are ${there}`);
   const places = all(after)
-    .filter(live)
+    .filter((worker) => live(worker) && !worker.unresponsive)
     .map((worker: Worker) => `${worker.generation}/${worker.slot}`);
   hold(new Set(places).size === places.length, `one live worker for a slot, there are ${places}`);
 };

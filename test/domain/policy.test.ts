@@ -11,7 +11,7 @@ vi.mock('node:os', async (original) => ({
 }));
 
 const policyFor = (config: Partial<AppConfigInput>): Policy =>
-  policyOf(parseConfig({ script: 'app.js', ...config }, 'zdsup.config.js')[0]!);
+  policyOf(parseConfig({ script: 'app.js', ...config }, 'zdsup.config.js')[0]!, null);
 
 describe('shares of the instances', () => {
   test('surge is rounded up, unavailable down', () => {

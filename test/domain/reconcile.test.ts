@@ -6,7 +6,7 @@ import { Scene } from './scene.js';
 describe('at a first start', () => {
   test('all workers are forked at once, and each takes traffic as soon as it listens, however long minReady is', () => {
     const scene = new Scene({ instances: 3, minReadyMs: 60_000 });
-    scene.send({ type: 'reload-requested', source: 'start', allowListeners: false });
+    scene.send({ type: 'rollout-requested', kind: 'reload', source: 'start', allowListeners: false });
     scene.send(scene.answer()!);
     expect(scene.slots('starting')).toEqual(['1/0', '1/1', '1/2']);
     const { id } = scene.worker(1, 1);
@@ -18,7 +18,7 @@ describe('at a first start', () => {
 
   test('the start has succeeded once all workers have served for minReady', () => {
     const scene = new Scene({ instances: 2, minReadyMs: 5_000 });
-    scene.send({ type: 'reload-requested', source: 'start', allowListeners: false });
+    scene.send({ type: 'rollout-requested', kind: 'reload', source: 'start', allowListeners: false });
     scene.send(scene.answer()!);
     scene.boot().advance(4_999);
     expect(scene.verdicts).toEqual([]);
@@ -35,7 +35,7 @@ describe('at a first start', () => {
     ({ minReadyMs, quietMs }) => {
       const scene = new Scene({ instances: 1, minReadyMs });
       scene.ports = () => [];
-      scene.send({ type: 'reload-requested', source: 'start', allowListeners: false });
+      scene.send({ type: 'rollout-requested', kind: 'reload', source: 'start', allowListeners: false });
       scene.send(scene.answer()!);
       scene.boot().advance(quietMs - 1);
       expect(scene.slots('starting')).toEqual(['1/0']);
@@ -48,7 +48,7 @@ describe('at a first start', () => {
 describe('readiness', () => {
   test("with 'message' listening is not enough: the app says when", () => {
     const scene = new Scene({ instances: 1, check: 'message' });
-    scene.send({ type: 'reload-requested', source: 'start', allowListeners: false });
+    scene.send({ type: 'rollout-requested', kind: 'reload', source: 'start', allowListeners: false });
     scene.send(scene.answer()!);
     const { id } = scene.worker(1, 0);
     scene.send({ type: 'hello', id });
@@ -61,7 +61,7 @@ describe('readiness', () => {
 
   test('an http check begins when the worker listens, goes on after a failure, and is passed once', () => {
     const scene = new Scene({ instances: 1, check: 'http' });
-    scene.send({ type: 'reload-requested', source: 'start', allowListeners: false });
+    scene.send({ type: 'rollout-requested', kind: 'reload', source: 'start', allowListeners: false });
     scene.send(scene.answer()!);
     const { id } = scene.worker(1, 0);
     expect(scene.send({ type: 'hello', id }).effects).toEqual([]);

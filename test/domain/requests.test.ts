@@ -45,8 +45,8 @@ describe('during a rollout', () => {
 
   test('a HUP while the first start is under way reloads once it serves', () => {
     const scene = new Scene();
-    scene.send({ type: 'reload-requested', source: 'start', allowListeners: false });
-    scene.send({ type: 'reload-requested', source: 'signal', allowListeners: false });
+    scene.send({ type: 'rollout-requested', kind: 'reload', source: 'start', allowListeners: false });
+    scene.send({ type: 'rollout-requested', kind: 'reload', source: 'signal', allowListeners: false });
     scene.settle();
     expect(scene.fleet.serving).toBe(2);
   });
@@ -73,7 +73,7 @@ describe('once a stop was asked for', () => {
 describe('a first start that fails', () => {
   test('ends the master as failed when its workers have gone, and that is the last effect of all', () => {
     const scene = new Scene({ instances: 2 });
-    scene.send({ type: 'reload-requested', source: 'start', allowListeners: false });
+    scene.send({ type: 'rollout-requested', kind: 'reload', source: 'start', allowListeners: false });
     scene.send(scene.answer()!);
     scene.crash(scene.worker(1, 0));
     expect(scene.fleet.ended).toBe(false);
@@ -84,7 +84,7 @@ describe('a first start that fails', () => {
 
   test('because nothing could be prepared ends the master at once', () => {
     const scene = new Scene();
-    scene.send({ type: 'reload-requested', source: 'start', allowListeners: false });
+    scene.send({ type: 'rollout-requested', kind: 'reload', source: 'start', allowListeners: false });
     const { effects } = scene.send({ type: 'prepare-failed', rolloutId: 1, reason: 'no such script: /x.js' });
     expect(effects).toContainEqual({ type: 'end', failed: true });
   });
@@ -93,7 +93,7 @@ describe('a first start that fails', () => {
     'is final while its workers still drain: a reload by %s does not revive it',
     (source) => {
       const scene = new Scene({ instances: 2 });
-      scene.send({ type: 'reload-requested', source: 'start', allowListeners: false });
+      scene.send({ type: 'rollout-requested', kind: 'reload', source: 'start', allowListeners: false });
       scene.send(scene.answer()!);
       const { id } = scene.worker(1, 0);
       scene.send({ type: 'hello', id });

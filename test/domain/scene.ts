@@ -4,13 +4,13 @@ import { World } from './world.js';
 
 export class Scene extends World {
   start(): this {
-    this.send({ type: 'reload-requested', source: 'start', allowListeners: false });
+    this.send({ type: 'rollout-requested', kind: 'reload', source: 'start', allowListeners: false });
     return this.settle();
   }
 
   /** A reload was asked for and its release is prepared. @returns why it was refused */
   reload(source: RolloutSource = 'command', allowListeners = false): string | undefined {
-    const { ignored } = this.send({ type: 'reload-requested', source, allowListeners });
+    const { ignored } = this.send({ type: 'rollout-requested', kind: 'reload', source, allowListeners });
     const prepared = this.answer();
     if (prepared) this.send(prepared);
     return ignored;

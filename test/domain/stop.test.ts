@@ -73,7 +73,7 @@ describe('a stop', () => {
 
   test('while a release is prepared ends the rollout; what comes of the preparation is ignored', () => {
     const scene = new Scene({ instances: 1 }).start();
-    scene.send({ type: 'reload-requested', source: 'command', allowListeners: false });
+    scene.send({ type: 'rollout-requested', kind: 'reload', source: 'command', allowListeners: false });
     scene.send({ type: 'stop-requested' });
     expect(scene.verdicts.at(-1)).toMatchObject({ to: null, outcome: 'failed', reason: 'the app was stopped' });
     expect(scene.send(scene.answer()!).ignored).toBe('that rollout is over');

@@ -19,6 +19,7 @@ export interface Process {
   open: string[];
   saidReady: boolean;
   probe: 'none' | 'asked' | 'passed';
+  smoke: 'none' | 'asked' | 'passed';
   /** It does nothing any more until it is killed. */
   hung: boolean;
 }
@@ -35,6 +36,7 @@ export interface Moment {
 
 export const POLICY: Policy = {
   instances: 2,
+  configuredInstances: 2,
   check: 'listening',
   readyDeadlineMs: 60_000,
   minReadyMs: 1_000,
@@ -46,6 +48,8 @@ export const POLICY: Policy = {
   stopTimeoutMs: 25_000,
   backoff: { initialMs: 100, factor: 2, capMs: 30_000, jitter: 0.2, resetAfterMs: 60_000 },
   maxDraining: 2,
+  smoke: false,
+  crashLoop: { count: 5, windowMs: 60_000 },
 };
 
 /** More steps than any fleet of five workers needs to come to rest. */
@@ -68,13 +72,14 @@ export class World {
   /** What the active workers of each generation have had open. */
   readonly servedOn = new Map<number, Set<string>>();
   preparing: number | null = null;
+  private scaled: Fleet['scaled'] = null;
   readonly unchecked = new Set<number>();
 
   constructor(
     policy: Partial<Policy> = {},
     private readonly watch: (moment: Moment, world: World) => void = () => {},
   ) {
-    this.policy = { ...POLICY, ...policy };
+    this.policy = { ...POLICY, ...policy, configuredInstances: policy.instances ?? POLICY.instances };
   }
 
   /** Hands the core one event and performs what it decides. @returns its effects, or why it ignored the event */
@@ -103,7 +108,14 @@ export class World {
   goOn(): boolean {
     const event = this.answer() ?? this.nextOfAny();
     if (event) this.send(event);
-    return event !== undefined || this.wake();
+    return event !== undefined || this.wake() || this.findBlocked();
+  }
+
+  /** As the shell's monitor does; false where there is none, or the core does not want to hear of it now. */
+  private findBlocked(): boolean {
+    return [...this.processes.values()]
+      .filter(({ id, hung }) => hung && this.fleet.workers[id]?.status.state === 'active')
+      .some(({ id }) => this.send({ type: 'unresponsive', id }).ignored === undefined);
   }
 
   /** To the next instant that the core wants to be woken at. */
@@ -128,9 +140,16 @@ export class World {
 
   /** What the shell owes the core. */
   answer(): Event | undefined {
-    if (this.preparing !== null) return { type: 'prepared', rolloutId: this.preparing, policy: this.policy };
+    if (this.preparing !== null) return { type: 'prepared', rolloutId: this.preparing, policy: this.scaledPolicy() };
     const [generation] = this.unchecked;
     return generation === undefined ? undefined : { type: 'release-checked', generation, modified: false };
+  }
+
+  /** As the shell's planner has it: a scale stands until the configured number is another one. */
+  private scaledPolicy(): Policy {
+    const { scaled } = this;
+    const stands = scaled !== null && scaled.configured === this.policy.configuredInstances;
+    return stands ? { ...this.policy, instances: scaled.count } : this.policy;
   }
 
   /** What this process does next where it lives well. */
@@ -145,7 +164,8 @@ export class World {
     if (key !== undefined) return { type: 'listening', id, key, label: key };
     if (this.fleet.generations[generation]?.policy.check === 'message' && !process.saidReady)
       return { type: 'ready-message', id };
-    return process.probe === 'asked' ? { type: 'probe-passed', id } : undefined;
+    if (process.probe === 'asked') return { type: 'probe-passed', id };
+    return process.smoke === 'asked' ? { type: 'smoke-passed', id } : undefined;
   }
 
   private nextOfAny(order?: Process['order']): Event | undefined {
@@ -171,19 +191,24 @@ export class World {
     if (this.fleet.workers[process.id]?.status.state === 'active') this.noteServed(process);
     if (event.type === 'ready-message') process.saidReady = true;
     if (event.type === 'probe-passed') process.probe = 'passed';
+    if (event.type === 'smoke-passed' || event.type === 'smoke-failed') process.smoke = 'passed';
   }
 
   private perform(effect: Effect): void {
     this.effects.push(effect);
-    if (effect.type === 'prepare') this.preparing = effect.rolloutId;
+    if (effect.type === 'prepare') {
+      this.preparing = effect.rolloutId;
+      this.scaled = effect.scaled;
+    }
     if (effect.type === 'check-release') this.unchecked.add(effect.generation);
     if (effect.type === 'fork') {
       const { id, slot, generation } = effect;
       const young = { forkedAt: this.now, forked: false, helloAt: null, open: [], saidReady: false, hung: false };
       this.everForked.add(id);
-      this.processes.set(id, { id, slot, generation, order: 'none', probe: 'none', ...young });
+      this.processes.set(id, { id, slot, generation, order: 'none', probe: 'none', smoke: 'none', ...young });
     }
     if (effect.type === 'probe') this.process(effect.id).probe = 'asked';
+    if (effect.type === 'smoke') this.process(effect.id).smoke = 'asked';
     if (effect.type === 'retire') this.process(effect.id).order = 'retire';
     if (effect.type === 'kill') this.process(effect.id).order = 'kill';
     if (effect.type === 'activate') this.activate(this.process(effect.id));

@@ -5,6 +5,7 @@ import { Supervisor } from '../../src/master/supervisor.js';
 
 const POLICY: Policy = {
   instances: 1,
+  configuredInstances: 1,
   check: 'listening',
   readyDeadlineMs: 60_000,
   minReadyMs: 50,
@@ -16,6 +17,8 @@ const POLICY: Policy = {
   stopTimeoutMs: 1_000,
   backoff: { initialMs: 100, factor: 2, capMs: 1_000, jitter: 0, resetAfterMs: 1_000 },
   maxDraining: 2,
+  smoke: false,
+  crashLoop: { count: 5, windowMs: 60_000 },
 };
 
 afterEach(() => void vi.useRealTimers());
@@ -24,7 +27,7 @@ afterEach(() => void vi.useRealTimers());
 function started(clock: () => number): { supervisor: Supervisor; effects: Effect[] } {
   const effects: Effect[] = [];
   const supervisor = new Supervisor((effect) => effects.push(effect), clock);
-  supervisor.post({ type: 'reload-requested', source: 'start', allowListeners: false });
+  supervisor.post({ type: 'rollout-requested', kind: 'reload', source: 'start', allowListeners: false });
   supervisor.post({ type: 'prepared', rolloutId: 1, policy: POLICY });
   supervisor.post({ type: 'hello', id: 1 });
   supervisor.post({ type: 'listening', id: 1, key: 'tcp:1', label: 'port 1' });
@@ -56,7 +59,7 @@ test('an event that an effect posts is dealt with after the effects of its own e
     order.push(effect.type);
     if (effect.type === 'fork') supervisor.post({ type: 'forked', id: effect.id, pid: 1 });
   });
-  supervisor.post({ type: 'reload-requested', source: 'start', allowListeners: false });
+  supervisor.post({ type: 'rollout-requested', kind: 'reload', source: 'start', allowListeners: false });
   supervisor.post({ type: 'prepared', rolloutId: 1, policy: { ...POLICY, instances: 2 } });
   expect(order).toEqual(['prepare', 'progress', 'fork', 'fork', 'progress', 'progress']);
   supervisor.post({ type: 'end-at-once' });
@@ -64,9 +67,9 @@ test('an event that an effect posts is dealt with after the effects of its own e
 
 test('a request settles with the reason for which its event was ignored', async () => {
   const { supervisor } = started(() => 1_000);
-  expect(await supervisor.request({ type: 'reload-requested', source: 'command', allowListeners: false })).toBe(
-    'another rollout is under way',
-  );
+  expect(
+    await supervisor.request({ type: 'rollout-requested', kind: 'reload', source: 'command', allowListeners: false }),
+  ).toBe('another rollout is under way');
   expect(await supervisor.request({ type: 'stop-requested' })).toBeUndefined();
   supervisor.post({ type: 'end-at-once' });
 });

@@ -18,7 +18,8 @@ export async function reload(
   const watch = watchRollout(effects, supervisor.state.serving, tell);
   try {
     const ignored = await supervisor.request({
-      type: 'reload-requested',
+      type: 'rollout-requested',
+      kind: 'reload',
       source: 'command',
       allowListeners: options.allowListeners,
     });

@@ -17,7 +17,10 @@ const masterEnv = { ...process.env };
 const send = process.send?.bind(process);
 delete process.send;
 
+// Whoever asked has gone: a config that is still at work has nobody to answer.
+process.once('disconnect', () => process.exit());
 process.once('message', async (request: PlanRequest) => {
+  process.channel?.unref(); // From here on the config alone keeps this process.
   // A config that awaits what can never settle leaves this process with nothing to do.
   process.once('beforeExit', () => tell({ ok: false, error: neverReturns(request).toReport() }));
   // One that leaves a promise to fail by itself would end it with Node's own report.
@@ -28,10 +31,9 @@ process.once('message', async (request: PlanRequest) => {
 const blame = (error: Error, { configPath }: PlanRequest): Error =>
   configPath === undefined ? error : threw(configPath, error);
 
-/** The master ends this process once it has the answer; where the master has gone, the closed channel does. */
+/** Ends once this is written: by itself, or by the master, which has its answer. */
 function tell(result: PlanAnswer): void {
   process.removeAllListeners('beforeExit');
-  process.once('disconnect', () => process.exit());
   send?.(result);
 }
 
@@ -43,12 +45,12 @@ async function answer(request: PlanRequest): Promise<PlanAnswer> {
   }
 }
 
-async function plan({ version, configPath, only, overrides, baseDir }: PlanRequest): Promise<Plan> {
+async function plan({ version, configPath, only, overrides, baseDir, scaled }: PlanRequest): Promise<Plan> {
   if (version !== VERSION) throw upgraded(version);
   const folder = configPath === undefined ? baseDir : dirname(configPath);
   const raw = configPath === undefined ? {} : await loadConfigFile(configPath);
   const apps = parseConfig(withOverrides(raw, overrides, only), configPath ?? 'the command line');
-  return makePlan(chooseApp(apps, only, configPath), folder, masterEnv);
+  return makePlan(chooseApp(apps, only, configPath), folder, masterEnv, scaled);
 }
 
 const neverReturns = ({ configPath }: PlanRequest): ZdsupError =>

@@ -10,7 +10,7 @@ import type { Amount, AppConfig } from '../../shared/config.js';
 import { ZdsupError } from '../../shared/errors.js';
 import { nearestWord } from '../../shared/nearest.js';
 import { fingerprint } from '../fingerprint.js';
-import type { Plan } from '../plan.js';
+import type { Plan, PlanRequest } from '../plan.js';
 import { typescriptArgs } from '../typescript-entry.js';
 
 /** Settings that say how this process was started and would mislead a worker. */
@@ -32,7 +32,12 @@ const NOT_INHERITED = [
  * @param masterEnv environment of the master at its start
  * @throws ZdsupError where the script, the folder or an env file is not there
  */
-export async function makePlan(config: AppConfig, baseDir: string, masterEnv: NodeJS.ProcessEnv): Promise<Plan> {
+export async function makePlan(
+  config: AppConfig,
+  baseDir: string,
+  masterEnv: NodeJS.ProcessEnv,
+  scaled: PlanRequest['scaled'] = null,
+): Promise<Plan> {
   const logicalCwd = resolve(baseDir, config.cwd ?? '.');
   const cwd = await realpath(logicalCwd).catch(() => {
     throw new ZdsupError({
@@ -55,7 +60,7 @@ export async function makePlan(config: AppConfig, baseDir: string, masterEnv: No
     args: config.args,
     cwd,
     env: { ...inherited(masterEnv), PWD: cwd, ...(await readEnvFiles(config.envFile, baseDir)), ...config.env },
-    policy: policyOf(config),
+    policy: policyOf(config, scaled),
     baseline,
   };
 }
@@ -118,13 +123,16 @@ function inherited(masterEnv: NodeJS.ProcessEnv): Record<string, string> {
   return env;
 }
 
-export function policyOf(config: AppConfig): Policy {
-  const instances = config.instances === 'max' ? availableParallelism() : config.instances;
+/** @param scaled stands for as long as the config says the number that it was scaled from */
+export function policyOf(config: AppConfig, scaled: PlanRequest['scaled']): Policy {
+  const configuredInstances = config.instances === 'max' ? availableParallelism() : config.instances;
+  const instances = scaled?.configured === configuredInstances ? scaled.count : configuredInstances;
   const { ready } = config;
   const surge = countOf(config.surge, instances, Math.ceil);
   const unavailable = countOf(config.unavailable, instances, Math.floor);
   return {
     instances,
+    configuredInstances,
     check: typeof ready.check === 'string' ? ready.check : 'http',
     readyDeadlineMs: ready.deadlineMs,
     minReadyMs: config.minReadyMs,
@@ -137,6 +145,8 @@ export function policyOf(config: AppConfig): Policy {
     stopTimeoutMs: config.stopTimeoutMs,
     backoff: config.backoff,
     maxDraining: config.maxDraining,
+    smoke: config.smoke !== null,
+    crashLoop: config.crashLoop,
   };
 }
 

@@ -1,0 +1,215 @@
+/** What a worker says, does or suffers: one event applied to it. Pure. */
+import { backoffMs } from './backoff.js';
+import { noteCrash } from './crash-loop.js';
+import {
+  isActive,
+  isConfirmed,
+  isLive,
+  liveIn,
+  opensWhatItMust,
+  rememberListeners,
+  rolloutUnderWay,
+  slotOf,
+  workersOf,
+} from './fleet.js';
+import { nameOf, where } from './names.js';
+import { isComing } from './reconcile.js';
+import { abortRollout, isRipe } from './rollout.js';
+import { isScaledUp, takeScaleBack } from './scaling.js';
+import type { Context, Effect, Event, Fleet, Worker } from './types.js';
+
+export type WorkerEvent = Extract<Event, { id: number }>;
+
+/** Returns why the event was ignored, where it was. */
+export function applyToWorker(
+  fleet: Fleet,
+  worker: Worker,
+  event: WorkerEvent,
+  context: Context,
+  effects: Effect[],
+): string | undefined {
+  switch (event.type) {
+    case 'forked':
+      worker.pid = event.pid;
+      effects.push({
+        type: 'progress',
+        kind: 'worker-started',
+        message: `${nameOf(worker)} started (pid ${event.pid})`,
+        ...where(worker),
+      });
+      return undefined;
+    case 'hello':
+      worker.helloAt = context.now;
+      return undefined;
+    case 'listen-asked':
+      worker.askingCount += 1;
+      return undefined;
+    case 'listen-failed':
+      worker.askingCount = Math.max(0, worker.askingCount - 1);
+      return undefined;
+    case 'listening':
+      worker.askingCount = Math.max(0, worker.askingCount - 1);
+      return listening(fleet, worker, event.key, event.label, context, effects);
+    case 'closed':
+      return closed(fleet, worker, event.key, context, effects);
+    case 'ready-message':
+      worker.readyMessage = true;
+      return undefined;
+    case 'activated':
+      if (worker.status.state !== 'active') return 'it is leaving';
+      worker.status = { ...worker.status, confirmBy: null };
+      return undefined;
+    case 'probe-passed':
+      worker.probe = 'passed';
+      return undefined;
+    case 'probe-failed':
+      worker.probeFailure = event.reason;
+      return undefined;
+    case 'smoke-passed':
+      fleet.generations[worker.generation]!.smoke = 'passed';
+      return undefined;
+    case 'smoke-failed':
+      if (!isComing(fleet, worker) || fleet.rollout!.step === 'aborting') return 'its rollout is over';
+      abortRollout(fleet, `${nameOf(worker)} failed the smoke test: ${event.reason}`, worker.id, context.now, effects);
+      return undefined;
+    case 'unresponsive':
+      return unresponsive(fleet, worker, context, effects);
+    case 'exited':
+      exited(fleet, worker, event, context, effects);
+      return undefined;
+  }
+}
+
+function listening(
+  fleet: Fleet,
+  worker: Worker,
+  key: string,
+  label: string,
+  context: Context,
+  effects: Effect[],
+): string | undefined {
+  worker.listeners[key] = label;
+  fleet.generations[worker.generation]!.listeners[key] = label;
+  const rollout = fleet.rollout;
+  if (!isComing(fleet, worker) || rollout!.from === null || rollout!.allowListeners) return undefined;
+  const serving = fleet.generations[rollout!.from]!.listeners;
+  if (key in serving) return undefined;
+  const has = [...new Set(Object.values(serving))].join(', ') || 'nothing';
+  abortRollout(
+    fleet,
+    `${nameOf(worker)} listens on ${label}, the serving release on ${has} (--allow-listeners accepts it)`,
+    worker.id,
+    context.now,
+    effects,
+  );
+  return undefined;
+}
+
+function closed(fleet: Fleet, worker: Worker, key: string, context: Context, effects: Effect[]): string | undefined {
+  if (!(key in worker.listeners)) return 'it does not have that listener';
+  // One that drains runs the app's own end: its successors keep the socket.
+  if (!isLive(worker)) return 'it is leaving';
+  const label = worker.listeners[key];
+  delete worker.listeners[key];
+  const generation = fleet.generations[worker.generation]!;
+  if (isComing(fleet, worker) && worker.status.state !== 'starting' && !opensWhatItMust(worker, generation)) {
+    abortRollout(fleet, `${nameOf(worker)} has closed ${label} again`, worker.id, context.now, effects);
+    return undefined;
+  }
+  if (workersOf(fleet, worker.generation).some((other) => isLive(other) && key in other.listeners)) return undefined;
+  delete generation.listeners[key];
+  effects.push({ type: 'close-listeners' });
+  return undefined;
+}
+
+function exited(
+  fleet: Fleet,
+  worker: Worker,
+  event: Extract<Event, { type: 'exited' }>,
+  context: Context,
+  effects: Effect[],
+): void {
+  const { now, random } = context;
+  const generation = fleet.generations[worker.generation]!;
+  const { status } = worker;
+  delete fleet.workers[worker.id];
+  if (status.state === 'draining' || (status.state === 'killing' && status.reason !== 'not ready')) {
+    const how = status.state === 'killing' ? ' (killed: it had not ended by its deadline)' : '';
+    effects.push({
+      type: 'progress',
+      kind: 'worker-ended',
+      message: `${nameOf(worker)} has ended${how}`,
+      ...where(worker),
+    });
+    return;
+  }
+  if (worker.unresponsive && liveIn(fleet, worker.generation, worker.slot)) {
+    effects.push({
+      type: 'progress',
+      kind: 'worker-exited',
+      message: `${nameOf(worker)}, which did not answer, has gone`,
+      ...where(worker),
+    });
+    return; // Its replacement is there already.
+  }
+  const cause = event.error ?? (event.signal ? `was killed by ${event.signal}` : `exited with code ${event.code}`);
+  const moment =
+    status.state === 'active'
+      ? ''
+      : status.state === 'ready'
+        ? `, ${now - status.readyAt} ms after it was ready`
+        : ' before it was ready';
+  const finished = event.code === 0 && status.state === 'starting' && Object.keys(worker.listeners).length === 0;
+  const message = `${nameOf(worker)} ${cause}${moment}${finished ? ': it never listened, and had nothing left to do' : ''}`;
+  if (rolloutUnderWay(fleet) && fleet.rollout!.to === worker.generation) {
+    abortRollout(fleet, message, worker.id, now, effects);
+    return;
+  }
+  if (isScaledUp(fleet, worker) && !(isConfirmed(worker) && isRipe(worker, generation, now))) {
+    takeScaleBack(fleet, message, worker.id, effects);
+    return;
+  }
+  const slot = slotOf(generation, worker.slot);
+  if (isActive(worker)) rememberListeners(fleet, worker);
+  slot.restarts += 1;
+  slot.failures = now - worker.forkedAt >= generation.policy.backoff.resetAfterMs ? 1 : slot.failures + 1;
+  const delayMs = backoffMs(generation.policy.backoff, slot.failures, random);
+  slot.respawnAt = now + delayMs;
+  generation.checked = false;
+  effects.push({ type: 'check-release', generation: generation.number });
+  const next = generation.slots.includes(worker.slot) ? `; it is started again in ${delayMs} ms` : '';
+  effects.push({ type: 'progress', kind: 'worker-exited', message: `${message}${next}`, ...where(worker) });
+  noteCrash(worker, generation, now, effects);
+}
+
+/** Its slot is filled anew, and it is retired once its replacement serves. One at a time: a host that starves all would lose all. */
+function unresponsive(fleet: Fleet, worker: Worker, context: Context, effects: Effect[]): string | undefined {
+  if (!isActive(worker)) return 'it is not active';
+  if (worker.unresponsive) return 'it is being replaced';
+  if (isComing(fleet, worker)) {
+    if (fleet.rollout!.step === 'aborting') return 'it is given up';
+    worker.unresponsive = true;
+    abortRollout(
+      fleet,
+      `${nameOf(worker)} stopped answering: its event loop is blocked`,
+      worker.id,
+      context.now,
+      effects,
+    );
+    return undefined;
+  }
+  if (rolloutUnderWay(fleet)) return 'the rollout replaces it';
+  if (!fleet.generations[worker.generation]!.slots.includes(worker.slot)) return 'it is surplus';
+  const isReplaced = (other: Worker): boolean => other.unresponsive && isLive(other) && other.slot !== worker.slot;
+  if (workersOf(fleet, worker.generation).some(isReplaced)) return 'another one is being replaced';
+  rememberListeners(fleet, worker);
+  worker.unresponsive = true;
+  slotOf(fleet.generations[worker.generation]!, worker.slot).restarts += 1;
+  effects.push({
+    type: 'progress',
+    kind: 'unresponsive',
+    message: `${nameOf(worker)} does not answer: its event loop is blocked; it is replaced`,
+    ...where(worker),
+  });
+  return undefined;
+}

@@ -82,6 +82,36 @@ async function run(argv: string[]): Promise<number | undefined> {
     });
 
   program
+    .command('restart')
+    .description(
+      'as reload, for an app that cannot run beside itself: the old workers end first, connections wait meanwhile',
+    )
+    .argument('[app]', "name of the app, or 'all'")
+    .option('--allow-listeners', 'accept a release that opens other ports than the serving one')
+    .option('--no-wait', 'return as soon as the restart has begun')
+    .option('--json', 'print the result as JSON')
+    .action(async (app: string | undefined, options: { allowListeners?: boolean; wait: boolean; json?: boolean }) => {
+      const { restart } = await import('./commands/restart.js');
+      status = await restart(app, {
+        allowListeners: options.allowListeners === true,
+        noWait: !options.wait,
+        json: options.json === true,
+      });
+    });
+
+  program
+    .command('scale')
+    .description('run another number of workers; stands until the number in the config is edited')
+    .usage('[options] [app] <n|+n|-n>')
+    .argument('[app-and-number...]', "name of the app, or 'all', and a number of workers, or by how many more or fewer")
+    .option('--json', 'print the result as JSON')
+    .allowUnknownOption() // -2 looks like one.
+    .action(async (operands: string[], options: { json?: boolean }) => {
+      const { scale } = await import('./commands/scale.js');
+      status = await scale(operands, { json: options.json === true });
+    });
+
+  program
     .command('stop')
     .description('end an app: requests in flight are answered first')
     .argument('[app]', "name of the app, or 'all'")
@@ -136,6 +166,7 @@ Examples:
   zdsup start app.js -- --port 80   what comes after -- is the app's
   zdsup start                       as zdsup.config.js in this folder says
   zdsup reload                      new code, no request lost; exit 1 and nothing changed where it is bad
+  zdsup scale 4                     four workers; +1 and -1 are one more and one fewer
   zdsup status                      workers, traffic, CPU and memory
   zdsup stop                        answer what is in flight, then end
 

@@ -80,7 +80,8 @@ function settleSmokeTest(fleet: Fleet, worker: Worker, effects: Effect[]): boole
   const generation = fleet.generations[worker.generation]!;
   if (generation.smoke !== 'due' || !isComing(fleet, worker)) return false;
   generation.smoke = 'running';
-  effects.push({ type: 'smoke', id: worker.id });
+  const message = `generation ${generation.number}: the smoke test tries ${nameOf(worker)}`;
+  effects.push({ type: 'smoke', id: worker.id }, { type: 'progress', kind: 'smoke', message, ...where(worker) });
   return true;
 }
 
@@ -217,7 +218,7 @@ function activateReady(fleet: Fleet, now: number, effects: Effect[]): boolean {
     worker.status = { state: 'active', readyAt: worker.status.readyAt, confirmBy };
     worker.served = true;
     effects.push({ type: 'activate', id: worker.id });
-    const active = workersOf(fleet, generation.number).filter((other) => other.status.state === 'active').length;
+    const active = workersOf(fleet, generation.number).filter((other) => isActive(other) && !other.unresponsive).length;
     effects.push({
       type: 'progress',
       kind: 'worker-active',

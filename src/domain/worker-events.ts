@@ -67,6 +67,12 @@ export function applyToWorker(
       return undefined;
     case 'smoke-passed':
       fleet.generations[worker.generation]!.smoke = 'passed';
+      effects.push({
+        type: 'progress',
+        kind: 'smoke',
+        message: `${nameOf(worker)} passed the smoke test`,
+        ...where(worker),
+      });
       return undefined;
     case 'smoke-failed':
       if (!isComing(fleet, worker) || fleet.rollout!.step === 'aborting') return 'its rollout is over';

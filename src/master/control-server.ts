@@ -7,13 +7,13 @@ import { rmSync } from 'node:fs';
 import type { Server, Socket } from 'node:net';
 import { createServer } from 'node:net';
 import type { ControlRequest, ControlResult, Progress } from '../shared/control-protocol.js';
-import { MAX_REQUEST_BYTES, REQUEST_TIMEOUT_MS } from '../shared/control-protocol.js';
+import { MAX_REQUEST_BYTES, REQUEST_TIMEOUT_MS, SCALE_TO } from '../shared/control-protocol.js';
 import { toReport, ZdsupError } from '../shared/errors.js';
 
 /** Carries a command out. A rejected promise becomes the result's error. */
 export type Handle = (request: ControlRequest, progress: (step: Progress) => void) => Promise<ControlResult>;
 
-const COMMANDS = ['status', 'reload', 'stop'];
+const COMMANDS = ['status', 'reload', 'restart', 'scale', 'stop'];
 
 export interface ControlServer {
   /** Ends connections once their results were written, and the socket. */
@@ -110,6 +110,9 @@ function parse(line: string): ControlRequest {
   if (command === undefined) throw protocolError('the request names no command');
   if (typeof command !== 'string' || !COMMANDS.includes(command))
     throw protocolError(`unknown command ${JSON.stringify(command)}`);
+  const { to } = value as { to?: unknown };
+  if (command === 'scale' && !(typeof to === 'string' && SCALE_TO.test(to)))
+    throw protocolError(`scale to ${JSON.stringify(to)} is no number`);
   return value as ControlRequest;
 }
 

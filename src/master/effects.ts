@@ -14,6 +14,7 @@ import type { Logger } from './log.js';
 import type { Plan } from './plan.js';
 import type { Probe, ProbeTarget } from './probe.js';
 import { startProbe } from './probe.js';
+import type { SmokeTest } from './smoke-test.js';
 import type { OutputMode } from './worker-output.js';
 import { WorkerProcess } from './worker-process.js';
 
@@ -23,7 +24,7 @@ export interface EffectsOptions {
   logger: Logger;
   output: OutputMode;
   /** Reads the config afresh and resolves the release. */
-  makePlan(): Promise<Plan>;
+  makePlan(scaled: Fleet['scaled']): Promise<Plan>;
   post(event: Event): void;
   /** The last effect of all. */
   ended(failed: boolean): void;
@@ -37,13 +38,26 @@ export interface RolloutEnd {
   stderr: string[];
 }
 
+/** How a scale ended: `reason` says why it was taken back, null where it holds. */
+export interface ScaleEnd {
+  id: number;
+  reason: string | null;
+  stderr: string[];
+}
+
 export interface Observer {
   progress?(progress: Progress): void;
   rolloutEnded?(end: RolloutEnd): void;
+  scaleEnded?(end: ScaleEnd): void;
   generationGone?(generation: number): void;
 }
 
-const LEVELS: Partial<Record<ProgressKind, 'warn' | 'error'>> = { 'worker-exited': 'warn', failed: 'error' };
+const LEVELS: Partial<Record<ProgressKind, 'warn' | 'error'>> = {
+  'worker-exited': 'warn',
+  unresponsive: 'warn',
+  'crash-looping': 'error',
+  failed: 'error',
+};
 
 export class Effects {
   readonly workers = new Map<number, WorkerProcess>();
@@ -52,14 +66,16 @@ export class Effects {
   private readonly candidates = new Map<number, Plan>();
   private readonly prepareErrors = new Map<number, ErrorReport>();
   private readonly lastWords = new Map<number, string[]>();
+  private readonly smokeWords = new Map<number, string[]>();
   private readonly probes = new Map<number, Probe>();
+  private readonly smokeTests = new Map<number, SmokeTest>();
 
   constructor(private readonly options: EffectsOptions) {}
 
   perform = (effect: Effect, fleet: Fleet): void => {
     switch (effect.type) {
       case 'prepare':
-        void this.prepare(effect.rolloutId);
+        void this.prepare(effect.rolloutId, effect.scaled);
         return;
       case 'fork':
         this.adoptPlan(effect.generation, fleet);
@@ -68,15 +84,18 @@ export class Effects {
       case 'probe':
         this.probe(effect.id, fleet);
         return;
+      case 'smoke':
+        void this.smoke(effect.id, fleet);
+        return;
       case 'activate':
         this.workers.get(effect.id)?.activate();
         return;
       case 'retire':
-        this.stopProbe(effect.id);
+        this.stopChecks(effect.id);
         this.workers.get(effect.id)?.retire(effect.deadlineMs, effect.closeIdle);
         return;
       case 'kill':
-        this.stopProbe(effect.id);
+        this.stopChecks(effect.id);
         this.workers.get(effect.id)?.kill();
         return;
       case 'check-release':
@@ -88,6 +107,12 @@ export class Effects {
       case 'rollout-ended':
         this.endRollout(effect.rollout);
         return;
+      case 'scale-ended': {
+        const { id, reason, culprit } = effect;
+        const stderr = (culprit === null ? undefined : this.lastWords.get(culprit)) ?? [];
+        for (const observer of this.observers) observer.scaleEnded?.({ id, reason, stderr });
+        return;
+      }
       case 'generation-gone':
         this.plans.delete(effect.generation);
         for (const observer of this.observers) observer.generationGone?.(effect.generation);
@@ -112,16 +137,16 @@ export class Effects {
   /** An exit reaches the core only when this has noted the worker's last words. */
   private readonly postFromWorker = (event: Event): void => {
     if (event.type === 'exited') {
-      this.stopProbe(event.id);
+      this.stopChecks(event.id);
       this.lastWords.set(event.id, this.workers.get(event.id)?.lastLines() ?? []);
       this.workers.delete(event.id);
     }
     this.options.post(event);
   };
 
-  private async prepare(rolloutId: number): Promise<void> {
+  private async prepare(rolloutId: number, scaled: Fleet['scaled']): Promise<void> {
     try {
-      const plan = await this.options.makePlan();
+      const plan = await this.options.makePlan(scaled);
       this.candidates.set(rolloutId, plan);
       this.options.post({ type: 'prepared', rolloutId, policy: plan.policy });
     } catch (error) {
@@ -176,9 +201,28 @@ export class Effects {
     return { protocol, path, host, deliver: (socket) => worker.deliver(target.key, socket) };
   }
 
-  private stopProbe(id: number): void {
+  private async smoke(id: number, fleet: Fleet): Promise<void> {
+    const worker = this.workers.get(id);
+    const plan = this.plans.get(fleet.workers[id]?.generation ?? -1);
+    if (!worker || !plan?.config.smoke) return;
+    const { startSmokeTest } = await import('./smoke-test.js'); // Most apps have none.
+    if (!this.workers.has(id)) return;
+    const target = this.options.listeners.find(worker.openKeys(), undefined);
+    const test = startSmokeTest(plan, plan.config.smoke, target && { ...target, worker });
+    this.smokeTests.set(id, test);
+    const failure = await test.ended;
+    this.smokeTests.delete(id);
+    if (failure === null) this.options.post({ type: 'smoke-passed', id });
+    else {
+      this.smokeWords.set(id, failure.lines);
+      this.options.post({ type: 'smoke-failed', id, reason: failure.reason });
+    }
+  }
+
+  private stopChecks(id: number): void {
     this.probes.get(id)?.stop();
     this.probes.delete(id);
+    this.smokeTests.get(id)?.stop();
   }
 
   private tell(effect: Extract<Effect, { type: 'progress' }>): void {
@@ -193,8 +237,10 @@ export class Effects {
     this.candidates.delete(rollout.id);
     const error = this.prepareErrors.get(rollout.id) ?? null;
     this.prepareErrors.delete(rollout.id);
-    const stderr = (rollout.culprit === null ? undefined : this.lastWords.get(rollout.culprit)) ?? [];
+    const { culprit } = rollout;
+    const stderr = (culprit === null ? undefined : (this.smokeWords.get(culprit) ?? this.lastWords.get(culprit))) ?? [];
     this.lastWords.clear();
+    this.smokeWords.clear();
     for (const observer of this.observers) observer.rolloutEnded?.({ rollout, error, stderr });
   }
 }

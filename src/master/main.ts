@@ -13,6 +13,7 @@ import { listenForControl } from './control-server.js';
 import type { RolloutEnd } from './effects.js';
 import { Effects } from './effects.js';
 import { Listeners } from './listeners.js';
+import { watchLiveness } from './liveness.js';
 import type { LogFormat } from './log.js';
 import { makeLogger } from './log.js';
 import type { Plan, PlanRequest } from './plan.js';
@@ -58,8 +59,8 @@ export async function runMaster(
     listeners,
     logger,
     output: process.stdout.isTTY ? 'labelled' : 'plain',
-    makePlan: async () => {
-      const plan = waiting ?? (await readPlan(request, masterEnv));
+    makePlan: async (scaled) => {
+      const plan = waiting ?? (await readPlan({ ...request, scaled }, masterEnv));
       waiting = null;
       if (plan.config.name !== undefined && plan.config.name !== appName) throw renamed(appName, plan.config.name);
       return plan;
@@ -81,6 +82,11 @@ export async function runMaster(
     throw error;
   }
 
+  watchLiveness(
+    effects,
+    () => supervisor.state,
+    (event) => supervisor.post(event),
+  );
   let firstEnd: RolloutEnd | null = null;
   effects.observers.add({
     rolloutEnded(rolloutEnd) {

@@ -12,6 +12,9 @@ export type Perform = (effect: Effect, fleet: Fleet) => void;
 /** A timer that is due later than Node can count is set again when it fires, in ms. */
 const LONGEST_TIMER_MS = 2 ** 31 - 1;
 
+/** A timer that fires so much too late, in ms, tells of time in which this process was stopped or starved. */
+const STANDSTILL_MS = 500;
+
 /** Wall time at the start, monotonic from there on: a clock that is set moves no deadline. In whole ms since 1970. */
 const steadyClock = (): number => Math.floor(performance.timeOrigin + performance.now());
 
@@ -22,11 +25,21 @@ export class Supervisor {
   private timer: NodeJS.Timeout | null = null;
   /** The instant of the last decision. */
   private decidedAt = 0;
+  /**
+   * Time in which this process did not run. No deadline runs in it: what a worker has said meanwhile lies unread in
+   * its channel, and timers come before channels in a turn of the event loop.
+   */
+  private lostMs = 0;
 
   constructor(
     private readonly perform: Perform,
     private readonly clock: () => number = steadyClock,
   ) {}
+
+  /** The instant by the clock that decides. */
+  now(): number {
+    return this.clock() - this.lostMs;
+  }
 
   get state(): Fleet {
     return this.fleet;
@@ -50,7 +63,7 @@ export class Supervisor {
     this.running = true;
     try {
       for (let next = this.queue.shift(); next; next = this.queue.shift()) {
-        this.decidedAt = this.clock();
+        this.decidedAt = this.now();
         const result = step(this.fleet, next.event, { now: this.decidedAt, random: Math.random() });
         this.fleet = result.fleet;
         for (const effect of result.effects) this.perform(effect, this.fleet);
@@ -66,9 +79,16 @@ export class Supervisor {
   private setTimer(): void {
     if (this.timer) clearTimeout(this.timer);
     const at = this.fleet.ended ? null : nextWakeAt(this.fleet, this.decidedAt);
-    this.timer =
-      at === null
-        ? null
-        : setTimeout(() => this.post({ type: 'timer' }), Math.min(Math.max(0, at - this.clock()), LONGEST_TIMER_MS));
+    if (at === null) this.timer = null;
+    else this.timer = this.wakeIn(Math.min(Math.max(0, at - this.now()), LONGEST_TIMER_MS));
+  }
+
+  private wakeIn(ms: number): NodeJS.Timeout {
+    const dueAt = this.now() + ms;
+    return setTimeout(() => {
+      const lateMs = this.now() - dueAt;
+      if (lateMs > STANDSTILL_MS) this.lostMs += lateMs;
+      this.post({ type: 'timer' });
+    }, ms);
   }
 }

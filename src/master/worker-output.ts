@@ -112,7 +112,7 @@ function goOn(): void {
 }
 
 /** Not readline, which holds a line in memory until it ends: one that never does would end the master. */
-function eachLine(stream: Readable, take: (line: string) => void): void {
+export function eachLine(stream: Readable, take: (line: string) => void): void {
   const decoder = new StringDecoder();
   let rest = '';
   stream.on('error', () => {}); // The worker is gone; what it wrote until then was read.

@@ -16,6 +16,7 @@ import { CMD, HANDSHAKE_VARIABLE } from '../shared/messages.cjs';
 import { VERSION } from '../shared/version.cjs';
 import type { ListenerClient, Listeners } from './listeners.js';
 import { labelOf } from './listeners.js';
+import { preferForOom } from './oom.js';
 import type { Plan } from './plan.js';
 import type { LastWords, OutputMode } from './worker-output.js';
 import { carryOutput } from './worker-output.js';
@@ -56,6 +57,7 @@ export class WorkerProcess implements ListenerClient {
   private accepting = false;
   private gone = false;
   private nextSeq = 1;
+  private pinged: { seq: number; answered: () => void } | null = null;
   private readonly figureAsks = new Map<number, (figures: Figures) => void>();
 
   /** @throws what fork throws: no process, no descriptor to be had */
@@ -78,7 +80,10 @@ export class WorkerProcess implements ListenerClient {
     keepNonBlocking(process.stderr); // It may be the same pipe as stdout, which the worker inherits.
     this.words = carryOutput(this.worker.process, identity, output);
     this.listen();
-    if (this.worker.process.pid !== undefined) post({ type: 'forked', id: identity.id, pid: this.worker.process.pid });
+    const { pid } = this.worker.process;
+    if (pid === undefined) return;
+    preferForOom(pid);
+    post({ type: 'forked', id: identity.id, pid });
   }
 
   get pid(): number | null {
@@ -124,6 +129,12 @@ export class WorkerProcess implements ListenerClient {
       this.figureAsks.set(seq, finish);
       this.send({ act: 'stats', seq });
     });
+  }
+
+  /** Asks whether its event loop is alive; `answered` may never be called. */
+  ping(answered: () => void): void {
+    this.pinged = { seq: this.nextSeq++, answered };
+    this.send({ act: 'ping', seq: this.pinged.seq });
   }
 
   openKeys(): string[] {
@@ -215,6 +226,9 @@ export class WorkerProcess implements ListenerClient {
         break;
       case 'activated':
         this.post({ type: 'activated', id });
+        break;
+      case 'pong':
+        if (message.seq === this.pinged?.seq) this.pinged.answered();
         break;
       case 'chmod':
         this.listeners.changeMode(message.key, message.mode);

@@ -14,15 +14,21 @@ export const REQUEST_TIMEOUT_MS = 5_000;
 /** A master that has not answered `status` by then is `unresponsive` (DESIGN section 8). */
 export const ANSWER_TIMEOUT_MS = 500;
 
+/** `4`, `+1`, `-2`. */
+export const SCALE_TO = /^[+-]?\d{1,6}$/;
+
 export type ControlRequest =
   | { command: 'status' }
   | {
-      command: 'reload';
+      /** `restart`: without an overlap of old and new. */
+      command: 'reload' | 'restart';
       /** Accept a release that opens other listeners than the serving one. @default false */
       allowListeners?: boolean;
       /** Answer as soon as the rollout was accepted. @default false */
       noWait?: boolean;
     }
+  /** `to`: a number of workers, or by how many: `+1`, `-2`. */
+  | { command: 'scale'; to: string }
   | { command: 'stop' };
 
 /**
@@ -37,6 +43,7 @@ export type ProgressKind =
   | 'waiting'
   | 'worker-started'
   | 'worker-ready'
+  | 'smoke'
   | 'worker-active'
   | 'worker-retired'
   /** As it was told to. */
@@ -74,8 +81,17 @@ export type ControlResult =
       type: 'result';
       ok: true;
       exitStatus: 0;
-      command: 'reload';
+      command: 'reload' | 'restart';
       generation: number | null;
+      durationMs: number;
+      message: string;
+    }
+  | {
+      type: 'result';
+      ok: true;
+      exitStatus: 0;
+      command: 'scale';
+      workers: number;
       durationMs: number;
       message: string;
     }

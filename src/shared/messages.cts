@@ -48,6 +48,7 @@ export type WorkerMessage = { cmd: typeof CMD } & (
   | { act: 'close'; key: string }
   /** Answers `activate`: all that came before it has been taken. */
   | { act: 'activated' }
+  | { act: 'pong'; seq: number }
   | { act: 'chmod'; key: string; mode: number }
   | { act: 'stats'; seq: number; connections: number; inFlight: number; requests: number }
 );
@@ -65,4 +66,6 @@ export type MasterMessage = { cmd: typeof CMD } & (
   /** Stop accepting, finish what is in flight within `deadlineMs`, then end. */
   | { act: 'retire'; deadlineMs: number; closeIdle: boolean }
   | { act: 'stats'; seq: number }
+  /** Is your event loop alive? */
+  | { act: 'ping'; seq: number }
 );

@@ -38,6 +38,7 @@ function start(handshake: Handshake): void {
     if (handleListenMessage(message, handle)) return;
     if (message.act === 'activate') tell({ act: 'activated' });
     else if (message.act === 'retire') retire(message);
+    else if (message.act === 'ping') tell({ act: 'pong', seq: message.seq });
     else if (message.act === 'stats') tell({ act: 'stats', seq: message.seq, ...figures() });
   });
   // Orphaned: nobody can replace this worker, what is in flight is still owed an answer.

@@ -1,5 +1,6 @@
 /** The fake world with the words that the examples are told in. */
-import type { Effect, Rollout, RolloutSource, Worker, WorkerStatus } from '../../src/domain/types.js';
+import type { Effect, Rollout, RolloutKind, RolloutSource, Worker, WorkerStatus } from '../../src/domain/types.js';
+import type { ProgressKind } from '../../src/shared/control-protocol.js';
 import { World } from './world.js';
 
 export class Scene extends World {
@@ -10,7 +11,15 @@ export class Scene extends World {
 
   /** A reload was asked for and its release is prepared. @returns why it was refused */
   reload(source: RolloutSource = 'command', allowListeners = false): string | undefined {
-    const { ignored } = this.send({ type: 'rollout-requested', kind: 'reload', source, allowListeners });
+    return this.rollOut('reload', source, allowListeners);
+  }
+
+  restart(): string | undefined {
+    return this.rollOut('restart', 'command', false);
+  }
+
+  private rollOut(kind: RolloutKind, source: RolloutSource, allowListeners: boolean): string | undefined {
+    const { ignored } = this.send({ type: 'rollout-requested', kind, source, allowListeners });
     const prepared = this.answer();
     if (prepared) this.send(prepared);
     return ignored;
@@ -26,6 +35,24 @@ export class Scene extends World {
     );
     if (!found) throw new Error(`no worker ${slot} of generation ${generation} is ${states.join(' or ') || 'there'}`);
     return found;
+  }
+
+  /** @returns why it was refused */
+  scale(count: number): string | undefined {
+    return this.send({ type: 'scale-requested', count }).ignored;
+  }
+
+  /** @returns why the core did not want to hear of it */
+  block(worker: Worker): string | undefined {
+    this.processes.get(worker.id)!.hung = true;
+    return this.send({ type: 'unresponsive', id: worker.id }).ignored;
+  }
+
+  /** Messages of one kind so far. */
+  told(kind: ProgressKind): string[] {
+    return this.effects.flatMap((effect) =>
+      effect.type === 'progress' && effect.kind === kind ? [effect.message] : [],
+    );
   }
 
   crash(worker: Worker, code = 1): Effect[] {

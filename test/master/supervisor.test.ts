@@ -73,3 +73,22 @@ test('a request settles with the reason for which its event was ignored', async 
   expect(await supervisor.request({ type: 'stop-requested' })).toBeUndefined();
   supervisor.post({ type: 'end-at-once' });
 });
+
+test('a deadline does not pass while the process is stopped: what came meanwhile is heard first', () => {
+  vi.useFakeTimers();
+  let now = 1_000;
+  const effects: Effect[] = [];
+  const supervisor = new Supervisor(
+    (effect) => effects.push(effect),
+    () => now,
+  );
+  supervisor.post({ type: 'rollout-requested', kind: 'reload', source: 'start', allowListeners: false });
+  supervisor.post({ type: 'prepared', rolloutId: 1, policy: POLICY });
+  supervisor.post({ type: 'hello', id: 1 });
+  now += 100_000; // Stopped over the readiness deadline.
+  vi.advanceTimersToNextTimer();
+  expect(effects.filter(({ type }) => type === 'kill')).toEqual([]);
+  supervisor.post({ type: 'listening', id: 1, key: 'tcp:1', label: 'port 1' });
+  expect(effects.filter(({ type }) => type === 'activate')).toHaveLength(1);
+  supervisor.post({ type: 'end-at-once' });
+});

@@ -23,12 +23,22 @@ export const stopped = (appName: string, verb: string): ZdsupError =>
   });
 
 export function underWay({ supervisor, appName }: CommandContext): ZdsupError {
-  const rollout = supervisor.state.rollout;
+  const { rollout, scaling } = supervisor.state;
   const what = rollout?.to == null ? 'being prepared' : `generation ${rollout.to}, ${rollout.step}`;
+  const change = scaling ? `a scale of ${appName}` : `another rollout of ${appName}`;
   return new ZdsupError({
     code: 'ZDSUP_ROLLOUT_UNDER_WAY',
-    message: `another rollout of ${appName} is under way (${what})`,
+    message: `${change} is under way (${scaling ? `from ${scaling.before} to ${scaling.after} workers` : what})`,
     hint: `wait for it: zdsup status ${appName}`,
     exitStatus: 4,
   });
 }
+
+/** What was under way when everything was ended at once. */
+export const ended = (appName: string, verb: string): ZdsupError =>
+  new ZdsupError({
+    code: 'ZDSUP_STOPPING',
+    message: `the ${verb} of ${appName} was given up: the app was ended at once`,
+    hint: 'start it again with zdsup start',
+    exitStatus: 1,
+  });

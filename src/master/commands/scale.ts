@@ -1,0 +1,95 @@
+/** Runs in the master. `scale`: another number of workers; waits until the new ones serve, or the surplus ones have gone. */
+import { servingGeneration } from '../../domain/fleet.js';
+import { plural } from '../../domain/names.js';
+import type { ControlResult } from '../../shared/control-protocol.js';
+import { ZdsupError } from '../../shared/errors.js';
+import type { Observer, ScaleEnd } from '../effects.js';
+import type { CommandContext, Tell } from './context.js';
+import { ended, refuseWhileStopping, stopped, underWay } from './refusals.js';
+
+/** Workers that no host runs sensibly: a typing error, most likely. The config allows as many. */
+const MAX_WORKERS = 1_024;
+
+/** @param to `4`, or by how much: `+1`, `-2` */
+export async function scale(context: CommandContext, to: string, tell: Tell): Promise<ControlResult> {
+  const { supervisor, effects, appName } = context;
+  const startedAt = Date.now();
+  refuseWhileStopping(context);
+  const serving = servingGeneration(supervisor.state);
+  if (!serving) throw underWay(context);
+  await effects.checkRelease(serving.number); // What was edited in place is not started beside what serves.
+  const before = serving.slots.length;
+  const count = countOf(to, before, appName);
+  const done = (message: string): ControlResult => ({
+    type: 'result',
+    ok: true,
+    exitStatus: 0,
+    command: 'scale',
+    workers: count,
+    durationMs: Date.now() - startedAt,
+    message,
+  });
+
+  const observer: Observer = { progress: tell };
+  const scaled = new Promise<ScaleEnd>((resolve) => {
+    observer.scaleEnded = resolve;
+  });
+  effects.observers.add(observer);
+  try {
+    const ignored = await supervisor.request({ type: 'scale-requested', count });
+    if (ignored === 'it has that many workers') return done(`${count} ${plural(count, 'worker')} already`);
+    if (ignored !== undefined) throw refusal(context, ignored);
+    const over = context.ended.then(() => {
+      throw ended(appName, 'scale');
+    });
+    const end = await Promise.race([scaled, over]);
+    if (end.reason !== null && supervisor.state.stop) throw stopped(appName, 'scale');
+    return end.reason === null ? done(`${count} ${plural(count, 'worker')} serve`) : takenBack(end, before, appName);
+  } finally {
+    effects.observers.delete(observer);
+  }
+}
+
+function countOf(to: string, before: number, appName: string): number {
+  const count = /^[+-]/.test(to) ? before + Number(to) : Number(to);
+  if (count >= 1 && count <= MAX_WORKERS) return count;
+  const came = /^[+-]/.test(to) ? `${to} of ${before} is ${count}` : to;
+  throw new ZdsupError({
+    code: 'ZDSUP_USAGE',
+    message: `scale: ${came} workers`,
+    hint: count < 1 ? `at least 1; zdsup stop ${appName} ends the app` : `at most ${MAX_WORKERS}`,
+    exitStatus: 2,
+  });
+}
+
+function refusal(context: CommandContext, why: string): ZdsupError {
+  const { appName } = context;
+  if (why === 'the release was modified')
+    return new ZdsupError({
+      code: 'ZDSUP_RELEASE_CHANGED',
+      message: `the folder of ${appName} was edited in place: new workers would run other code than those that serve`,
+      hint: `bring it in first: zdsup reload ${appName}`,
+      exitStatus: 1,
+    });
+  if (why === 'one of the workers that would stay is not up')
+    return new ZdsupError({
+      code: 'ZDSUP_SCALE_REFUSED',
+      message: `${why}: ending others now would leave too few`,
+      hint: `see zdsup status ${appName}, and try again when all are active`,
+      exitStatus: 1,
+    });
+  return underWay(context);
+}
+
+const takenBack = (end: ScaleEnd, before: number, appName: string): ControlResult => ({
+  type: 'result',
+  ok: false,
+  exitStatus: 1,
+  error: {
+    code: 'ZDSUP_SCALE_FAILED',
+    message: end.reason!,
+    hint: `${appName} has ${before} ${plural(before, 'worker')} as before; mend the cause and scale again`,
+    exitStatus: 1,
+  },
+  ...(end.stderr.length > 0 ? { stderr: end.stderr } : {}),
+});

@@ -1,0 +1,99 @@
+/**
+ * Runs in the master. The smoke test of one worker that takes no traffic yet: a script of the user's, with a URL that reaches
+ * that worker alone. Its whole process group ends with it.
+ */
+import { spawn } from 'node:child_process';
+import type { Server, Socket } from 'node:net';
+import { createServer } from 'node:net';
+import { keepNonBlocking } from '../node-internals/stdio.cjs';
+import type { SmokeConfig } from '../shared/config.js';
+import type { ListenSpec } from '../shared/messages.cjs';
+import { formatDuration } from '../shared/units.js';
+import type { Plan } from './plan.js';
+import { eachLine } from './worker-output.js';
+
+/** Lines kept of what the script writes. */
+const KEPT_LINES = 20;
+
+export interface SmokeTarget {
+  key: string;
+  protocol: ListenSpec['protocol'];
+  worker: { deliver(key: string, socket: Socket): void };
+}
+
+export interface SmokeTest {
+  /** Null where the script exited 0. Never rejects. */
+  ended: Promise<null | { reason: string; lines: string[] }>;
+  stop(): void;
+}
+
+/** @param target where the worker is reached; undefined: it listens on nothing, and the script gets no URL */
+export function startSmokeTest(plan: Plan, smoke: SmokeConfig, target: SmokeTarget | undefined): SmokeTest {
+  let end: () => void = () => {};
+  const stopped = new Promise<void>((resolve) => {
+    end = resolve;
+  });
+  return { ended: run(plan, smoke, target, stopped), stop: () => end() };
+}
+
+async function run(
+  plan: Plan,
+  smoke: SmokeConfig,
+  target: SmokeTarget | undefined,
+  stopped: Promise<void>,
+): Promise<null | { reason: string; lines: string[] }> {
+  const gateway = target && (await openGateway(target));
+  const lines: string[] = [];
+  const child = spawn(smoke.run, {
+    shell: true,
+    cwd: plan.cwd,
+    env: { ...plan.env, ...(gateway ? { ZDSUP_CHECK_URL: gateway.url } : {}) },
+    stdio: ['ignore', 'pipe', 'pipe'],
+    detached: true, // A process group of its own: what the script has started ends with it.
+  });
+  keepNonBlocking(process.stderr);
+  const note = (line: string): void => {
+    process.stderr.write(`${line}\n`);
+    lines.push(line);
+    if (lines.length > KEPT_LINES) lines.shift();
+  };
+  eachLine(child.stdout, note);
+  eachLine(child.stderr, note);
+  let timer: NodeJS.Timeout | undefined;
+  const reason = await new Promise<string | null>((resolve) => {
+    timer = setTimeout(
+      () => resolve(`${smoke.run} did not end within ${formatDuration(smoke.timeoutMs)}`),
+      smoke.timeoutMs,
+    );
+    child.on('error', (error) => resolve(`${smoke.run} could not be started: ${error.message}`));
+    child.on('exit', (code, signal) =>
+      resolve(code === 0 ? null : `${smoke.run} ${signal ? `was killed by ${signal}` : `exited with code ${code}`}`),
+    );
+    void stopped.then(() => resolve('it was given up'));
+  });
+  clearTimeout(timer);
+  killGroup(child.pid);
+  gateway?.close();
+  return reason === null ? null : { reason, lines };
+}
+
+function killGroup(pid: number | undefined): void {
+  if (pid === undefined) return;
+  try {
+    process.kill(-pid, 'SIGKILL');
+  } catch {
+    // All of it has ended.
+  }
+}
+
+/** A port on loopback whose every connection goes to that worker. */
+async function openGateway({ key, protocol, worker }: SmokeTarget): Promise<{ url: string; close(): void }> {
+  const server: Server = createServer({ pauseOnConnect: true }, (socket) => worker.deliver(key, socket));
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(0, '127.0.0.1', resolve);
+  });
+  const { port } = server.address() as { port: number };
+  const secure = protocol === 'https' || protocol === 'tls';
+  return { url: `${secure ? 'https' : 'http'}://127.0.0.1:${port}`, close: () => server.close() };
+}

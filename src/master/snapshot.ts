@@ -1,7 +1,8 @@
 /** Runs in the master. The fleet as the snapshot that everybody outside sees. */
-import { slotOf } from '../domain/fleet.js';
+import { isCrashLooping } from '../domain/crash-loop.js';
+import { servingGeneration, slotOf } from '../domain/fleet.js';
 import type { Fleet, Rollout, Worker } from '../domain/types.js';
-import type { AppSnapshot, RolloutSnapshot, WorkerSnapshot } from '../shared/snapshot.js';
+import type { AppSnapshot, AppState, RolloutSnapshot, WorkerSnapshot } from '../shared/snapshot.js';
 import { VERSION } from '../shared/version.cjs';
 import type { Effects } from './effects.js';
 import type { Listeners } from './listeners.js';
@@ -36,7 +37,7 @@ export async function takeSnapshot(
   const known = new Map(figures);
   return {
     name,
-    state: fleet.stop ? 'stopping' : fleet.serving === null ? 'starting' : 'running',
+    state: stateOf(fleet),
     masterPid: process.pid,
     version: VERSION,
     startedAt: iso(startedAt),
@@ -57,6 +58,12 @@ async function inTime<T>(look: Promise<T>, otherwise: T): Promise<T> {
     timer = setTimeout(() => resolve(otherwise), LOOK_MS);
   });
   return Promise.race([look, late]).finally(() => clearTimeout(timer));
+}
+
+function stateOf(fleet: Fleet): AppState {
+  if (fleet.stop) return 'stopping';
+  if (fleet.serving === null) return 'starting';
+  return isCrashLooping(servingGeneration(fleet)) ? 'crash-looping' : 'running';
 }
 
 const iso = (at: number): string => new Date(at).toISOString();

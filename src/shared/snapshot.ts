@@ -3,7 +3,8 @@ export interface Snapshot {
   apps: AppSnapshot[];
 }
 
-export type AppState = 'starting' | 'running' | 'stopping' | 'unresponsive';
+/** `crash-looping`: a slot of the serving generation crashes again and again; the others serve. */
+export type AppState = 'starting' | 'running' | 'crash-looping' | 'stopping' | 'unresponsive';
 
 export interface AppSnapshot {
   name: string;

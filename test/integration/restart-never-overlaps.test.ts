@@ -1,0 +1,107 @@
+/** `restart`: for an app that cannot run beside itself. Connections wait meanwhile; none is refused, none is lost. */
+import { writeFileSync } from 'node:fs';
+import { expect, test } from 'vitest';
+import { startLoad } from '../helpers/load/client.js';
+import { keepAlive, perRequest } from '../helpers/load/exchanges.js';
+import { lostCount } from '../helpers/load/tally.js';
+import { freePort } from '../helpers/ports.js';
+import type { Project } from '../helpers/project.js';
+import { answering, makeProject } from '../helpers/project.js';
+import type { Master } from '../helpers/zdsup.js';
+import { startMaster } from '../helpers/zdsup.js';
+
+/** Each generation registers itself, and dies where another one is there. */
+const ALONE = `
+const fs = require('node:fs');
+const { ZDSUP_GENERATION: mine, ZDSUP_SLOT: slot } = process.env;
+fs.mkdirSync('here', { recursive: true });
+const mark = 'here/' + mine + '.' + slot;
+fs.writeFileSync(mark, '');
+process.on('exit', () => fs.rmSync(mark));
+const others = fs.readdirSync('here').filter((name) => !name.startsWith(mine + '.'));
+if (others.length > 0) throw new Error('beside ' + others);
+require('node:http').createServer((request, response) => response.end(process.pid + '')).listen(process.env.PORT);
+`;
+
+async function start(more: Record<string, unknown> = {}): Promise<{ master: Master; port: number; project: Project }> {
+  const port = await freePort();
+  const config = { name: 'alone', script: 'app.js', instances: 2, minReady: 100, env: { PORT: port }, ...more };
+  const project = makeProject({ 'app.js': ALONE, 'zdsup.config.json': JSON.stringify(config) });
+  return { master: await startMaster({ cwd: project.folder, args: [] }), port, project };
+}
+
+test('five restarts under load never run old and new at once, and lose no request', async () => {
+  const { master, port } = await start();
+  const loads = [startLoad({ port }, 10, perRequest()), startLoad({ port }, 10, keepAlive())];
+  await Promise.all(loads.map((load) => load.reached(20)));
+  for (let restarts = 1; restarts <= 5; restarts++) {
+    const { code, stdout, stderr } = await master.run('restart');
+    expect(code, stderr).toBe(0);
+    expect(stdout).toContain(`generation ${restarts + 1} serves`);
+  }
+  for (const load of loads) {
+    await load.reached(load.tally.answered + 20);
+    const tally = await load.stop();
+    expect(lostCount(tally), JSON.stringify(tally.lost)).toBe(0);
+    expect(tally.answeredBy.size).toBeGreaterThan(5);
+  }
+});
+
+test('a restart into a bad release starts the old one again, says why with exit 1, and loses nothing', async () => {
+  const { master, port, project } = await startLinked();
+  const load = startLoad({ port }, 10, perRequest());
+  await load.reached(20);
+  project.link('current', 'bad');
+  const { code, stderr } = await master.run('restart');
+  expect(code).toBe(1);
+  expect(stderr).toContain('not today');
+  expect(stderr).toContain('generation 1 was started again');
+  await load.reached(load.tally.answered + 20);
+  const tally = await load.stop();
+  expect(lostCount(tally), JSON.stringify(tally.lost)).toBe(0);
+  expect((await master.status()).generation).toBe(1);
+});
+
+async function startLinked(): Promise<{ master: Master; port: number; project: Project }> {
+  const port = await freePort();
+  const project = makeProject({
+    'good/app.js': ALONE,
+    'bad/app.js': "throw new Error('not today')",
+    'zdsup.config.json': JSON.stringify({
+      name: 'alone',
+      script: 'current/app.js',
+      instances: 2,
+      minReady: 100,
+      env: { PORT: port },
+    }),
+  });
+  project.link('current', 'good');
+  return { master: await startMaster({ cwd: project.folder, args: [] }), port, project };
+}
+
+test('a restart that finds its own folder broken holds the socket and tries on, until the folder is mended', async () => {
+  const { master, port, project } = await start({ backoff: { initial: 100, cap: '300ms', jitter: 0 } });
+  writeFileSync(project.path('app.js'), "throw new Error('half saved')");
+  const { code, stderr } = await master.run('restart');
+  expect(code).toBe(1);
+  expect(stderr).toContain('half saved');
+  expect(stderr).toContain('the socket is held');
+  const waiting = fetch(`http://127.0.0.1:${port}/`);
+  writeFileSync(project.path('app.js'), ALONE);
+  expect((await waiting).status).toBe(200);
+});
+
+test('a restart is refused while a reload is under way', async () => {
+  const port = await freePort();
+  const project = makeProject({
+    'app.js': answering('process.pid', port),
+    'zdsup.config.json': JSON.stringify({ name: 'alone', script: 'app.js', minReady: '2s' }),
+  });
+  const master = await startMaster({ cwd: project.folder, args: [] });
+  const reloading = master.run('reload');
+  await master.seen('the reload has begun', (line) => line.kind === 'worker-started' && line.generation === 2);
+  const { code, stderr } = await master.run('restart');
+  expect(code, stderr).toBe(4);
+  expect(stderr).toContain('another rollout of alone is under way');
+  expect((await reloading).code).toBe(0);
+});

@@ -50,6 +50,8 @@ export type WorkerMessage = { cmd: typeof CMD } & (
   | { act: 'activated' }
   | { act: 'chmod'; key: string; mode: number }
   | { act: 'stats'; seq: number; connections: number; inFlight: number; requests: number }
+  /** Answers `signal`: does the app have a handler for it? */
+  | { act: 'signalled'; seq: number; heard: boolean }
 );
 
 export type MasterMessage = { cmd: typeof CMD } & (
@@ -65,4 +67,6 @@ export type MasterMessage = { cmd: typeof CMD } & (
   /** Stop accepting, finish what is in flight within `deadlineMs`, then end. */
   | { act: 'retire'; deadlineMs: number; closeIdle: boolean }
   | { act: 'stats'; seq: number }
+  /** A signal that the worker is shielded from, for the app's own handlers. */
+  | { act: 'signal'; seq: number; signal: NodeJS.Signals }
 );

@@ -133,6 +133,7 @@ export function handleListenMessage(message: MasterMessage, handle: unknown): bo
     case 'activate':
     case 'retire':
     case 'stats':
+    case 'signal':
       return false;
   }
 }

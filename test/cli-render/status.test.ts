@@ -72,12 +72,62 @@ test('what is not known is a dash', () => {
 
 test('several apps are told apart by an empty line', () => {
   expect(renderStatus([app({ workers: [] }), app({ name: 'web', workers: [] })], NOW)).toMatch(
-    /memory\n\nweb {2}running/,
+    /workers {4}none\n\nweb {2}running/,
   );
 });
 
 test('an app whose master does not answer is one line that says so', () => {
-  expect(lines(app({ state: 'unresponsive' }))).toEqual(['api  unresponsive: its master did not answer in time', '']);
+  expect(lines(app({ state: 'unresponsive', masterPid: 0 }))).toEqual([
+    'api  unresponsive: its master did not answer in time',
+    '',
+  ]);
+  expect(lines(app({ state: 'unresponsive' }))[0], 'its process, where it is remembered').toContain('(pid 100)');
+});
+
+describe('an app that does not run', () => {
+  test.for([
+    [{ state: 'stopped', ended: { at: before(180_000), reason: null } }, 'api  stopped  3 min ago'],
+    [{ state: 'crashed', ended: { at: before(5_000), reason: 'it threw' } }, 'api  crashed  5.0 s ago: it threw'],
+    [{ state: 'crashed', ended: { at: null, reason: 'its master was killed' } }, 'api  crashed: its master was killed'],
+  ] as const)('is one line: when, why, and how to bring it back (%j)', ([changes, said]) => {
+    expect(lines(app(changes))).toEqual([`${said}  zdsup start api brings it back`, '']);
+  });
+});
+
+test('a slot that waits for its next worker says until when', () => {
+  const respawnAt = new Date(NOW + 2_400).toISOString();
+  const waiting = worker({ state: 'waiting', pid: null, startedAt: null, respawnAt, restarts: 4 });
+  expect(
+    lines(app({ workers: [waiting] }))[5]!
+      .split(/ {2,}/)
+      .slice(3, 7),
+  ).toEqual(['-', 'waiting, again in 3 s', '-', '4']);
+});
+
+describe('on a terminal of few columns', () => {
+  const many = app({
+    workers: [worker(), worker({ slot: 1, pid: 4_194_304, requests: 9_999_999, connections: 65_535 })],
+  });
+  const headings = (columns: number, one = many): string[] =>
+    renderStatus([one], NOW, columns).split('\n')[4]!.trim().split(/ {2,}/);
+
+  test('what is wanted least is dropped until the table fits', () => {
+    for (const columns of [100, 90, 80, 70, 60, 50])
+      for (const line of renderStatus([many], NOW, columns).split('\n').slice(4))
+        expect(line.length, `${columns} columns`).toBeLessThanOrEqual(columns);
+    expect(headings(80)).toEqual(['slot', 'pid', 'state', 'up', 'restarts', 'conns', 'requests', 'cpu', 'memory']);
+    expect(headings(100)).toHaveLength(11);
+  });
+
+  test('the generation stays while there are two of them', () => {
+    const two = app({ workers: [worker(), worker({ generation: 4, pid: 5 })] });
+    expect(headings(60, two)).toContain('gen');
+    expect(headings(60)).not.toContain('gen');
+  });
+
+  test('on one that is too narrow for anything the rest is shown all the same', () => {
+    expect(headings(10)).toEqual(['slot', 'pid', 'state', 'cpu', 'memory']);
+  });
 });
 
 describe('the listeners', () => {

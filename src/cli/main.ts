@@ -37,8 +37,8 @@ async function run(argv: string[]): Promise<number | undefined> {
 
   program
     .command('start')
-    .description('run an app in the foreground: a script, a config file, or the config file of this folder')
-    .argument('[target]', 'script or config file')
+    .description("run an app: a script, a config file, this folder's config file, or one that is remembered")
+    .argument('[target]', 'script, config file, or the name of an app that ran before')
     .argument('[args...]', "the app's own arguments, after --")
     .option('--name <name>', "name of the app (default: package.json's, else the folder's)")
     .option('-i, --instances <n>', "number of workers, or 'max' for one a CPU", instances)
@@ -51,13 +51,17 @@ async function run(argv: string[]): Promise<number | undefined> {
       "when a worker takes traffic: 'listening', 'message' (process.send('ready')), or a path such as /healthz",
     )
     .option('--drain-timeout <duration>', 'how long requests in flight may take, such as 30s')
+    .option('-d, --daemon', 'run in the background; returns when the app serves')
+    .option('--no-daemon', 'in the foreground, also what ran as a daemon before')
+    .option('--or-reload', 'reload the app where it runs already')
+    .addOption(new Option('--as-daemon').hideHelp())
     .addOption(
       new Option(
         '--log-format <format>',
         "format of zdsup's own log on stderr (default: pretty on a terminal, else json)",
       ).choices(['json', 'pretty']),
     )
-    .option('--json', 'log and errors as JSON: the same as --log-format json')
+    .option('--json', 'errors, and the result of --daemon, as JSON; in the foreground the log too')
     .action(async (target: string | undefined, args: string[], options) => {
       const { start } = await import('./commands/start.js');
       status = await start(target, args, options);
@@ -124,7 +128,7 @@ async function run(argv: string[]): Promise<number | undefined> {
   program
     .command('status')
     .aliases(['list', 'ls'])
-    .description('show what runs')
+    .description('show what runs, and what has run and is remembered')
     .argument('[app]', 'name of the app (default: all of them)')
     .option('--json', 'print the snapshot as JSON')
     .action(async (app: string | undefined, options: { json?: boolean }) => {
@@ -132,9 +136,71 @@ async function run(argv: string[]): Promise<number | undefined> {
       status = await show(app, { json: options.json === true });
     });
 
+  program
+    .command('logs')
+    .description('show what a daemon and its workers have written')
+    .argument('[app]', 'name of the app')
+    .option('-f, --follow', 'go on showing what is written')
+    .option('-n, --lines <n>', 'how many lines from the end', wholeNumber, 20)
+    .option('--json', 'print each line as a JSON value')
+    .action(async (app: string | undefined, options: { follow?: boolean; lines: number; json?: boolean }) => {
+      const { logs } = await import('./commands/logs.js');
+      status = await logs(app, { follow: options.follow === true, lines: options.lines, json: options.json === true });
+    });
+
+  program
+    .command('describe')
+    .description('tell everything about an app: config in force, workers, last exits and rollouts')
+    .argument('[app]', "name of the app, or 'all'")
+    .option('--json', 'print it as JSON')
+    .action(async (app: string | undefined, options: { json?: boolean }) => {
+      const { describe } = await import('./commands/describe.js');
+      status = await describe(app, { json: options.json === true });
+    });
+
+  program
+    .command('delete')
+    .description('forget an app that does not run, and its log')
+    .argument('[app]', "name of the app, or 'all'")
+    .option('--json', 'print the result as JSON')
+    .action(async (app: string | undefined, options: { json?: boolean }) => {
+      const { forget } = await import('./commands/delete.js');
+      status = await forget(app, { json: options.json === true });
+    });
+
+  program
+    .command('signal')
+    .description('send a signal to the workers that listen for it')
+    .usage('[options] [app] <signal>')
+    .argument('<words...>', "name of the app, or 'all'; then a signal, such as USR2")
+    .option('--json', 'print the result as JSON')
+    .action(async (words: string[], options: { json?: boolean }) => {
+      const { signal } = await import('./commands/signal.js');
+      status = await signal(words, { json: options.json === true });
+    });
+
+  program
+    .helpCommand(false)
+    .command('help')
+    .description('show the commands, or the options of one')
+    .argument('[command]')
+    .action((name: string | undefined) => help(program, name));
+
   for (const command of program.commands) command.exitOverride(refuse(`zdsup ${command.name()} --help`));
   await program.parseAsync(argv);
   return status;
+}
+
+function help(program: Command, name: string | undefined): void {
+  const named = program.commands.find((command) => command.name() === name || command.aliases().includes(name ?? ''));
+  if (named) named.outputHelp();
+  else if (name === undefined) program.outputHelp();
+  else program.parse([name], { from: 'user' }); // Refused as an unknown command is, with the nearest one.
+}
+
+function wholeNumber(value: string): number {
+  if (!/^\d{1,9}$/.test(value)) throw new InvalidArgumentError('Allowed is a whole number from 0.');
+  return Number(value);
 }
 
 /** The schema judges numbers; here only what is no number at all. */
@@ -165,9 +231,10 @@ Examples:
   zdsup start app.js -i 4           run app.js with 4 workers, in the foreground
   zdsup start app.js -- --port 80   what comes after -- is the app's
   zdsup start                       as zdsup.config.js in this folder says
+  zdsup start app.js --daemon       in the background; zdsup logs shows what it writes
   zdsup reload                      new code, no request lost; exit 1 and nothing changed where it is bad
   zdsup scale 4                     four workers; +1 and -1 are one more and one fewer
   zdsup status                      workers, traffic, CPU and memory
   zdsup stop                        answer what is in flight, then end
 
-Exit status: 0 done, 1 failed, 2 wrong usage or bad config, 3 not running, 4 refused: another rollout is under way.`;
+Exit status: 0 done, 1 failed, 2 wrong usage or bad config, 3 not running, 4 refused: it runs, or another rollout is under way.`;

@@ -38,22 +38,42 @@ export async function chooseApps(name: string | undefined): Promise<RunningApp[]
   }
   if (name !== undefined) {
     const found = running.find((app) => app.name === name);
-    if (!found) throw notRunning(name, running);
+    if (!found) throw await notRunning(name, running);
     return [found];
   }
   if (running.length === 0) throw noneRuns();
+  return [pickApp(running, 'are running')];
+}
+
+/**
+ * Which of `apps` a command without a name means: that of the current folder, else the only one.
+ * @throws ZdsupError ZDSUP_APP_AMBIGUOUS (exit 2)
+ */
+export function pickApp<T extends { name: string }>(apps: T[], are: string, hint = "name one, or 'all'"): T {
   const here = namesHere(logicalFolder());
-  const found = running.find((app) => here.includes(app.name)) ?? (running.length === 1 ? running[0] : undefined);
-  if (found) return [found];
+  const found = apps.find((app) => here.includes(app.name)) ?? (apps.length === 1 ? apps[0] : undefined);
+  if (found) return found;
   throw new ZdsupError({
     code: 'ZDSUP_APP_AMBIGUOUS',
-    message: `which app? ${running.map((app) => app.name).join(', ')} are running`,
-    hint: "name one, or 'all'",
+    message: `which app? ${apps.map((app) => app.name).join(', ')} ${are}`,
+    hint,
     exitStatus: 2,
   });
 }
 
-function notRunning(name: string, running: RunningApp[]): ZdsupError {
+/** Says how it ended, where it is remembered. */
+export async function notRunning(name: string, running: RunningApp[]): Promise<ZdsupError> {
+  const { rememberedApps, endOf } = await import('./records.js');
+  const remembered = rememberedApps().find((one) => one.name === name && one.record !== null);
+  if (remembered) {
+    const { how, reason } = endOf(remembered);
+    return new ZdsupError({
+      code: 'ZDSUP_APP_NOT_RUNNING',
+      message: `${name} is not running: ${how === 'stopped' ? 'it was stopped' : `it crashed${reason === null ? '' : ` (${reason})`}`}`,
+      hint: `bring it back with zdsup start ${name}`,
+      exitStatus: 3,
+    });
+  }
   const near = nearestWord(
     name,
     running.map((app) => app.name),
@@ -136,7 +156,8 @@ function isOurs(path: string): boolean {
   }
 }
 
-function answers(path: string): Promise<boolean> {
+/** Does anybody accept there? */
+export function answers(path: string): Promise<boolean> {
   return new Promise((resolve) => {
     const probe = connect(path);
     probe.on('connect', () => {

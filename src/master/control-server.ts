@@ -13,7 +13,7 @@ import { toReport, ZdsupError } from '../shared/errors.js';
 /** Carries a command out. A rejected promise becomes the result's error. */
 export type Handle = (request: ControlRequest, progress: (step: Progress) => void) => Promise<ControlResult>;
 
-const COMMANDS = ['status', 'reload', 'restart', 'scale', 'stop'];
+const COMMANDS = ['status', 'reload', 'restart', 'scale', 'stop', 'describe', 'signal'];
 
 export interface ControlServer {
   /** Ends connections once their results were written, and the socket. */

@@ -45,11 +45,24 @@ export interface ScaleEnd {
   stderr: string[];
 }
 
+/** A worker has ended, of itself or not. */
+export interface WorkerExit {
+  id: number;
+  slot: number;
+  generation: number;
+  pid: number | null;
+  code: number | null;
+  signal: string | null;
+  error?: string | undefined;
+  stderr: string[];
+}
+
 export interface Observer {
   progress?(progress: Progress): void;
   rolloutEnded?(end: RolloutEnd): void;
   scaleEnded?(end: ScaleEnd): void;
   generationGone?(generation: number): void;
+  workerExited?(exit: WorkerExit): void;
 }
 
 const LEVELS: Partial<Record<ProgressKind, 'warn' | 'error'>> = {
@@ -138,11 +151,21 @@ export class Effects {
   private readonly postFromWorker = (event: Event): void => {
     if (event.type === 'exited') {
       this.stopChecks(event.id);
-      this.lastWords.set(event.id, this.workers.get(event.id)?.lastLines() ?? []);
+      this.noteExit(event);
       this.workers.delete(event.id);
     }
     this.options.post(event);
   };
+
+  private noteExit({ id, code, signal, error }: Extract<Event, { type: 'exited' }>): void {
+    const worker = this.workers.get(id);
+    const stderr = worker?.lastLines() ?? [];
+    this.lastWords.set(id, stderr);
+    if (!worker) return;
+    const { slot, generation } = worker.identity;
+    for (const observer of this.observers)
+      observer.workerExited?.({ id, slot, generation, pid: worker.pid, code, signal, error, stderr });
+  }
 
   private async prepare(rolloutId: number, scaled: Fleet['scaled']): Promise<void> {
     try {

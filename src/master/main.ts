@@ -6,12 +6,15 @@ import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { missingServerHandle } from '../node-internals/server-handle.cjs';
 import { ZdsupError } from '../shared/errors.js';
-import { controlSocketPath, runDirForStart } from '../shared/paths.js';
+import { controlSocketPath, runDirForStart, stateDir } from '../shared/paths.js';
+import { VERSION } from '../shared/version.cjs';
+import { keepRecord } from './app-record.js';
 import { handleCommand } from './commands/handle.js';
 import { failure } from './commands/rollouts.js';
 import { listenForControl } from './control-server.js';
-import type { RolloutEnd } from './effects.js';
+import type { Observer, RolloutEnd } from './effects.js';
 import { Effects } from './effects.js';
+import { History } from './history.js';
 import { Listeners } from './listeners.js';
 import { watchLiveness } from './liveness.js';
 import type { LogFormat } from './log.js';
@@ -24,8 +27,16 @@ import { claimFolder, takeSocketPath } from './state-folder.js';
 import { Supervisor } from './supervisor.js';
 import { prepareUsage } from './usage.js';
 
+export interface MasterOptions {
+  logFormat?: LogFormat | undefined;
+  /** Its output goes to this file, absolute, and nobody waits at a terminal. */
+  daemon?: { logFile: string };
+  /** Hears of the first rollout, and of all that follow. */
+  observer?: Observer;
+}
+
 /**
- * Runs one app in the foreground until it has been stopped.
+ * Runs one app until it has been stopped.
  * @param request what to run; read afresh at each reload
  * @param firstPlan what was read of it for the first generation
  * @param masterEnv the environment that workers inherit
@@ -36,18 +47,20 @@ export async function runMaster(
   request: PlanRequest,
   firstPlan: Promise<Plan>,
   masterEnv: NodeJS.ProcessEnv,
-  logFormat?: LogFormat,
+  options: MasterOptions = {},
 ): Promise<number> {
   refuseUnsupportedNode();
   const startedAt = Date.now();
   const first = await firstPlan;
   const { appName } = first;
-  const runDir = resolve(runDirForStart(masterEnv, homedir())); // A relative one, before the master moves to /.
+  // Relative ones, before the master moves to /.
+  const runDir = resolve(runDirForStart(masterEnv, homedir()));
+  const state = resolve(stateDir(masterEnv, homedir()));
   const socketPath = controlSocketPath(runDir, appName);
   claimFolder(runDir);
 
   const listeners = new Listeners();
-  const logger = await makeLogger(appName, logFormat);
+  const logger = await makeLogger(appName, options.logFormat);
   let end: (failed: boolean) => void;
   const ended = new Promise<boolean>((resolve_) => {
     end = resolve_;
@@ -69,11 +82,14 @@ export async function runMaster(
     ended: (failed) => end(failed),
   });
   const supervisor: Supervisor = new Supervisor(effects.perform);
+  const history = new History(() => supervisor.state);
+  effects.observers.add(history);
+  if (options.observer) effects.observers.add(options.observer);
   const snapshot = () => takeSnapshot(appName, startedAt, () => supervisor.state, effects, listeners);
 
   const temporary = join(runDir, `.${process.pid}`);
   const control = await listenForControl(temporary, (request, tell) =>
-    handleCommand({ appName, supervisor, effects, snapshot, ended }, request, tell),
+    handleCommand({ appName, supervisor, effects, history, snapshot, ended }, request, tell),
   );
   try {
     await takeSocketPath(temporary, socketPath, appName);
@@ -81,6 +97,22 @@ export async function runMaster(
     await control.close();
     throw error;
   }
+  // Only now is the name ours.
+  const { version: _, ...asked } = request;
+  const record = keepRecord(
+    state,
+    {
+      name: appName,
+      request: asked,
+      startedAt: new Date(startedAt).toISOString(),
+      masterPid: process.pid,
+      version: VERSION,
+      daemon: options.daemon !== undefined,
+      logFile: options.daemon?.logFile ?? null,
+      logFormat: options.logFormat ?? null,
+    },
+    (why) => logger.warn(`the app cannot be remembered: ${why}`),
+  );
 
   watchLiveness(
     effects,
@@ -112,6 +144,12 @@ export async function runMaster(
   const failed = await ended;
 
   listeners.closeAllBut(new Set());
+  // Before the socket goes: who finds none must find the end.
+  const failedStart = failed && isFailedStart(firstEnd);
+  record.end(
+    failedStart ? 'crashed' : 'stopped',
+    failedStart ? firstEnd!.rollout.reason : failed ? 'ended at once' : null,
+  );
   removeQuietly(socketPath);
   await control.close();
   if (failed && firstEnd !== null) throwFailure(firstEnd, appName);
@@ -119,8 +157,11 @@ export async function runMaster(
   return failed ? 1 : 0;
 }
 
+const isFailedStart = (end: RolloutEnd | null): boolean =>
+  end !== null && end.rollout.outcome === 'failed' && end.rollout.from === null;
+
 function throwFailure(end: RolloutEnd, appName: string): void {
-  if (end.rollout.outcome !== 'failed' || end.rollout.from !== null) return;
+  if (!isFailedStart(end)) return;
   const result = failure(end, appName);
   if (!result.ok) throw new ZdsupError(result.error);
 }

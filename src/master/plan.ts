@@ -9,6 +9,7 @@ import { basename, dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Fleet, Policy } from '../domain/types.js';
 import { keepNonBlocking } from '../node-internals/stdio.cjs';
+import type { StartRequest } from '../shared/app-record.js';
 import type { AppConfig } from '../shared/config.js';
 import type { ErrorCode, ErrorReport } from '../shared/errors.js';
 import { ZdsupError } from '../shared/errors.js';
@@ -30,23 +31,17 @@ export interface Plan {
   baseline: string;
 }
 
-/** What the user asked to run; the same for every generation. */
-export interface PlanRequest {
+/** The same for every generation. */
+export interface PlanRequest extends StartRequest {
   /** Of the master: a planner of another version refuses to answer. */
   version: string;
-  /** Absolute. */
-  configPath?: string;
-  /** Which app of a config with several. */
-  only?: string;
-  /** Raw config keys from flags; they win over the file. */
-  overrides: Record<string, unknown>;
-  /** Logical: `$PWD` where it is the same folder, so that a symbolic link in it is followed afresh at each reload. */
-  baseDir: string;
   /** The last scale; the master's to fill in. */
   scaled?: Fleet['scaled'];
 }
 
-export type PlanAnswer = { ok: true; plan: Plan } | { ok: false; error: ErrorReport };
+/** What the planner is asked: one plan, or with `every` one for each app of the config. */
+export type PlannerQuestion = PlanRequest & { every: boolean };
+export type PlanAnswer = { ok: true; plans: Plan[] } | { ok: false; error: ErrorReport };
 
 const PLANNER = fileURLToPath(new URL('planning/planner.js', import.meta.url));
 /** A config that has not returned by then never will, in ms. */
@@ -60,7 +55,15 @@ type Outcome = PlanAnswer | { ended: number | null } | { unforked: string } | 't
  * @throws ZdsupError ZDSUP_CONFIG_*, ZDSUP_SCRIPT_*, ZDSUP_CWD_MISSING, ZDSUP_ENV_FILE, ZDSUP_ENTRY_TYPESCRIPT
  */
 export async function readPlan(request: PlanRequest, masterEnv: NodeJS.ProcessEnv): Promise<Plan> {
-  const { configPath } = request;
+  return (await askPlanner({ ...request, every: false }, masterEnv))[0]!;
+}
+
+/** As {@link readPlan}, for each app of a config with several where `only` picks none. */
+export const readPlans = (request: PlanRequest, masterEnv: NodeJS.ProcessEnv): Promise<Plan[]> =>
+  askPlanner({ ...request, every: true }, masterEnv);
+
+async function askPlanner(question: PlannerQuestion, masterEnv: NodeJS.ProcessEnv): Promise<Plan[]> {
+  const { configPath } = question;
   if (configPath !== undefined && !existsSync(configPath))
     throw failed('ZDSUP_CONFIG_MISSING', `no such config file: ${configPath}`, 'check the path');
   const child = fork(PLANNER, [], {
@@ -82,7 +85,7 @@ export async function readPlan(request: PlanRequest, masterEnv: NodeJS.ProcessEn
       // Not `exit`, which may overtake an answer that is in the channel still.
       child.once('close', (code) => resolve({ ended: code }));
       if (child.pid === undefined) return; // `error` tells why.
-      child.send(request, (error) => error && resolve({ ended: null }));
+      child.send(question, (error) => error && resolve({ ended: null }));
     });
     return unwrap(outcome, configPath);
   } finally {
@@ -91,9 +94,9 @@ export async function readPlan(request: PlanRequest, masterEnv: NodeJS.ProcessEn
   }
 }
 
-function unwrap(outcome: Outcome, configPath: string | undefined): Plan {
+function unwrap(outcome: Outcome, configPath: string | undefined): Plan[] {
   if (typeof outcome === 'object' && 'ok' in outcome) {
-    if (outcome.ok) return outcome.plan;
+    if (outcome.ok) return outcome.plans;
     throw new ZdsupError(outcome.error);
   }
   if (typeof outcome === 'object' && 'unforked' in outcome)

@@ -1,6 +1,6 @@
 /** Runs in the master. The fleet as the snapshot that everybody outside sees. */
 import { isCrashLooping } from '../domain/crash-loop.js';
-import { servingGeneration, slotOf } from '../domain/fleet.js';
+import { liveIn, servingGeneration, slotOf } from '../domain/fleet.js';
 import type { Fleet, Rollout, Worker } from '../domain/types.js';
 import type { AppSnapshot, AppState, RolloutSnapshot, WorkerSnapshot } from '../shared/snapshot.js';
 import { VERSION } from '../shared/version.cjs';
@@ -46,9 +46,12 @@ export async function takeSnapshot(
     listeners: listeners.snapshot(),
     weights: weightsOf(fleet),
     rollout: fleet.rollout && rolloutSnapshot(fleet.rollout),
-    workers: Object.values(fleet.workers)
-      .sort((a, b) => a.generation - b.generation || a.slot - b.slot)
-      .map((worker) => workerSnapshot(worker, fleet, known.get(worker.id) ?? null, usage.get(worker.pid ?? -1))),
+    workers: [
+      ...Object.values(fleet.workers).map((worker) =>
+        workerSnapshot(worker, fleet, known.get(worker.id) ?? null, usage.get(worker.pid ?? -1)),
+      ),
+      ...waitingSlots(fleet, Date.now()),
+    ].sort((a, b) => a.generation - b.generation || a.slot - b.slot),
   };
 }
 
@@ -77,7 +80,7 @@ function weightsOf(fleet: Fleet): Record<string, number> {
   return weights;
 }
 
-function rolloutSnapshot({ id, from, to, step, startedAt, outcome, reason }: Rollout): RolloutSnapshot {
+export function rolloutSnapshot({ id, from, to, step, startedAt, outcome, reason }: Rollout): RolloutSnapshot {
   return { id, from, to, step, startedAt: iso(startedAt), outcome, reason };
 }
 
@@ -100,4 +103,22 @@ function workerSnapshot(
     cpuPercent: usage?.cpuPercent ?? null,
     rssBytes: usage?.rssBytes ?? null,
   };
+}
+
+/** Slots that should have a worker, and wait out the pause after a crash. */
+function waitingSlots(fleet: Fleet, now: number): WorkerSnapshot[] {
+  return Object.values(fleet.generations).flatMap((generation) =>
+    generation.slots.flatMap((slot) => {
+      const { respawnAt, restarts } = slotOf(generation, slot);
+      if (respawnAt <= now || liveIn(fleet, generation.number, slot)) return [];
+      const nothing = { connections: null, inFlight: null, requests: null, cpuPercent: null, rssBytes: null };
+      return [
+        {
+          ...{ slot, pid: null, generation: generation.number, state: 'waiting' as const, startedAt: null },
+          ...{ respawnAt: iso(respawnAt), restarts },
+          ...nothing,
+        },
+      ];
+    }),
+  );
 }

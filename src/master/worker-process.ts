@@ -24,6 +24,8 @@ import { carryOutput } from './worker-output.js';
 const PRELOAD = fileURLToPath(new URL('../worker/preload.cjs', import.meta.url));
 /** A worker that does not answer with its figures by then is shown with those known, in ms. */
 const FIGURES_TIMEOUT_MS = 200;
+/** One that does not say by then whether it has heard a signal computes; it will hear of it afterwards. In ms. */
+const SIGNAL_TIMEOUT_MS = 1_000;
 
 export interface Figures {
   connections: number;
@@ -59,6 +61,7 @@ export class WorkerProcess implements ListenerClient {
   private nextSeq = 1;
   private pinged: { seq: number; answered: () => void } | null = null;
   private readonly figureAsks = new Map<number, (figures: Figures) => void>();
+  private readonly signalAsks = new Map<number, (heard: boolean) => void>();
 
   /** @throws what fork throws: no process, no descriptor to be had */
   constructor(
@@ -135,6 +138,25 @@ export class WorkerProcess implements ListenerClient {
   ping(answered: () => void): void {
     this.pinged = { seq: this.nextSeq++, answered };
     this.send({ act: 'ping', seq: this.pinged.seq });
+  }
+
+  /**
+   * Passes on a signal that the worker is shielded from, to the app's own handlers.
+   * @returns whether it has one; null where the worker has gone. Never rejects.
+   */
+  signal(signal: NodeJS.Signals): Promise<boolean | null> {
+    if (this.gone || !this.worker.process.connected) return Promise.resolve(null);
+    return new Promise((resolve) => {
+      const seq = this.nextSeq++;
+      const finish = (heard: boolean): void => {
+        clearTimeout(timer);
+        this.signalAsks.delete(seq);
+        resolve(heard);
+      };
+      const timer = setTimeout(() => finish(true), SIGNAL_TIMEOUT_MS);
+      this.signalAsks.set(seq, finish);
+      this.send({ act: 'signal', seq, signal });
+    });
   }
 
   openKeys(): string[] {
@@ -232,6 +254,9 @@ export class WorkerProcess implements ListenerClient {
         break;
       case 'chmod':
         this.listeners.changeMode(message.key, message.mode);
+        break;
+      case 'signalled':
+        this.signalAsks.get(message.seq)?.(message.heard);
         break;
       case 'stats': {
         const { connections, inFlight, requests } = message;

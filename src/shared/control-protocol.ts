@@ -4,6 +4,7 @@
  * Framing: one JSON value a line (UTF-8, `\n`), one request a connection. The master answers with any number of
  * `progress` lines and exactly one `result` line, then ends the connection. A client that hangs up only detaches.
  */
+import type { AppDescription } from './description.js';
 import type { ErrorReport, ExitStatus } from './errors.js';
 import type { AppSnapshot } from './snapshot.js';
 
@@ -29,7 +30,10 @@ export type ControlRequest =
     }
   /** `to`: a number of workers, or by how many: `+1`, `-2`. */
   | { command: 'scale'; to: string }
-  | { command: 'stop' };
+  | { command: 'stop' }
+  | { command: 'describe' }
+  /** A name of `os.constants.signals`, to every worker that listens for it. */
+  | { command: 'signal'; signal: string };
 
 /**
  * Steps of a rollout or a stop, told while it runs; `message` is one plain line for people.
@@ -96,6 +100,18 @@ export type ControlResult =
       message: string;
     }
   | { type: 'result'; ok: true; exitStatus: 0; command: 'stop'; durationMs: number; message: string }
+  | { type: 'result'; ok: true; exitStatus: 0; command: 'describe'; app: AppDescription }
+  | {
+      type: 'result';
+      ok: true;
+      exitStatus: 0;
+      command: 'signal';
+      signal: string;
+      sent: SignalledWorker[];
+      /** Those without a handler, which it would have ended. */
+      unheard: SignalledWorker[];
+      message: string;
+    }
   | {
       type: 'result';
       ok: false;
@@ -104,5 +120,11 @@ export type ControlResult =
       /** The last lines the failed worker wrote to stderr, where there are any. */
       stderr?: string[];
     };
+
+export interface SignalledWorker {
+  slot: number;
+  generation: number;
+  pid: number;
+}
 
 export type ControlAnswer = Progress | ControlResult;

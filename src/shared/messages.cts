@@ -51,6 +51,8 @@ export type WorkerMessage = { cmd: typeof CMD } & (
   | { act: 'pong'; seq: number }
   | { act: 'chmod'; key: string; mode: number }
   | { act: 'stats'; seq: number; connections: number; inFlight: number; requests: number }
+  /** Answers `signal`: does the app have a handler for it? */
+  | { act: 'signalled'; seq: number; heard: boolean }
 );
 
 export type MasterMessage = { cmd: typeof CMD } & (
@@ -68,4 +70,6 @@ export type MasterMessage = { cmd: typeof CMD } & (
   | { act: 'stats'; seq: number }
   /** Is your event loop alive? */
   | { act: 'ping'; seq: number }
+  /** A signal that the worker is shielded from, for the app's own handlers. */
+  | { act: 'signal'; seq: number; signal: NodeJS.Signals }
 );

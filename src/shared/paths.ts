@@ -8,6 +8,8 @@ type Env = Readonly<Record<string, string | undefined>>;
 export const MAX_SOCKET_PATH_BYTES = 107;
 /** Parent of the run folders of system units, one for each app. */
 export const SYSTEM_RUN_PARENT = '/run/zdsup';
+/** Parent of the state folders of system units, one for each app. */
+export const SYSTEM_STATE_PARENT = '/var/lib/zdsup';
 
 /** The folder of a new master's control socket. `$ZDSUP_HOME/run`, else the state folder's. */
 export function runDirForStart(env: Env, home: string): string {
@@ -30,6 +32,22 @@ export function runDirsToSearch(env: Env, home: string, systemApps: string[]): s
   const byDefault = join(home, '.local', 'state', 'zdsup', 'run');
   return [...new Set([...systemApps.map((app) => join(SYSTEM_RUN_PARENT, app)), own, byDefault])];
 }
+
+/**
+ * Where to look for what is remembered of apps. With `ZDSUP_HOME` set, only there.
+ * @param systemApps folders found in {@link SYSTEM_STATE_PARENT}
+ */
+export function stateDirsToSearch(env: Env, home: string, systemApps: string[]): string[] {
+  if (env.ZDSUP_HOME) return [env.ZDSUP_HOME];
+  const byDefault = join(home, '.local', 'state', 'zdsup');
+  return [...new Set([...systemApps.map((app) => join(SYSTEM_STATE_PARENT, app)), stateDir(env, home), byDefault])];
+}
+
+/** Folder of the records in a state folder, a file `<app>.json` for each app. */
+export const recordsDir = (state: string): string => join(state, 'apps');
+
+/** What a daemon and its workers write. */
+export const logPath = (state: string, app: string): string => join(state, 'logs', `${app}.log`);
 
 /** @throws ZdsupError ZDSUP_SOCKET_PATH_LONG: bind(2) would cut it or fail with EINVAL */
 export function controlSocketPath(runDir: string, app: string): string {

@@ -3,12 +3,16 @@ export interface Snapshot {
   apps: AppSnapshot[];
 }
 
-/** `crash-looping`: a slot of the serving generation crashes again and again; the others serve. */
-export type AppState = 'starting' | 'running' | 'crash-looping' | 'stopping' | 'unresponsive';
+/**
+ * `crash-looping`: a slot of the serving generation crashes again and again; the others serve. `stopped` and `crashed` do not
+ * run, and are remembered.
+ */
+export type AppState = 'starting' | 'running' | 'crash-looping' | 'stopping' | 'unresponsive' | 'stopped' | 'crashed';
 
 export interface AppSnapshot {
   name: string;
   state: AppState;
+  /** 0 where no master runs. */
   masterPid: number;
   /** Version of zdsup that the master runs. */
   version: string;
@@ -22,6 +26,12 @@ export interface AppSnapshot {
   weights: Record<string, number>;
   rollout: RolloutSnapshot | null;
   workers: WorkerSnapshot[];
+  /** Of one that is `stopped` or `crashed`. */
+  ended?: {
+    /** ISO 8601 instant; null where its master was killed and could not say. */
+    at: string | null;
+    reason: string | null;
+  };
 }
 
 export interface ListenerSnapshot {
@@ -45,14 +55,18 @@ export interface RolloutSnapshot {
 /** `waiting`: held until fewer than `maxDraining` generations drain. `aborting`: the old generation is brought back whole. */
 export type RolloutStep = 'preparing' | 'waiting' | 'emptying' | 'booting' | 'shifting' | 'aborting' | 'done';
 
-export type WorkerStateName = 'starting' | 'ready' | 'active' | 'parked' | 'draining' | 'killing';
+/** `waiting`: no process; the slot's last one has crashed, and the next is forked at `respawnAt`. */
+export type WorkerStateName = 'starting' | 'ready' | 'active' | 'parked' | 'draining' | 'killing' | 'waiting';
 
 export interface WorkerSnapshot {
   slot: number;
   pid: number | null;
   generation: number;
   state: WorkerStateName;
-  startedAt: string;
+  /** ISO 8601 instant; null of one that waits. */
+  startedAt: string | null;
+  /** ISO 8601 instant, of one that waits. */
+  respawnAt?: string;
   /** Unsolicited exits of this slot in this generation. */
   restarts: number;
   connections: number | null;

@@ -134,6 +134,7 @@ export function handleListenMessage(message: MasterMessage, handle: unknown): bo
     case 'retire':
     case 'stats':
     case 'ping':
+    case 'signal':
       return false;
   }
 }

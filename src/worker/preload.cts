@@ -11,7 +11,7 @@ import { onMasterMessage, tell } from './channel.cjs';
 import { figures, installDrain, retire } from './drain.cjs';
 import { handleListenMessage, installListenSeam } from './listen-seam.cjs';
 import { shieldOutput } from './output.cjs';
-import { shieldSignals } from './signals.cjs';
+import { emitToTheApp, isHeard, shieldSignals } from './signals.cjs';
 import { shieldHeldPaths } from './unix-paths.cjs';
 
 const offered = process.env[HANDSHAKE_VARIABLE];
@@ -40,6 +40,11 @@ function start(handshake: Handshake): void {
     else if (message.act === 'retire') retire(message);
     else if (message.act === 'ping') tell({ act: 'pong', seq: message.seq });
     else if (message.act === 'stats') tell({ act: 'stats', seq: message.seq, ...figures() });
+    else if (message.act === 'signal') {
+      // Answered first: the app's handler may end the process.
+      tell({ act: 'signalled', seq: message.seq, heard: isHeard(message.signal) });
+      emitToTheApp(message.signal);
+    }
   });
   // Orphaned: nobody can replace this worker, what is in flight is still owed an answer.
   process.prependOnceListener('disconnect', () => retire({ deadlineMs: handshake.drainTimeoutMs, closeIdle: true }));

@@ -28,13 +28,22 @@ function restore(name: string | symbol): void {
   shieldSignals();
 }
 
+/** Does the app itself listen for it? */
+export const isHeard = (signal: NodeJS.Signals): boolean =>
+  process.listeners(signal).some((listener) => listener !== shield);
+
+/** As if it had been delivered: to the app's handlers alone. Without one nothing happens. */
+export function emitToTheApp(signal: NodeJS.Signals): void {
+  if (isHeard(signal)) process.emit(signal, signal);
+}
+
 /**
  * Runs the app's own handlers for the end: SIGTERM's, else SIGINT's (what PM2 sends). Without any the process exits 0,
  * its 'exit' listeners included. One that has not ended `killTimeoutMs` later is killed, also where no master is left to do it.
  */
 export function endAsTheAppWishes(killTimeoutMs: number): void {
   for (const signal of ['SIGTERM', 'SIGINT'] as const) {
-    if (process.listeners(signal).every((listener) => listener === shield)) continue;
+    if (!isHeard(signal)) continue;
     setTimeout(() => process.kill(process.pid, 'SIGKILL'), killTimeoutMs).unref();
     process.emit(signal, signal);
     return;

@@ -3,14 +3,14 @@ import { renderStatus } from '../../src/cli/render/status.js';
 import type { AppSnapshot, WorkerSnapshot } from '../../src/shared/snapshot.js';
 
 const NOW = Date.parse('2026-01-01T12:00:00.000Z');
-const before = (ms: number): string => new Date(NOW - ms).toISOString();
+const msAgo = (ms: number): string => new Date(NOW - ms).toISOString();
 
 const worker = (changes: Partial<WorkerSnapshot> = {}): WorkerSnapshot => ({
   slot: 0,
   pid: 4242,
   generation: 3,
   state: 'active',
-  startedAt: before(65_000),
+  startedAt: msAgo(65_000),
   restarts: 0,
   connections: 12,
   inFlight: 3,
@@ -25,7 +25,7 @@ const app = (changes: Partial<AppSnapshot> = {}): AppSnapshot => ({
   state: 'running',
   masterPid: 100,
   version: '0.1.0',
-  startedAt: before(3 * 3_600_000),
+  startedAt: msAgo(3 * 3_600_000),
   release: { id: 'abcd1234', path: '/srv/api', modified: false },
   generation: 3,
   listeners: [{ address: '0.0.0.0', port: 3000, protocol: 'http' }],
@@ -72,12 +72,62 @@ test('what is not known is a dash', () => {
 
 test('several apps are told apart by an empty line', () => {
   expect(renderStatus([app({ workers: [] }), app({ name: 'web', workers: [] })], NOW)).toMatch(
-    /memory\n\nweb {2}running/,
+    /workers {4}none\n\nweb {2}running/,
   );
 });
 
 test('an app whose master does not answer is one line that says so', () => {
-  expect(lines(app({ state: 'unresponsive' }))).toEqual(['api  unresponsive: its master did not answer in time', '']);
+  expect(lines(app({ state: 'unresponsive', masterPid: 0 }))).toEqual([
+    'api  unresponsive: its master did not answer in time',
+    '',
+  ]);
+  expect(lines(app({ state: 'unresponsive' }))[0], 'its process, where it is remembered').toContain('(pid 100)');
+});
+
+describe('an app that does not run', () => {
+  test.for([
+    [{ state: 'stopped', ended: { at: msAgo(180_000), reason: null } }, 'api  stopped  3 min ago'],
+    [{ state: 'crashed', ended: { at: msAgo(5_000), reason: 'it threw' } }, 'api  crashed  5.0 s ago: it threw'],
+    [{ state: 'crashed', ended: { at: null, reason: 'its master was killed' } }, 'api  crashed: its master was killed'],
+  ] as const)('is one line: when, why, and how to bring it back (%j)', ([changes, said]) => {
+    expect(lines(app(changes))).toEqual([`${said}  zdsup start api brings it back`, '']);
+  });
+});
+
+test('a slot that waits for its next worker says until when', () => {
+  const respawnAt = new Date(NOW + 2_400).toISOString();
+  const waiting = worker({ state: 'waiting', pid: null, startedAt: null, respawnAt, restarts: 4 });
+  expect(
+    lines(app({ workers: [waiting] }))[5]!
+      .split(/ {2,}/)
+      .slice(3, 7),
+  ).toEqual(['-', 'waiting, again in 3 s', '-', '4']);
+});
+
+describe('on a terminal of few columns', () => {
+  const many = app({
+    workers: [worker(), worker({ slot: 1, pid: 4_194_304, requests: 9_999_999, connections: 65_535 })],
+  });
+  const headings = (columns: number, one = many): string[] =>
+    renderStatus([one], NOW, columns).split('\n')[4]!.trim().split(/ {2,}/);
+
+  test('what is wanted least is dropped until the table fits', () => {
+    for (const columns of [100, 90, 80, 70, 60, 50])
+      for (const line of renderStatus([many], NOW, columns).split('\n').slice(4))
+        expect(line.length, `${columns} columns`).toBeLessThanOrEqual(columns);
+    expect(headings(80)).toEqual(['slot', 'pid', 'state', 'up', 'restarts', 'conns', 'requests', 'cpu', 'memory']);
+    expect(headings(100)).toHaveLength(11);
+  });
+
+  test('the generation stays while there are two of them', () => {
+    const two = app({ workers: [worker(), worker({ generation: 4, pid: 5 })] });
+    expect(headings(60, two)).toContain('gen');
+    expect(headings(60)).not.toContain('gen');
+  });
+
+  test('on one that is too narrow for anything the rest is shown all the same', () => {
+    expect(headings(10)).toEqual(['slot', 'pid', 'state', 'cpu', 'memory']);
+  });
 });
 
 describe('the listeners', () => {
@@ -100,7 +150,7 @@ describe('the rollout', () => {
     from: 3,
     to: 4,
     step: 'shifting',
-    startedAt: before(0),
+    startedAt: msAgo(0),
     outcome: null,
     reason: null,
   } as const;
@@ -134,7 +184,7 @@ test('a release that was edited in place is marked', () => {
 
 test('a release that was edited in place and has failed is not to be reloaded as it is', () => {
   const release = { id: 'abcd1234', path: '/srv/api', modified: true };
-  const failed = { id: 2, from: 3, to: 4, step: 'booting', startedAt: before(1_000), reason: 'it threw' } as const;
+  const failed = { id: 2, from: 3, to: 4, step: 'booting', startedAt: msAgo(1_000), reason: 'it threw' } as const;
   expect(lines(app({ release, rollout: { ...failed, outcome: 'failed' } }))[1]).toContain(
     'once it is mended, zdsup reload brings it in',
   );
@@ -146,7 +196,7 @@ test('the table of workers stays within 100 columns, also with large figures', (
     pid: 4_194_304,
     generation: 999,
     state: 'draining',
-    startedAt: before(86_400_000 * 300 + 3_600_000 * 23),
+    startedAt: msAgo(86_400_000 * 300 + 3_600_000 * 23),
     restarts: 9_999,
     connections: 65_535,
     inFlight: 65_535,

@@ -7,6 +7,7 @@ import { connect, createServer } from 'node:net';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import type { ControlResult } from '../../src/shared/control-protocol.js';
+import { VERSION } from '../../src/shared/version.cjs';
 import { killOwn } from '../helpers/cleanup.js';
 import { Connection } from '../helpers/load/client.js';
 import { freePort } from '../helpers/ports.js';
@@ -199,9 +200,9 @@ test('a stopped master whose queue is full is unresponsive and no less running, 
       {
         name: 'stuck',
         state: 'unresponsive',
-        masterPid: 0,
-        version: '',
-        startedAt: '',
+        masterPid: master.pid,
+        version: VERSION,
+        startedAt: expect.stringMatching(/^\d{4}-.*Z$/),
         release: null,
         generation: null,
         listeners: [],

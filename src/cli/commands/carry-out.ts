@@ -3,14 +3,16 @@ import type { RunningApp } from '../../client/apps.js';
 import { gone } from '../../client/apps.js';
 import { ask, askStatus, NobodyThere } from '../../client/control-client.js';
 import type { ControlRequest, ControlResult } from '../../shared/control-protocol.js';
+import type { StartResult } from '../../shared/daemon.js';
 import { toReport, ZdsupError } from '../../shared/errors.js';
 import { printError } from '../render/error.js';
+import type { ProgressView } from '../render/progress.js';
 import { makeProgress } from '../render/progress.js';
 
 /** What a shell gives for a command that was interrupted: 128 + SIGINT. */
 const INTERRUPTED = 130;
 
-interface Options {
+export interface CarryOutOptions {
   json: boolean;
   verb: string;
   /** All were meant: the results are a list, each with the app's name, also where only one runs. */
@@ -18,10 +20,10 @@ interface Options {
 }
 
 /** @returns the highest exit status; what one app comes to does not keep the next from its turn */
-export async function carryOut(apps: RunningApp[], request: ControlRequest, options: Options): Promise<number> {
+export async function carryOut(apps: RunningApp[], request: ControlRequest, options: CarryOutOptions): Promise<number> {
   const results: ControlResult[] = [];
   for (const app of apps) {
-    const result = await one(app, request, options);
+    const result = await carryOutOne(app, request, options);
     if (!options.json) tell(app.name, result);
     results.push(result);
   }
@@ -32,15 +34,14 @@ export async function carryOut(apps: RunningApp[], request: ControlRequest, opti
   return Math.max(...results.map((result) => result.exitStatus));
 }
 
-async function one(app: RunningApp, request: ControlRequest, options: Options): Promise<ControlResult> {
-  const progress = makeProgress(app.name, options.json ? 'none' : process.stderr.isTTY ? 'live' : 'lines');
-  const detach = (): void => {
-    progress.end();
-    const cleared = process.stderr.isTTY ? '\r\x1b[K' : ''; // The terminal has written ^C, also where no progress is drawn.
-    process.stderr.write(`${cleared}detached: the ${options.verb} goes on; zdsup status ${app.name} shows it\n`);
-    process.exit(INTERRUPTED);
-  };
-  process.once('SIGINT', detach);
+/** Never rejects for what the master says or does: that is the result. */
+export async function carryOutOne(
+  app: RunningApp,
+  request: ControlRequest,
+  options: { json: boolean; verb: string },
+): Promise<ControlResult> {
+  const progress = progressOf(app.name, options.json);
+  const attached = detachOnInterrupt(app.name, options.verb, progress);
   try {
     await askStatus(app.socketPath); // A master that does not answer would carry the request out much later.
     return await ask(app.socketPath, request, { onProgress: progress.show });
@@ -50,14 +51,31 @@ async function one(app: RunningApp, request: ControlRequest, options: Options): 
     return { type: 'result', ok: false, exitStatus: report.exitStatus === 0 ? 1 : report.exitStatus, error: report };
   } finally {
     progress.end();
-    process.off('SIGINT', detach);
+    attached.end();
   }
 }
 
-function tell(app: string, result: ControlResult): void {
+export const progressOf = (app: string, json: boolean): ProgressView =>
+  makeProgress(app, json ? 'none' : process.stderr.isTTY ? 'live' : 'lines');
+
+/** Ctrl-C leaves the command; what it has asked for goes on, and the last words say so. */
+export function detachOnInterrupt(app: string, verb: string, progress: ProgressView): { end(): void } {
+  const detach = (): void => {
+    progress.end();
+    const cleared = process.stderr.isTTY ? '\r\x1b[K' : ''; // The terminal has written ^C, also where no progress is drawn.
+    process.stderr.write(`${cleared}detached: the ${verb} goes on; zdsup status ${app} shows it\n`);
+    process.exit(INTERRUPTED);
+  };
+  process.once('SIGINT', detach);
+  return { end: () => void process.off('SIGINT', detach) };
+}
+
+/** The result for people. */
+export function tell(app: string, result: ControlResult | StartResult): void {
   if (!result.ok) printError(result.error, { json: false, ...(result.stderr ? { stderr: result.stderr } : {}) });
-  else if (result.command !== 'status')
-    process.stdout.write(
-      `${app}: ${result.message}${result.durationMs > 0 ? ` (${(result.durationMs / 1000).toFixed(1)} s)` : ''}\n`,
-    );
+  else if ('message' in result) {
+    const seconds =
+      'durationMs' in result && result.durationMs > 0 ? ` (${(result.durationMs / 1000).toFixed(1)} s)` : '';
+    process.stdout.write(`${app}: ${result.message}${seconds}\n`);
+  }
 }

@@ -1,12 +1,15 @@
-/** Runs in the CLI, which becomes the master: `zdsup start` in the foreground. */
-import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
-import { basename, dirname, extname, join, resolve } from 'node:path';
-import { logicalFolder } from '../../client/apps.js';
-import { CONFIG_FILE_NAMES, isConfigPath } from '../../shared/config-file-names.js';
-import type { ErrorCode } from '../../shared/errors.js';
-import { ZdsupError } from '../../shared/errors.js';
-import { nearestWord } from '../../shared/nearest.js';
+/**
+ * Runs in the CLI. `zdsup start`: in the foreground this process becomes the master; with --daemon a child does, in a
+ * session of its own (start-daemon.ts). The one place where the command knows the master.
+ */
+import { readFileSync } from 'node:fs';
+import type { RunningApp } from '../../client/apps.js';
+import { logicalFolder, runningApps } from '../../client/apps.js';
+import type { DaemonOrder } from '../../shared/daemon.js';
+import { toReport, ZdsupError } from '../../shared/errors.js';
 import { VERSION } from '../../shared/version.cjs';
+import type { Wanted } from './start-target.js';
+import { resolveTarget } from './start-target.js';
 
 export interface StartOptions {
   name?: string;
@@ -17,45 +20,99 @@ export interface StartOptions {
   only?: string;
   ready?: string;
   drainTimeout?: string;
+  daemon?: boolean;
+  orReload?: boolean;
   logFormat?: 'json' | 'pretty';
   json?: boolean;
+  /** This process is the daemon. */
+  asDaemon?: boolean;
 }
 
 export async function start(target: string | undefined, args: string[], options: StartOptions): Promise<number> {
-  const baseDir = logicalFolder();
-  const configFile = target === undefined ? findConfigFile(baseDir) : isConfigPath(target) ? target : undefined;
-  if (target === undefined && configFile === undefined)
-    throw new ZdsupError({
-      code: 'ZDSUP_USAGE',
-      message: `nothing to start: no script was given, and ${baseDir} has no zdsup.config file`,
-      hint: 'zdsup start app.js',
-      exitStatus: 2,
-    });
-  if (configFile !== undefined && !existsSync(resolve(baseDir, configFile)))
-    throw missing('config file', 'ZDSUP_CONFIG_MISSING', configFile, resolve(baseDir, configFile));
-  const overrides = overridesOf(options, args, baseDir);
-  if (configFile === undefined) overrides.script = scriptOf(target!, resolve(baseDir, options.cwd ?? '.'), baseDir);
-  const request = {
-    version: VERSION,
-    overrides,
-    baseDir,
-    ...(configFile === undefined ? {} : { configPath: resolve(baseDir, configFile) }),
-    ...(options.only === undefined ? {} : { only: options.only }),
-  };
+  if (options.asDaemon) return becomeDaemon();
+  const wanted = await resolveTarget(target, args, options, logicalFolder());
+  if ('running' in wanted) return startedAlready(wanted.running, options);
+  return wanted.daemon ? detach(wanted, options) : foreground(wanted, options);
+}
+
+async function foreground({ request: asked, logFormat }: Wanted, options: StartOptions): Promise<number> {
+  const request = { version: VERSION, ...asked };
   // The planner boots while the master's modules load.
   const { readPlan } = await import('../../master/plan.js');
   const masterEnv = environmentAtStart();
   const first = readPlan(request, masterEnv);
   first.catch(() => {}); // Told by runMaster, which awaits it.
   const { runMaster } = await import('../../master/main.js');
-  const status = await runMaster(request, first, masterEnv, options.json ? 'json' : options.logFormat);
-  // The master is done: a timer or handle that somebody left must not keep it.
-  process.exit(status);
+  try {
+    const status = await runMaster(request, first, masterEnv, { logFormat: options.json ? 'json' : logFormat });
+    // The master is done: a timer or handle that somebody left must not keep it.
+    process.exit(status);
+  } catch (error) {
+    if (!options.orReload || !(error instanceof ZdsupError) || error.code !== 'ZDSUP_APP_RUNNING') throw error;
+    const { appName } = await first;
+    const running = (await runningApps()).find((app) => app.name === appName);
+    if (!running) throw error;
+    return startedAlready(running, options);
+  }
 }
 
-/** The config file of a folder, where it has one. */
-const findConfigFile = (folder: string): string | undefined =>
-  CONFIG_FILE_NAMES.map((name) => join(folder, name)).find((path) => existsSync(path));
+async function startedAlready(app: RunningApp, options: StartOptions): Promise<number> {
+  if (!options.orReload) throw isRunning(app.name);
+  const { carryOut } = await import('./carry-out.js');
+  return carryOut([app], { command: 'reload' }, { json: options.json === true, verb: 'reload', all: false });
+}
+
+const isRunning = (name: string): ZdsupError =>
+  new ZdsupError({
+    code: 'ZDSUP_APP_RUNNING',
+    message: `${name} is running already`,
+    hint: `zdsup reload ${name} brings in new code; --name starts a second app`,
+    exitStatus: 4,
+  });
+
+async function detach({ request, logFormat }: Wanted, options: StartOptions): Promise<number> {
+  const env = environmentAtStart();
+  const { readPlans } = await import('../../master/plan.js');
+  const { claimFolder } = await import('../../master/state-folder.js');
+  const plans = await readPlans({ version: VERSION, ...request }, env);
+  const { startDaemons } = await import('./start-daemon.js');
+  return startDaemons(plans, request, {
+    env,
+    claimFolder,
+    isRunning,
+    logFormat,
+    json: options.json === true,
+    orReload: options.orReload === true,
+  });
+}
+
+/** What the command has judged comes over the channel; the environment is that of the command. */
+async function becomeDaemon(): Promise<number> {
+  const order = await new Promise<DaemonOrder>((resolve) => {
+    process.once('disconnect', () => process.exit(1)); // The command went before it had said anything.
+    process.once('message', (message) => resolve(message as DaemonOrder));
+  });
+  process.removeAllListeners('disconnect');
+  process.umask(process.umask() | 0o022); // The caller's, but what others may write to is nobody's wish.
+  const { app, request, plan, logFile, logFormat } = order;
+  const { Starter } = await import('../../master/starter.js');
+  const starter = new Starter();
+  try {
+    const { runMaster } = await import('../../master/main.js');
+    type Plan = Awaited<Parameters<typeof runMaster>[1]>;
+    const first = Promise.resolve(plan as Plan);
+    process.exit(
+      await runMaster({ version: VERSION, ...request }, first, environmentAtStart(), {
+        logFormat,
+        daemon: { logFile },
+        observer: starter.observerFor(app, logFile),
+      }),
+    );
+  } catch (error) {
+    starter.failed(app, toReport(error));
+    throw error;
+  }
+}
 
 /**
  * Node reads `--env-file` by itself, also where it stands behind the script. What it has set would outlive the file's own
@@ -71,58 +128,4 @@ function environmentAtStart(): NodeJS.ProcessEnv {
   } catch {
     return { ...process.env }; // No /proc.
   }
-}
-
-/** As given on the command line it is relative to the shell's folder; the config wants it relative to --cwd. */
-function scriptOf(target: string, cwd: string, baseDir: string): string {
-  const candidates = [resolve(baseDir, target), resolve(cwd, target)];
-  const path = candidates.find(
-    (candidate) => existsSync(candidate) || (extname(candidate) === '' && existsSync(`${candidate}.js`)),
-  );
-  if (path === undefined) throw missing('script', 'ZDSUP_SCRIPT_MISSING', target, candidates[0]!);
-  if (existsSync(path) && statSync(path).isDirectory() && !existsSync(`${path}.js`))
-    throw new ZdsupError({
-      code: 'ZDSUP_SCRIPT_NOT_A_FILE',
-      message: `${target} is a folder, not a script`,
-      hint: `name the script in it, or its config: zdsup start ${join(target, entryOf(path))}`,
-      exitStatus: 2,
-    });
-  return path;
-}
-
-function entryOf(folder: string): string {
-  const names = readdirSync(folder);
-  return (
-    [...CONFIG_FILE_NAMES, 'app.js', 'server.js', 'index.js', 'main.js'].find((name) => names.includes(name)) ??
-    'app.js'
-  );
-}
-
-function missing(what: string, code: ErrorCode, target: string, path: string): ZdsupError {
-  const folder = dirname(path);
-  const near = existsSync(folder) ? nearestWord(basename(path), readdirSync(folder)) : undefined;
-  return new ZdsupError({
-    code,
-    message: `no such ${what}: ${path}`,
-    hint: near
-      ? `did you mean ${join(dirname(target), near)}?`
-      : 'check the path; zdsup start takes a script or a config file',
-    exitStatus: 2,
-  });
-}
-
-/** What was given on the command line, as config keys. Paths are relative to the shell's folder, not to a config file's. */
-function overridesOf(options: StartOptions, args: string[], baseDir: string): Record<string, unknown> {
-  const { name, instances, cwd, envFile, nodeArgs, ready, drainTimeout } = options;
-  const given = {
-    name,
-    instances,
-    nodeArgs,
-    drainTimeout,
-    cwd: cwd === undefined ? undefined : resolve(baseDir, cwd),
-    envFile: envFile?.map((file) => resolve(baseDir, file)),
-    args: args.length > 0 ? args : undefined,
-    ready: ready?.startsWith('/') ? { path: ready } : ready,
-  };
-  return Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined));
 }

@@ -1,17 +1,25 @@
-/** Runs in the CLI. Snapshots as a table for people, within 100 columns. */
+/** Runs in the CLI. Snapshots as a table for people: within 100 columns, and within those of a terminal that has fewer. */
 import type { AppSnapshot, ListenerSnapshot, WorkerSnapshot } from '../../shared/snapshot.js';
 import { formatDuration } from '../../shared/units.js';
 import { styles } from './style.js';
 import { table } from './table.js';
 
-export function renderStatus(apps: AppSnapshot[], now: number): string {
-  return `${apps.map((app) => renderApp(app, now)).join('\n\n')}\n`;
+/** @param columns of the terminal; undefined where it is none */
+export function renderStatus(apps: AppSnapshot[], now: number, columns?: number): string {
+  return `${apps.map((app) => renderApp(app, now, columns)).join('\n\n')}\n`;
 }
 
-function renderApp(app: AppSnapshot, now: number): string {
+function renderApp(app: AppSnapshot, now: number, columns: number | undefined): string {
   const { bold, green, yellow, red, dim } = styles(process.stdout);
   if (app.state === 'unresponsive')
-    return `${bold(app.name)}  ${red('unresponsive')}: its master did not answer in time`;
+    return `${bold(app.name)}  ${red('unresponsive')}: its master${app.masterPid > 0 ? ` (pid ${app.masterPid})` : ''} did not answer in time`;
+  if (app.ended) {
+    const { at, reason } = app.ended;
+    const crashed = app.state === 'crashed';
+    const when = at === null ? '' : `  ${formatDuration(Math.max(0, now - Date.parse(at)))} ago`;
+    const again = dim(`zdsup start ${app.name} brings it back`);
+    return `${bold(app.name)}  ${crashed ? red(app.state) : app.state}${when}${reason === null ? '' : `: ${reason}`}  ${again}`;
+  }
   const state = app.state === 'running' ? green(app.state) : yellow(app.state);
   const up = formatDuration(now - Date.parse(app.startedAt));
   const lines = [
@@ -26,14 +34,24 @@ function renderApp(app: AppSnapshot, now: number): string {
   if (rollout && rollout.outcome === null)
     lines.push(`rollout    ${yellow(`to generation ${rollout.to ?? '?'}: ${rollout.step}`)}`);
   if (rollout?.outcome === 'failed') lines.push(`rollout    ${red('failed')}: ${rollout.reason}`);
-  lines.push(
-    '',
-    table(
-      HEADINGS,
-      app.workers.map((worker) => row(worker, now)),
-    ),
-  );
-  return lines.join('\n');
+  if (app.workers.length === 0) return [...lines, dim('workers    none')].join('\n');
+  return [...lines, '', workerTable(app.workers, now, columns ?? Number.POSITIVE_INFINITY)].join('\n');
+}
+
+/** Dropped in this order, until the table fits. */
+const LEAST_WANTED = ['in flight', 'gen', 'conns', 'restarts', 'requests', 'up'];
+
+function workerTable(workers: WorkerSnapshot[], now: number, columns: number): string {
+  const rows = workers.map((worker) => row(worker, now));
+  const oneGeneration = new Set(workers.map((worker) => worker.generation)).size === 1; // The first line names it.
+  const dropped = new Set<string>();
+  for (const next of ['', ...LEAST_WANTED]) {
+    if (next !== 'gen' || oneGeneration) dropped.add(next);
+    const kept = <T>(cells: T[]): T[] => cells.filter((_, index) => !dropped.has(HEADINGS[index]!));
+    const shown = table(kept(HEADINGS), rows.map(kept));
+    if (next === LEAST_WANTED.at(-1) || shown.split('\n').every((line) => line.length <= columns)) return shown;
+  }
+  return '';
 }
 
 /** A release that has just failed is not to be tried again as it is. */
@@ -49,8 +67,8 @@ function row(worker: WorkerSnapshot, now: number): string[] {
     String(worker.slot),
     String(worker.generation),
     String(worker.pid ?? '-'),
-    worker.state,
-    formatDuration(Math.max(0, now - Date.parse(worker.startedAt))),
+    stateOf(worker, now),
+    worker.startedAt === null ? '-' : formatDuration(Math.max(0, now - Date.parse(worker.startedAt))),
     String(worker.restarts),
     number(worker.connections),
     number(worker.inFlight),
@@ -59,6 +77,11 @@ function row(worker: WorkerSnapshot, now: number): string[] {
     worker.rssBytes === null ? '-' : `${(worker.rssBytes / 2 ** 20).toFixed(1)} MB`,
   ];
 }
+
+const stateOf = ({ state, respawnAt }: WorkerSnapshot, now: number): string =>
+  respawnAt === undefined
+    ? state
+    : `${state}, again in ${Math.ceil(Math.max(0, Date.parse(respawnAt) - now) / 1000)} s`;
 
 const number = (value: number | null): string => (value === null ? '-' : String(value));
 

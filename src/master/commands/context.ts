@@ -2,12 +2,14 @@
 import type { Progress } from '../../shared/control-protocol.js';
 import type { AppSnapshot } from '../../shared/snapshot.js';
 import type { Effects } from '../effects.js';
+import type { History } from '../history.js';
 import type { Supervisor } from '../supervisor.js';
 
 export interface CommandContext {
   appName: string;
   supervisor: Supervisor;
   effects: Effects;
+  history: History;
   snapshot(): Promise<AppSnapshot>;
   /** Settles when the last worker has gone. */
   ended: Promise<unknown>;

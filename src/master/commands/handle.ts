@@ -1,5 +1,7 @@
 /** Runs in the master. One file a control command: they post events and wait for what the core makes of them. */
 import type { ControlRequest, ControlResult } from '../../shared/control-protocol.js';
+import { ZdsupError } from '../../shared/errors.js';
+import { VERSION } from '../../shared/version.cjs';
 import type { CommandContext, Tell } from './context.js';
 import { rollOut } from './rollouts.js';
 import { scale } from './scale.js';
@@ -21,5 +23,20 @@ export function handleCommand(context: CommandContext, request: ControlRequest, 
       return scale(context, request.to, tell);
     case 'stop':
       return stop(context, tell);
+    case 'describe':
+      return late(import('./describe.js')).then(({ describe }) => describe(context));
+    case 'signal':
+      return late(import('./signal.js')).then(({ signal }) => signal(context, request.signal));
   }
 }
+
+/** Loaded when first asked for, to keep the master small. An upgrade of zdsup's files may have taken them away since. */
+const late = <T>(module: Promise<T>): Promise<T> =>
+  module.catch((error: Error) => {
+    throw new ZdsupError({
+      code: 'ZDSUP_VERSION_MISMATCH',
+      message: `the master runs zdsup ${VERSION}, whose files are no longer as they were: ${error.message.split('\n')[0]}`,
+      hint: 'restart the master to finish the upgrade: zdsup stop, then start it again',
+      exitStatus: 1,
+    });
+  });

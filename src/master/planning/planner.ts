@@ -7,7 +7,7 @@ import type { AppConfig } from '../../shared/config.js';
 import { parseConfig } from '../../shared/config-schema.js';
 import { toReport, ZdsupError } from '../../shared/errors.js';
 import { VERSION } from '../../shared/version.cjs';
-import type { Plan, PlanAnswer, PlanRequest } from '../plan.js';
+import type { Plan, PlanAnswer, PlannerQuestion } from '../plan.js';
 import { loadConfigFile, threw } from './config-file.js';
 import { makePlan } from './release.js';
 
@@ -19,7 +19,7 @@ delete process.send;
 
 // Whoever asked has gone: a config that is still at work has nobody to answer.
 process.once('disconnect', () => process.exit());
-process.once('message', async (request: PlanRequest) => {
+process.once('message', async (request: PlannerQuestion) => {
   process.channel?.unref(); // From here on the config alone keeps this process.
   // A config that awaits what can never settle leaves this process with nothing to do.
   process.once('beforeExit', () => tell({ ok: false, error: neverReturns(request).toReport() }));
@@ -28,7 +28,7 @@ process.once('message', async (request: PlanRequest) => {
   tell(await answer(request));
 });
 
-const blame = (error: Error, { configPath }: PlanRequest): Error =>
+const blame = (error: Error, { configPath }: PlannerQuestion): Error =>
   configPath === undefined ? error : threw(configPath, error);
 
 /** Ends once this is written: by itself, or by the master, which has its answer. */
@@ -37,23 +37,25 @@ function tell(result: PlanAnswer): void {
   send?.(result);
 }
 
-async function answer(request: PlanRequest): Promise<PlanAnswer> {
+async function answer(request: PlannerQuestion): Promise<PlanAnswer> {
   try {
-    return { ok: true, plan: await plan(request) };
+    return { ok: true, plans: await plans(request) };
   } catch (error) {
     return { ok: false, error: toReport(error) };
   }
 }
 
-async function plan({ version, configPath, only, overrides, baseDir, scaled }: PlanRequest): Promise<Plan> {
+async function plans(question: PlannerQuestion): Promise<Plan[]> {
+  const { version, configPath, only, overrides, baseDir, every, scaled } = question;
   if (version !== VERSION) throw upgraded(version);
   const folder = configPath === undefined ? baseDir : dirname(configPath);
   const raw = configPath === undefined ? {} : await loadConfigFile(configPath);
   const apps = parseConfig(withOverrides(raw, overrides, only), configPath ?? 'the command line');
-  return makePlan(chooseApp(apps, only, configPath), folder, masterEnv, scaled);
+  const chosen = every && only === undefined ? allNamed(apps, configPath) : [chooseApp(apps, only, configPath)];
+  return Promise.all(chosen.map((app) => makePlan(app, folder, masterEnv, scaled)));
 }
 
-const neverReturns = ({ configPath }: PlanRequest): ZdsupError =>
+const neverReturns = ({ configPath }: PlannerQuestion): ZdsupError =>
   new ZdsupError({
     code: 'ZDSUP_CONFIG_TIMEOUT',
     message: `${configPath === undefined ? 'reading the release' : basename(configPath)} never returns: it awaits what can never settle`,
@@ -78,6 +80,18 @@ function withOverrides(raw: unknown, overrides: Record<string, unknown>, only: s
   return { ...raw, apps: apps.map((app: unknown) => (isPicked(app) ? { ...(app as object), ...overrides } : app)) };
 }
 
+/** Each gets a master of its own, which picks its app by the name at each reload. */
+function allNamed(apps: AppConfig[], configPath: string | undefined): AppConfig[] {
+  const nameless = apps.findIndex((app) => app.name === undefined);
+  if (apps.length === 1 || nameless === -1) return apps;
+  throw new ZdsupError({
+    code: 'ZDSUP_CONFIG_INVALID',
+    message: `${configPath}: apps[${nameless}].name is missing`,
+    hint: 'with several apps each one needs a name',
+    exitStatus: 2,
+  });
+}
+
 function chooseApp(apps: AppConfig[], only: string | undefined, configPath: string | undefined): AppConfig {
   if (configPath === undefined && only !== undefined)
     throw new ZdsupError({
@@ -89,7 +103,12 @@ function chooseApp(apps: AppConfig[], only: string | undefined, configPath: stri
   const source = configPath === undefined ? 'the command line' : basename(configPath);
   const names = apps.map((app) => app.name ?? '(no name)').join(', ');
   const refused = (message: string): ZdsupError =>
-    new ZdsupError({ code: 'ZDSUP_USAGE', message, hint: 'pick one of them with --only <name>', exitStatus: 2 });
+    new ZdsupError({
+      code: 'ZDSUP_USAGE',
+      message,
+      hint: 'pick one of them with --only <name>, or start them all with --daemon',
+      exitStatus: 2,
+    });
   if (only !== undefined) {
     const found = apps.find((app) => app.name === only);
     if (found) return found;

@@ -1,0 +1,57 @@
+/** Runs in the CLI. `zdsup delete`: forgets an app that does not run: its record and its log. */
+import { lstatSync, rmSync } from 'node:fs';
+import { dirname } from 'node:path';
+import type { KnownApp } from '../../client/known-apps.js';
+import { chooseKnown } from '../../client/known-apps.js';
+import type { ErrorReport } from '../../shared/errors.js';
+import { ZdsupError } from '../../shared/errors.js';
+import { logPath } from '../../shared/paths.js';
+import { printError } from '../render/error.js';
+
+type Outcome = { app: string; type: 'result' } & (
+  | { ok: true; exitStatus: 0; command: 'delete'; removed: string[]; message: string }
+  | { ok: false; exitStatus: 4; error: ErrorReport }
+);
+
+/** @returns 4 where one of them runs: the others are forgotten all the same */
+export async function forget(name: string | undefined, { json }: { json: boolean }): Promise<number> {
+  const outcomes = (await chooseKnown(name)).map(forgetOne);
+  if (json) process.stdout.write(`${JSON.stringify(name === 'all' ? outcomes : outcomes[0], null, 2)}\n`);
+  else
+    for (const outcome of outcomes) {
+      if (outcome.ok) process.stdout.write(`${outcome.app}: ${outcome.message}\n`);
+      else printError(outcome.error, { json: false });
+    }
+  return Math.max(...outcomes.map((outcome) => outcome.exitStatus));
+}
+
+function forgetOne({ name, running, remembered }: KnownApp): Outcome {
+  if (running) {
+    const error = new ZdsupError({
+      code: 'ZDSUP_APP_RUNNING',
+      message: `${name} is running, and only what does not run can be forgotten`,
+      hint: `zdsup stop ${name}, then zdsup delete ${name}`,
+      exitStatus: 4,
+    });
+    return { app: name, type: 'result', ok: false, exitStatus: 4, error: error.toReport() };
+  }
+  const { state, path } = remembered!;
+  const log = logPath(state, name); // Not as the record says: where root forgets, another user has written that.
+  const removed = [log, path].filter((file) => isPlain(dirname(file)) && isPlain(file));
+  for (const file of removed) rmSync(file);
+  return {
+    app: name,
+    type: 'result',
+    ok: true,
+    exitStatus: 0,
+    command: 'delete',
+    removed,
+    message: removed.includes(log) ? 'forgotten, with its log' : 'forgotten',
+  };
+}
+
+/** There, and no link that leads elsewhere. */
+function isPlain(path: string): boolean {
+  const info = lstatSync(path, { throwIfNoEntry: false });
+  return info !== undefined && !info.isSymbolicLink();
+}

@@ -1,0 +1,151 @@
+/**
+ * Runs in the CLI. Starts masters as daemons, one for each app, one after another: a process in a session of its own that
+ * writes to one log file. Waits until the app serves or has failed; Ctrl-C ends the waiting alone.
+ */
+import type { ChildProcess } from 'node:child_process';
+import { spawn } from 'node:child_process';
+import { closeSync, openSync } from 'node:fs';
+import { homedir } from 'node:os';
+import { dirname, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { runningApps } from '../../client/apps.js';
+import type { StartRequest } from '../../shared/app-record.js';
+import type { ControlResult } from '../../shared/control-protocol.js';
+import type { DaemonAnswer, DaemonOrder, StartResult } from '../../shared/daemon.js';
+import { toReport, ZdsupError } from '../../shared/errors.js';
+import { logPath, stateDir } from '../../shared/paths.js';
+import { carryOutOne, detachOnInterrupt, progressOf, tell } from './carry-out.js';
+
+const BIN = fileURLToPath(new URL('../../../bin/zdsup.js', import.meta.url));
+
+export interface StartDaemonsOptions {
+  /** Of the masters and their workers. */
+  env: NodeJS.ProcessEnv;
+  claimFolder(folder: string): void;
+  isRunning(name: string): ZdsupError;
+  logFormat: 'json' | 'pretty' | undefined;
+  json: boolean;
+  orReload: boolean;
+}
+
+type Outcome = ControlResult | StartResult;
+
+/**
+ * @param plans what each first generation runs, as the planner has judged it
+ * @returns the highest exit status; what one app comes to does not keep the next from its turn
+ */
+export async function startDaemons(
+  plans: { appName: string }[],
+  request: StartRequest,
+  options: StartDaemonsOptions,
+): Promise<number> {
+  const outcomes: Outcome[] = [];
+  for (const plan of plans) {
+    const own = plans.length > 1 ? { ...request, only: plan.appName } : request;
+    const outcome = await startOne(plan, own, options);
+    if (!options.json) tell(plan.appName, outcome);
+    outcomes.push(outcome);
+  }
+  if (options.json) {
+    const named = outcomes.map((outcome, index) => ({ app: plans[index]!.appName, ...outcome }));
+    process.stdout.write(`${JSON.stringify(plans.length > 1 ? named : named[0], null, 2)}\n`);
+  }
+  return Math.max(...outcomes.map((outcome) => outcome.exitStatus));
+}
+
+async function startOne(
+  plan: { appName: string },
+  request: StartRequest,
+  options: StartDaemonsOptions,
+): Promise<Outcome> {
+  const app = plan.appName;
+  try {
+    const running = (await runningApps()).find((one) => one.name === app);
+    if (running && options.orReload)
+      return await carryOutOne(running, { command: 'reload' }, { json: options.json, verb: 'reload' });
+    if (running) throw options.isRunning(app);
+    const logFile = logPath(resolve(stateDir(options.env, homedir())), app);
+    options.claimFolder(dirname(logFile));
+    const { logFormat } = options;
+    return await launch({ app, request, plan, logFile, ...(logFormat ? { logFormat } : {}) }, options);
+  } catch (error) {
+    const report = toReport(error);
+    return {
+      app,
+      type: 'result',
+      ok: false,
+      exitStatus: report.exitStatus === 0 ? 1 : report.exitStatus,
+      error: report,
+    };
+  }
+}
+
+async function launch(order: DaemonOrder, { env, json }: StartDaemonsOptions): Promise<StartResult> {
+  const startedAt = Date.now();
+  const progress = progressOf(order.app, json);
+  const attached = detachOnInterrupt(order.app, 'start', progress);
+  try {
+    const log = openSync(order.logFile, 'a', 0o600);
+    let child: ChildProcess;
+    try {
+      child = spawn(process.execPath, [...process.execArgv, BIN, 'start', '--as-daemon'], {
+        cwd: '/',
+        env,
+        detached: true,
+        stdio: ['ignore', log, log, 'ipc'],
+      });
+    } finally {
+      closeSync(log);
+    }
+    const result = await answerOf(child, order, (answer) => progress.show(answer));
+    return result.ok ? { ...result, durationMs: Date.now() - startedAt } : result;
+  } finally {
+    progress.end();
+    attached.end();
+  }
+}
+
+/** After a failure the process is waited for as well: whoever starts again at once must not meet it. */
+function answerOf(
+  child: ChildProcess,
+  order: DaemonOrder,
+  show: (step: Extract<DaemonAnswer, { type: 'progress' }>) => void,
+): Promise<StartResult> {
+  return new Promise((resolve_, reject) => {
+    let failure: StartResult | null = null;
+    child.on('message', (message) => {
+      const answer = message as DaemonAnswer;
+      if (answer.type === 'progress') show(answer);
+      else if (!answer.ok) failure = answer;
+      else {
+        if (child.connected) child.disconnect();
+        child.unref();
+        resolve_(answer);
+      }
+    });
+    child.on('error', (error: NodeJS.ErrnoException) => {
+      if (child.pid === undefined) reject(notForked(error));
+    });
+    // Not `exit`, which may overtake an answer that is in the channel still.
+    child.on('close', (code, signal) =>
+      failure ? resolve_(failure) : reject(died(order.app, signal ?? `code ${code}`)),
+    );
+    if (child.pid !== undefined) child.send(order, () => {}); // One that has ended already is heard of by `close`.
+  });
+}
+
+const notForked = (error: NodeJS.ErrnoException): ZdsupError =>
+  new ZdsupError({
+    code: 'ZDSUP_FORK_FAILED',
+    message: `no process could be started for the master: ${error.code ?? error.message}`,
+    hint: 'look at the limits of this user: ulimit -a',
+    exitStatus: 1,
+  });
+
+const died = (app: string, how: string): ZdsupError =>
+  new ZdsupError({
+    code: 'ZDSUP_START_DIED',
+    message: `the master of ${app} ended before the app served (${how})`,
+    hint: `its last words: zdsup logs ${app}`,
+    exitStatus: 1,
+  });

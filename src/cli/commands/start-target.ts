@@ -1,0 +1,163 @@
+/** Runs in the CLI. What `zdsup start` is to start: a script, a config file, or an app that is remembered; with the flags that win over it. */
+import { existsSync, readdirSync, statSync } from 'node:fs';
+import { basename, dirname, extname, join, resolve } from 'node:path';
+import type { RunningApp } from '../../client/apps.js';
+import { isAppName } from '../../shared/app-name.js';
+import type { StartRequest } from '../../shared/app-record.js';
+import { CONFIG_FILE_NAMES, isConfigPath } from '../../shared/config-file-names.js';
+import type { ErrorCode } from '../../shared/errors.js';
+import { ZdsupError } from '../../shared/errors.js';
+import { nearestWord } from '../../shared/nearest.js';
+import type { StartOptions } from './start.js';
+
+export interface Wanted {
+  request: StartRequest;
+  daemon: boolean;
+  logFormat: 'json' | 'pretty' | undefined;
+}
+
+/**
+ * @param baseDir the shell's folder
+ * @returns what to start; or the app that runs already, where its name was given
+ * @throws ZdsupError ZDSUP_USAGE, ZDSUP_CONFIG_MISSING, ZDSUP_SCRIPT_*, ZDSUP_RECORD_BROKEN, ZDSUP_STATE_FOREIGN
+ */
+export async function resolveTarget(
+  target: string | undefined,
+  args: string[],
+  options: StartOptions,
+  baseDir: string,
+): Promise<Wanted | { running: RunningApp }> {
+  if (target === '') throw nothing('the script to start is an empty word');
+  const overrides = overridesOf(options, args, baseDir);
+  if (target !== undefined && isAppName(target)) {
+    const named = await byName(target, overrides, options, !isFile(target, options, baseDir));
+    if (named) return named;
+  }
+  const configFile = target === undefined ? findConfigFile(baseDir) : isConfigPath(target) ? target : undefined;
+  if (target === undefined && configFile === undefined)
+    throw nothing(`nothing to start: no script was given, and ${baseDir} has no zdsup.config file`);
+  if (configFile !== undefined && !existsSync(resolve(baseDir, configFile)))
+    throw missing('config file', 'ZDSUP_CONFIG_MISSING', configFile, resolve(baseDir, configFile));
+  if (configFile === undefined) overrides.script = scriptOf(target!, resolve(baseDir, options.cwd ?? '.'), baseDir);
+  return {
+    request: {
+      overrides,
+      baseDir,
+      ...(configFile === undefined ? {} : { configPath: resolve(baseDir, configFile) }),
+      ...(options.only === undefined ? {} : { only: options.only }),
+    },
+    daemon: options.daemon === true,
+    logFormat: options.logFormat,
+  };
+}
+
+/** Null where no app of that name is known, or where a script of that name wins: then it says which. */
+async function byName(
+  name: string,
+  overrides: Record<string, unknown>,
+  options: StartOptions,
+  noScript: boolean,
+): Promise<Wanted | { running: RunningApp } | null> {
+  const { knownApps } = await import('../../client/known-apps.js');
+  const app = (await knownApps()).find((known) => known.name === name);
+  if (!app) return null;
+  if (!noScript) {
+    process.stderr.write(
+      `note: ${name} is taken for the script in this folder, not for the app ${name} that zdsup remembers; that one comes back from any other folder\n`,
+    );
+    return null;
+  }
+  if (app.running) return { running: app.running };
+  const { brokenRecord } = await import('../../client/records.js');
+  const { record, uid } = app.remembered!;
+  if (record === null) throw brokenRecord(app.remembered!);
+  // What root would run here, somebody else has written.
+  if (uid !== process.geteuid?.())
+    throw new ZdsupError({
+      code: 'ZDSUP_STATE_FOREIGN',
+      message: `${name} was started by user ${uid}, who alone can bring it back`,
+      hint: `as that user: zdsup start ${name}`,
+      exitStatus: 2,
+    });
+  return {
+    request: {
+      ...record.request,
+      overrides: { ...record.request.overrides, ...overrides },
+      ...(options.only === undefined ? {} : { only: options.only }),
+    },
+    daemon: options.daemon ?? record.daemon,
+    logFormat: options.logFormat ?? record.logFormat ?? undefined,
+  };
+}
+
+const nothing = (message: string): ZdsupError =>
+  new ZdsupError({ code: 'ZDSUP_USAGE', message, hint: 'zdsup start app.js', exitStatus: 2 });
+
+/** The config file of a folder, where it has one. */
+const findConfigFile = (folder: string): string | undefined =>
+  CONFIG_FILE_NAMES.map((name) => join(folder, name)).find((path) => existsSync(path));
+
+/** Where a script may lie, as given on the command line. */
+const candidatesFor = (target: string, cwd: string, baseDir: string): string[] => [
+  resolve(baseDir, target),
+  resolve(cwd, target),
+];
+
+const isFile = (target: string, { cwd = '.' }: StartOptions, baseDir: string): boolean =>
+  candidatesFor(target, resolve(baseDir, cwd), baseDir).some((path) =>
+    [path, `${path}.js`].some((file) => statSync(file, { throwIfNoEntry: false })?.isFile()),
+  );
+
+/** As given on the command line it is relative to the shell's folder; the config wants it relative to --cwd. */
+function scriptOf(target: string, cwd: string, baseDir: string): string {
+  const candidates = candidatesFor(target, cwd, baseDir);
+  const path = candidates.find(
+    (candidate) => existsSync(candidate) || (extname(candidate) === '' && existsSync(`${candidate}.js`)),
+  );
+  if (path === undefined) throw missing('script', 'ZDSUP_SCRIPT_MISSING', target, candidates[0]!);
+  if (existsSync(path) && statSync(path).isDirectory() && !existsSync(`${path}.js`))
+    throw new ZdsupError({
+      code: 'ZDSUP_SCRIPT_NOT_A_FILE',
+      message: `${target} is a folder, not a script`,
+      hint: `name the script in it, or its config: zdsup start ${join(target, entryOf(path))}`,
+      exitStatus: 2,
+    });
+  return path;
+}
+
+function entryOf(folder: string): string {
+  const names = readdirSync(folder);
+  return (
+    [...CONFIG_FILE_NAMES, 'app.js', 'server.js', 'index.js', 'main.js'].find((name) => names.includes(name)) ??
+    'app.js'
+  );
+}
+
+function missing(what: string, code: ErrorCode, target: string, path: string): ZdsupError {
+  const folder = dirname(path);
+  const near = existsSync(folder) ? nearestWord(basename(path), readdirSync(folder)) : undefined;
+  return new ZdsupError({
+    code,
+    message: `no such ${what}: ${path}`,
+    hint: near
+      ? `did you mean ${join(dirname(target), near)}?`
+      : 'check the path; zdsup start takes a script, a config file, or the name of an app that zdsup status shows',
+    exitStatus: 2,
+  });
+}
+
+/** What was given on the command line, as config keys. Paths are relative to the shell's folder, not to a config file's. */
+function overridesOf(options: StartOptions, args: string[], baseDir: string): Record<string, unknown> {
+  const { name, instances, cwd, envFile, nodeArgs, ready, drainTimeout } = options;
+  const given = {
+    name,
+    instances,
+    nodeArgs,
+    drainTimeout,
+    cwd: cwd === undefined ? undefined : resolve(baseDir, cwd),
+    envFile: envFile?.map((file) => resolve(baseDir, file)),
+    args: args.length > 0 ? args : undefined,
+    ready: ready?.startsWith('/') ? { path: ready } : ready,
+  };
+  return Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined));
+}

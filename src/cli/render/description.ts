@@ -1,0 +1,116 @@
+/** Runs in the CLI. A description for people: the status, then section by section what is behind it. */
+import type { AppRecord } from '../../shared/app-record.js';
+import type { ReadyConfig } from '../../shared/config.js';
+import type { ConfigInForce, DescribedApp, ExitSnapshot } from '../../shared/description.js';
+import type { RolloutSnapshot } from '../../shared/snapshot.js';
+import { formatDuration } from '../../shared/units.js';
+import { renderStatus } from './status.js';
+import { styles } from './style.js';
+
+type Row = [name: string, value: string];
+
+export function renderDescription(app: DescribedApp, now: number, columns?: number): string {
+  const { config, exits, rollouts, record } = app;
+  return [
+    renderStatus([app], now, columns).trimEnd(),
+    ...(record ? [section('started', recordRows(record))] : []),
+    ...(config ? [section('config in force', configRows(config))] : []),
+    ...(config
+      ? [
+          list(
+            'last exits',
+            exits.flatMap((exit) => exitLines(exit, now)),
+            'none',
+          ),
+        ]
+      : []),
+    ...(config
+      ? [
+          list(
+            'last rollouts',
+            rollouts.map((rollout) => rolloutLine(rollout, now)),
+            'none',
+          ),
+        ]
+      : []),
+  ].join('\n\n');
+}
+
+function section(title: string, rows: Row[]): string {
+  const width = Math.max(...rows.map(([name]) => name.length));
+  return list(
+    title,
+    rows.map(([name, value]) => `${name.padEnd(width)}  ${value}`),
+    'nothing',
+  );
+}
+
+function list(title: string, lines: string[], otherwise: string): string {
+  const { bold } = styles(process.stdout);
+  return [bold(title), ...(lines.length === 0 ? [otherwise] : lines).map((line) => `  ${line}`)].join('\n');
+}
+
+const words = (values: (string | number)[]): string => (values.length === 0 ? 'none' : values.join(' '));
+
+function recordRows({ request, startedAt, daemon, logFile }: AppRecord): Row[] {
+  const { configPath, only, overrides, baseDir } = request;
+  return [
+    ['from', configPath ?? `the command line, in ${baseDir}`],
+    ...(only === undefined ? [] : [['only', only] as Row]),
+    ['flags', Object.keys(overrides).length === 0 ? 'none' : JSON.stringify(overrides)],
+    ['at', startedAt],
+    ['as', daemon ? 'a daemon' : 'a foreground process'],
+    ['log', logFile ?? 'where it was started from'],
+  ];
+}
+
+function configRows(config: ConfigInForce): Row[] {
+  const ms = formatDuration;
+  const { backoff, envNames, otherEnvNames } = config;
+  return [
+    ['entry', config.entry],
+    ['arguments', words(config.args)],
+    ['node arguments', words(config.execArgv)],
+    ['working folder', config.cwd],
+    ['instances', String(config.instances)],
+    ['ready', readyWords(config.ready)],
+    ['minReady', ms(config.minReadyMs)],
+    ['reload', `surge ${config.surge}, unavailable ${config.unavailable}${config.atomic ? ', atomic' : ''}`],
+    ['drainTimeout', ms(config.drainTimeoutMs)],
+    ['killTimeout', ms(config.killTimeoutMs)],
+    ['stopTimeout', ms(config.stopTimeoutMs)],
+    ['closeSpread', ms(config.closeSpreadMs)],
+    ['backoff', `${ms(backoff.initialMs)} × ${backoff.factor}, up to ${ms(backoff.capMs)}`],
+    ['maxDraining', String(config.maxDraining)],
+    ['private ports', words(config.private)],
+    ['env files', words(config.envFile)],
+    // Names alone: values are secrets.
+    ['env', `${words(envNames)}; ${otherEnvNames.length} more from env files and the master`],
+  ];
+}
+
+function readyWords({ check, deadlineMs, periodMs, timeoutMs, successes }: ReadyConfig): string {
+  const within = `within ${formatDuration(deadlineMs)}`;
+  if (typeof check === 'string') return `${check}, ${within}`;
+  const where = `${check.protocol ?? 'http'} ${check.port === undefined ? '' : `port ${check.port} `}${check.path}`;
+  return `${where}, ${successes} in a row, every ${formatDuration(periodMs)} for up to ${formatDuration(timeoutMs)}, ${within}`;
+}
+
+const ago = (at: string, now: number): string => `${formatDuration(Math.max(0, now - Date.parse(at)))} ago`;
+
+function exitLines(
+  { at, slot, generation, pid, code, signal, error, expected, stderr }: ExitSnapshot,
+  now: number,
+): string[] {
+  const { red, dim } = styles(process.stdout);
+  const how = error ?? (signal === null ? `exit code ${code}` : signal);
+  const who = `worker ${slot} of generation ${generation}${pid === null ? '' : ` (pid ${pid})`}`;
+  const line = `${ago(at, now)}  ${who}: ${expected ? `ended as it was told, ${how}` : red(`crashed, ${how}`)}`;
+  return [line, ...(expected ? [] : stderr.map((text) => dim(`  ${text}`)))];
+}
+
+function rolloutLine({ startedAt, from, to, outcome, reason }: RolloutSnapshot, now: number): string {
+  const { red } = styles(process.stdout);
+  const move = from === null ? `start of generation ${to ?? '?'}` : `generation ${from} to ${to ?? '?'}`;
+  return `${ago(startedAt, now)}  ${move}: ${outcome === 'failed' ? `${red('failed')}: ${reason}` : (outcome ?? 'under way')}`;
+}

@@ -1,0 +1,62 @@
+/** Runs in the CLI. Apps that run and those that are only remembered, as one list; for the commands that take either. */
+
+import { ZdsupError } from '../shared/errors.js';
+import type { RunningApp } from './apps.js';
+import { answers, notRunning, pickApp, runningApps } from './apps.js';
+import type { Remembered } from './records.js';
+import { rememberedApps, socketOf } from './records.js';
+
+export interface KnownApp {
+  name: string;
+  running: RunningApp | null;
+  remembered: Remembered | null;
+}
+
+/** By name. */
+export async function knownApps(): Promise<KnownApp[]> {
+  const running = await runningApps();
+  const remembered = rememberedApps();
+  const names = [...new Set([...running, ...remembered].map(({ name }) => name))].sort((a, b) => a.localeCompare(b));
+  return Promise.all(
+    names.map(async (name) => {
+      const record = remembered.find((one) => one.name === name) ?? null;
+      const master = running.find((one) => one.name === name) ?? (record && (await startedMeanwhile(record)));
+      return { name, running: master, remembered: record };
+    }),
+  );
+}
+
+/** The sockets were looked at before the records: one that has begun in between has a record without an end, and answers. */
+async function startedMeanwhile(one: Remembered): Promise<RunningApp | null> {
+  if (one.record === null || one.record.ended !== null) return null;
+  try {
+    const socketPath = socketOf(one);
+    return (await answers(socketPath)) ? { name: one.name, socketPath } : null;
+  } catch {
+    return null; // The path is too long for one, so nothing listens there.
+  }
+}
+
+/**
+ * The apps a command is meant for: the named one, `all`, else that of the current folder, else the only one.
+ * @throws ZdsupError ZDSUP_APP_NOT_RUNNING (exit 3), ZDSUP_APP_AMBIGUOUS (exit 2)
+ */
+export async function chooseKnown(name: string | undefined): Promise<KnownApp[]> {
+  const known = await knownApps();
+  if (name !== undefined && name !== 'all') {
+    const found = known.find((app) => app.name === name);
+    if (found) return [found];
+    throw await notRunning(
+      name,
+      known.flatMap((app) => app.running ?? []),
+    );
+  }
+  if (known.length === 0)
+    throw new ZdsupError({
+      code: 'ZDSUP_APP_NOT_RUNNING',
+      message: 'no app is running, and none is remembered',
+      hint: 'start one with zdsup start <script>',
+      exitStatus: 3,
+    });
+  return name === 'all' ? known : [pickApp(known, 'are known')];
+}

@@ -1,0 +1,80 @@
+/** Runs in the CLI. What is remembered of apps: the records their masters keep in the state folders. Reads, and never writes. */
+import { readdirSync, readFileSync, statSync } from 'node:fs';
+import { homedir } from 'node:os';
+import { basename, join } from 'node:path';
+import { isAppName } from '../shared/app-name.js';
+import type { AppEnd, AppRecord } from '../shared/app-record.js';
+import { parseAppRecord } from '../shared/app-record.js';
+import { ZdsupError } from '../shared/errors.js';
+import { controlSocketPath, recordsDir, SYSTEM_STATE_PARENT, stateDirsToSearch } from '../shared/paths.js';
+
+export interface Remembered {
+  name: string;
+  /** The state folder it was found in. */
+  state: string;
+  /** Of the record. */
+  path: string;
+  /** Owner of the record. */
+  uid: number;
+  /** Null where the file is broken, and `fault` says how. */
+  record: AppRecord | null;
+  fault: string | null;
+}
+
+/** All of them by name; others' are left out, but for root. The first folder that has one wins, as with control sockets. */
+export function rememberedApps(): Remembered[] {
+  const found = new Map<string, Remembered>();
+  for (const state of stateDirsToSearch(process.env, homedir(), namesIn(SYSTEM_STATE_PARENT)))
+    for (const file of namesIn(recordsDir(state))) {
+      const name = basename(file, '.json');
+      if (!file.endsWith('.json') || !isAppName(name) || found.has(name)) continue;
+      const one = read(state, name);
+      if (one !== null) found.set(name, one);
+    }
+  return [...found.values()].sort((a, b) => a.name.localeCompare(b.name));
+}
+
+/** Null where there is none, or it is not ours to see. */
+function read(state: string, name: string): Remembered | null {
+  const path = join(recordsDir(state), `${name}.json`);
+  const uid = process.geteuid?.() ?? 0;
+  let owner = uid;
+  try {
+    owner = statSync(path).uid;
+    if (uid !== 0 && owner !== uid) return null;
+    const parsed = parseAppRecord(readFileSync(path, 'utf8'), name);
+    if ('fault' in parsed) return { name, state, path, uid: owner, record: null, fault: parsed.fault };
+    return { name, state, path, uid: owner, record: parsed.record, fault: null };
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException;
+    if (code === 'ENOENT') return null;
+    return { name, state, path, uid: owner, record: null, fault: code ?? message };
+  }
+}
+
+/** Where its master has its control socket, while there is one. */
+export const socketOf = ({ state, name }: Remembered): string => controlSocketPath(join(state, 'run'), name);
+
+/** How an app ended whose master does not answer. Read afresh: the master writes it in its last moments. */
+export function endOf(one: Remembered): AppEnd | { at: null; how: 'crashed'; reason: string } {
+  const record = read(one.state, one.name)?.record ?? one.record;
+  const reason = `its master (pid ${record?.masterPid ?? '?'}) was killed, or the host went down`;
+  return record?.ended ?? { at: null, how: 'crashed', reason };
+}
+
+/** One line for people. */
+export const brokenRecord = ({ name, path, fault }: Remembered): ZdsupError =>
+  new ZdsupError({
+    code: 'ZDSUP_RECORD_BROKEN',
+    message: `what is remembered of ${name} cannot be read: ${path}: ${fault}`,
+    hint: `start it again by its script or config, or forget it: zdsup delete ${name}`,
+    exitStatus: 1,
+  });
+
+function namesIn(folder: string): string[] {
+  try {
+    return readdirSync(folder);
+  } catch {
+    return []; // Not there, or not for us to see.
+  }
+}

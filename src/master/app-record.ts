@@ -1,0 +1,40 @@
+/**
+ * Runs in the master. Keeps the record of its app in the state folder: written when it begins, and with its end. A master
+ * that is killed leaves one without an end, which says just that. Never keeps an app from running: what
+ * cannot be written is only told.
+ */
+import { renameSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { AppEnd, AppRecord } from '../shared/app-record.js';
+import { recordsDir } from '../shared/paths.js';
+import { claimFolder } from './state-folder.js';
+
+export interface RecordKeeper {
+  end(how: AppEnd['how'], reason: string | null): void;
+}
+
+/**
+ * @param state absolute
+ * @param failed told why a record could not be written
+ */
+export function keepRecord(
+  state: string,
+  begun: Omit<AppRecord, 'ended'>,
+  failed: (why: string) => void,
+): RecordKeeper {
+  const write = (ended: AppEnd | null): void => {
+    const folder = recordsDir(state);
+    // Beside it and renamed, so that a reader sees the old one or the new one, also where the host goes down in between.
+    const temporary = join(folder, `.${begun.name}.${process.pid}`);
+    try {
+      claimFolder(folder);
+      writeFileSync(temporary, `${JSON.stringify({ ...begun, ended }, null, 2)}\n`, { mode: 0o600, flush: true });
+      renameSync(temporary, join(folder, `${begun.name}.json`));
+    } catch (error) {
+      rmSync(temporary, { force: true });
+      failed((error as Error).message);
+    }
+  };
+  write(null);
+  return { end: (how, reason) => write({ at: new Date().toISOString(), how, reason }) };
+}

@@ -1,0 +1,36 @@
+/** Runs in the master. `describe`: the snapshot, the config in force, and the last exits and rollouts. */
+import type { ControlResult } from '../../shared/control-protocol.js';
+import type { ConfigInForce } from '../../shared/description.js';
+import type { Plan } from '../plan.js';
+import type { CommandContext } from './context.js';
+
+export async function describe({ snapshot, supervisor, effects, history }: CommandContext): Promise<ControlResult> {
+  const app = await snapshot();
+  const { serving } = supervisor.state;
+  const plan = serving === null ? undefined : effects.plans.get(serving);
+  const { exits, rollouts } = history;
+  return {
+    type: 'result',
+    ok: true,
+    exitStatus: 0,
+    command: 'describe',
+    app: { ...app, config: plan ? inForce(plan) : null, exits, rollouts },
+  };
+}
+
+function inForce({ config, entry, cwd, execArgv, env, policy }: Plan): ConfigInForce {
+  const { name: _, env: own, ...rest } = config;
+  return {
+    ...rest,
+    entry,
+    cwd,
+    execArgv,
+    instances: policy.instances,
+    surge: policy.surge,
+    unavailable: policy.unavailable,
+    envNames: Object.keys(own).sort(),
+    otherEnvNames: Object.keys(env)
+      .filter((variable) => !(variable in own))
+      .sort(),
+  };
+}

@@ -18,6 +18,7 @@ import {
   lastResponses,
   notePipelined,
 } from '../node-internals/http-connections.cjs';
+import { datagramsAnswered } from './datagrams.cjs';
 import { releaseAll, servingServers } from './listen-seam.cjs';
 import { endAsTheAppWishes } from './signals.cjs';
 import { isSayingGoodbye, sayGoodbye } from './websockets.cjs';
@@ -73,7 +74,7 @@ export function retire(options: { deadlineMs: number; closeIdle: boolean }): voi
 }
 
 function beginDrain(): void {
-  releaseAll();
+  releaseAll(closeIdleSince !== null);
   for (const server of servingServers()) {
     for (const response of lastResponses(server)) closeAfter(response);
     deferRequests(server);
@@ -105,7 +106,7 @@ function look(): void {
   if (closeIdleSince !== null) for (const server of servers) closeLongIdle(server, now);
   const left = servers.reduce((sum, server) => sum + openConnections(server), 0);
   const leftMs = deadlineAt - now;
-  if (left === 0 || leftMs <= -Math.min(FLUSH_MS, killTimeoutMs / 2)) {
+  if ((datagramsAnswered(now) && left === 0) || leftMs <= -Math.min(FLUSH_MS, killTimeoutMs / 2)) {
     end();
     return;
   }

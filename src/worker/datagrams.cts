@@ -30,7 +30,7 @@ let shutAt: number | null = null;
 export function askForDatagrams(_socket: unknown, options: SeamOptions, callback: SeamCallback, own: number[]): void {
   const addressType = options.addressType === 'udp6' ? 6 : 4;
   const address = options.address ?? (addressType === 6 ? '::' : '0.0.0.0');
-  const port = options.port || 0;
+  const port = Number(options.port) || 0; // dgram passes on what it was given: a text, or a callback in its place.
   const flags = options.flags ?? 0;
   // What is sent from a free port is answered to that port: it belongs to this worker.
   if (port === 0 || own.includes(port)) {

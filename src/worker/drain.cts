@@ -19,6 +19,7 @@ import {
   notePipelined,
 } from '../node-internals/http-connections.cjs';
 import { datagramsAnswered } from './datagrams.cjs';
+import { endLast } from './last-end.cjs';
 import { releaseAll, servingServers } from './listen-seam.cjs';
 import { endAsTheAppWishes } from './signals.cjs';
 import { isSayingGoodbye, sayGoodbye } from './websockets.cjs';
@@ -27,8 +28,11 @@ import { isSayingGoodbye, sayGoodbye } from './websockets.cjs';
 const LOOK_MS = 20;
 /** On a stop: how long a connection must have been idle, so that a client about to send still gets its answer, in ms. */
 const IDLE_BEFORE_CLOSE_MS = 1_000;
-/** After the deadline: what has been written may still go out, in ms. Half of `killTimeout` at most, the app's handlers come after. */
-const FLUSH_MS = 500;
+/**
+ * After the deadline: what has been written may still go out, and the clients end their side, in ms. Half of `killTimeout` at most, the
+ * app's handlers come after.
+ */
+const FLUSH_MS = 1_000;
 
 let requestCount = 0;
 let deadlineAt = Number.POSITIVE_INFINITY;
@@ -117,8 +121,7 @@ function look(): void {
 /** At each look after the deadline; what is ending already is let alone. */
 function endOthers(servers: net.Server[]): void {
   for (const server of servers) endConnections(server);
-  for (const socket of acceptedSockets(servers))
-    if (!socket.writableEnded && !isSayingGoodbye(socket)) socket.destroySoon();
+  for (const socket of acceptedSockets(servers)) if (!isSayingGoodbye(socket)) endLast(socket);
 }
 
 function end(): void {

@@ -1,9 +1,11 @@
 /**
- * Runs in the master. Owns every listening socket: bound here, never polled here. A socket lives from the first `listen`
+ * Runs in the master. Owns every listening socket: bound here, never polled or read here. A socket lives from the first `listen`
  * that asks for it until no generation wants it any more; workers come and go on copies of it.
  */
 import { linkSync, lstatSync, unlinkSync } from 'node:fs';
 import { connect } from 'node:net';
+import type { DatagramHandle } from '../node-internals/datagram-handle.cjs';
+import { bindDatagrams } from '../node-internals/datagram-handle.cjs';
 import type { ServerHandle } from '../node-internals/server-handle.cjs';
 import { bindServer } from '../node-internals/server-handle.cjs';
 import { heldLinkOf } from '../shared/held-link.cjs';
@@ -18,7 +20,8 @@ const OWNING_BACKLOG = 511;
 /** What the table needs of a worker. */
 export interface ListenerClient {
   sendOwn(key: string, backlog: number, handle: ServerHandle): void;
-  sendListening(seq: number, key: string, name: SocketName): void;
+  /** `datagrams`: the UDP socket itself, which the app sends through before it may read. */
+  sendListening(seq: number, key: string, name: SocketName, datagrams?: DatagramHandle): void;
   sendListenFailed(seq: number, errno: number): void;
 }
 
@@ -32,9 +35,9 @@ interface Ask {
 interface Listener {
   key: string;
   spec: ListenSpec;
-  handle: ServerHandle;
+  handle: ServerHandle | DatagramHandle;
   name: SocketName;
-  /** `bound`: nobody has called listen(2) on it yet; `owner` is asked to. */
+  /** `bound`: nobody has called listen(2) on it yet; `owner` is asked to. A UDP socket needs no such call. */
   state: 'bound' | 'listening';
   owner: ListenerClient | null;
   waiting: Ask[];
@@ -92,11 +95,14 @@ export class Listeners {
 
   /** `readableAll` and `writableAll` of a unix socket, as the app has asked. */
   changeMode(key: string, mode: number): void {
-    this.table.get(key)?.handle.fchmod?.(mode);
+    const handle = this.table.get(key)?.handle;
+    if (handle && 'fchmod' in handle) handle.fchmod?.(mode);
   }
 
-  handleOf(key: string): ServerHandle | undefined {
-    return this.table.get(key)?.handle;
+  /** What a worker needs to accept from `key`: null for UDP, where it has its copy already; undefined where there is no such socket. */
+  handleOf(key: string): ServerHandle | null | undefined {
+    const listener = this.table.get(key);
+    return listener && (isDatagrams(listener) ? null : (listener.handle as ServerHandle));
   }
 
   /** Closes all that are not in `keep`. */
@@ -125,6 +131,7 @@ export class Listeners {
       .find(
         (listener) =>
           listener !== undefined &&
+          !isDatagrams(listener) &&
           (port === undefined ||
             listener.spec.port === port ||
             ('port' in listener.name && listener.name.port === port)),
@@ -133,7 +140,10 @@ export class Listeners {
   }
 
   private async bind(key: string, spec: ListenSpec): Promise<Listener | number> {
-    let bound = bindServer(spec.address, spec.port, spec.addressType, spec.flags);
+    let bound: ReturnType<typeof bindServer> | ReturnType<typeof bindDatagrams> =
+      spec.protocol === 'udp'
+        ? bindDatagrams(spec.address ?? '', spec.port ?? 0, spec.addressType, spec.flags)
+        : bindServer(spec.address, spec.port, spec.addressType, spec.flags);
     if (bound === EADDRINUSE && hasFile(spec) && (await removeStaleUnixPath(spec.address ?? ''))) {
       // While the path was asked for, another worker's ask may have bound it.
       const meanwhile = this.table.get(key);
@@ -141,7 +151,8 @@ export class Listeners {
       bound = bindServer(spec.address, spec.port, spec.addressType, spec.flags);
     }
     if (typeof bound === 'number') return bound;
-    const listener: Listener = { key, spec, ...bound, state: 'bound', owner: null, waiting: [] };
+    const state = spec.protocol === 'udp' ? 'listening' : 'bound';
+    const listener: Listener = { key, spec, ...bound, state, owner: null, waiting: [] };
     this.table.set(key, listener);
     holdUnixPath(listener);
     return listener;
@@ -151,14 +162,15 @@ export class Listeners {
     const next = listener.waiting[0];
     if (!next) return;
     listener.owner = next.client;
-    next.client.sendOwn(listener.key, OWNING_BACKLOG, listener.handle);
+    next.client.sendOwn(listener.key, OWNING_BACKLOG, listener.handle as ServerHandle);
   }
 
   private grantAll(listener: Listener): void {
     const asks = listener.waiting;
     listener.waiting = [];
     for (const ask of asks) {
-      ask.client.sendListening(ask.seq, listener.key, listener.name);
+      const datagrams = isDatagrams(listener) ? (listener.handle as DatagramHandle) : undefined;
+      ask.client.sendListening(ask.seq, listener.key, listener.name, datagrams);
       ask.granted();
     }
   }
@@ -172,6 +184,8 @@ export class Listeners {
   }
 }
 
+const isDatagrams = (listener: Listener): boolean => listener.spec.protocol === 'udp';
+
 const isUnix = (spec: ListenSpec): boolean => spec.addressType === -1;
 
 /** An abstract socket (Linux: its name begins with a zero byte) has no file. */
@@ -180,11 +194,15 @@ const hasFile = (spec: ListenSpec): boolean => isUnix(spec) && !spec.address?.st
 function keyOf(spec: ListenSpec): string {
   return isUnix(spec)
     ? `unix:${spec.address}`
-    : `tcp:${spec.address ?? '*'}:${spec.port}:${spec.addressType}:${spec.flags}:${spec.index}`;
+    : `${spec.protocol === 'udp' ? 'udp' : 'tcp'}:${spec.address ?? '*'}:${spec.port}:${spec.addressType}:${spec.flags}:${spec.index}`;
 }
 
-/** For people: `port 3000`, `127.0.0.1:3000`, `/run/app.sock`. */
+/** For people: `port 3000`, `127.0.0.1:3000`, `/run/app.sock`, `udp port 5353`. */
 export function labelOf(spec: ListenSpec): string {
+  if (spec.protocol === 'udp') {
+    const isAny = spec.address === '0.0.0.0' || spec.address === '::';
+    return `udp ${labelOf({ ...spec, protocol: 'tcp', address: isAny ? null : spec.address })}`;
+  }
   if (isUnix(spec)) return spec.address ?? '';
   if (spec.address === null) return spec.port === 0 ? 'a free port' : `port ${spec.port}`;
   return spec.addressType === 6 ? `[${spec.address}]:${spec.port}` : `${spec.address}:${spec.port}`;

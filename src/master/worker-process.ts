@@ -8,6 +8,7 @@ import cluster from 'node:cluster';
 import type { Socket } from 'node:net';
 import { fileURLToPath } from 'node:url';
 import type { Event } from '../domain/types.js';
+import type { DatagramHandle } from '../node-internals/datagram-handle.cjs';
 import type { ServerHandle } from '../node-internals/server-handle.cjs';
 import { connectionHandle } from '../node-internals/server-handle.cjs';
 import { keepNonBlocking } from '../node-internals/stdio.cjs';
@@ -167,9 +168,9 @@ export class WorkerProcess implements ListenerClient {
     this.send({ act: 'own', key, backlog }, handle);
   }
 
-  sendListening(seq: number, key: string, name: SocketName): void {
+  sendListening(seq: number, key: string, name: SocketName, datagrams?: DatagramHandle): void {
     this.keys.add(key);
-    this.send({ act: 'listening', seq, key, name });
+    this.send({ act: 'listening', seq, key, name }, datagrams);
     if (this.accepting) this.sendAccept(key);
   }
 
@@ -180,7 +181,7 @@ export class WorkerProcess implements ListenerClient {
 
   private sendAccept(key: string): void {
     const handle = this.listeners.handleOf(key);
-    if (handle) this.send({ act: 'accept', key }, handle);
+    if (handle !== undefined) this.send({ act: 'accept', key }, handle);
   }
 
   private send(body: Body, handle?: unknown, sent?: () => void): void {

@@ -38,14 +38,9 @@ export function missingSeam(): string | null {
     : 'cluster._getServer';
 }
 
-/** Puts `seam` in place; UDP stays with Node's own shared handle. */
+/** Puts `seam` in place. */
 export function replaceSeam(seam: Seam): void {
-  const internals = cluster as unknown as { _getServer: Seam };
-  const original = internals._getServer;
-  internals._getServer = (server, options, callback) => {
-    if (typeof options.addressType === 'string') original.call(cluster, server, options, callback);
-    else seam(server, options, callback);
-  };
+  (cluster as unknown as { _getServer: Seam })._getServer = seam;
   // `exclusive` and `reusePort` would bypass the seam and open a socket that dies with this worker.
   const listen = net.Server.prototype.listen as (...args: unknown[]) => net.Server;
   net.Server.prototype.listen = function (this: net.Server, ...args: unknown[]) {

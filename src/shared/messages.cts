@@ -33,9 +33,12 @@ export interface ListenSpec {
   port: number | null;
   addressType: number;
   flags: number;
-  /** Nth `listen` on port 0 of this address in this worker: each gets a socket of its own, the same in every worker. */
+  /**
+   * Nth `listen` on port 0 of this address in this worker: each gets a socket of its own, the same in every worker. Of UDP, the nth
+   * that is open on this address.
+   */
   index: number;
-  protocol: 'http' | 'https' | 'tcp' | 'tls';
+  protocol: 'http' | 'https' | 'tcp' | 'tls' | 'udp';
 }
 
 export type SocketName = { address: string; family: string; port: number } | Record<string, never>;
@@ -59,8 +62,9 @@ export type MasterMessage = { cmd: typeof CMD } & (
   | { act: 'listen-failed'; seq: number; errno: number }
   /** Carries a handle: call listen(2) on it once and answer `owned`. */
   | { act: 'own'; key: string; backlog: number }
+  /** Of UDP it carries the handle: the app sends through it at once. */
   | { act: 'listening'; seq: number; key: string; name: SocketName }
-  /** Carries a handle: accept from it now. */
+  /** Carries a handle, but for UDP: accept from it now. */
   | { act: 'accept'; key: string }
   | { act: 'activate' }
   /** Carries a connection: serve it as if it had been accepted. */

@@ -38,7 +38,7 @@ export interface ListenerSnapshot {
   address: string | null;
   port?: number;
   path?: string;
-  protocol: 'http' | 'https' | 'tcp' | 'tls';
+  protocol: 'http' | 'https' | 'tcp' | 'tls' | 'udp';
 }
 
 /** The rollout under way, else the last one that ended. */

@@ -18,6 +18,8 @@ import {
   lastResponses,
   notePipelined,
 } from '../node-internals/http-connections.cjs';
+import { datagramsAnswered } from './datagrams.cjs';
+import { endLast } from './last-end.cjs';
 import { releaseAll, servingServers } from './listen-seam.cjs';
 import { endAsTheAppWishes } from './signals.cjs';
 import { isSayingGoodbye, sayGoodbye } from './websockets.cjs';
@@ -26,8 +28,11 @@ import { isSayingGoodbye, sayGoodbye } from './websockets.cjs';
 const LOOK_MS = 20;
 /** On a stop: how long a connection must have been idle, so that a client about to send still gets its answer, in ms. */
 const IDLE_BEFORE_CLOSE_MS = 1_000;
-/** After the deadline: what has been written may still go out, in ms. Half of `killTimeout` at most, the app's handlers come after. */
-const FLUSH_MS = 500;
+/**
+ * After the deadline: what has been written may still go out, and the clients end their side, in ms. Half of `killTimeout` at most, the
+ * app's handlers come after.
+ */
+const FLUSH_MS = 1_000;
 
 let requestCount = 0;
 let deadlineAt = Number.POSITIVE_INFINITY;
@@ -73,7 +78,7 @@ export function retire(options: { deadlineMs: number; closeIdle: boolean }): voi
 }
 
 function beginDrain(): void {
-  releaseAll();
+  releaseAll(closeIdleSince !== null);
   for (const server of servingServers()) {
     for (const response of lastResponses(server)) closeAfter(response);
     deferRequests(server);
@@ -105,7 +110,7 @@ function look(): void {
   if (closeIdleSince !== null) for (const server of servers) closeLongIdle(server, now);
   const left = servers.reduce((sum, server) => sum + openConnections(server), 0);
   const leftMs = deadlineAt - now;
-  if (left === 0 || leftMs <= -Math.min(FLUSH_MS, killTimeoutMs / 2)) {
+  if ((datagramsAnswered(now) && left === 0) || leftMs <= -Math.min(FLUSH_MS, killTimeoutMs / 2)) {
     end();
     return;
   }
@@ -116,8 +121,7 @@ function look(): void {
 /** At each look after the deadline; what is ending already is let alone. */
 function endOthers(servers: net.Server[]): void {
   for (const server of servers) endConnections(server);
-  for (const socket of acceptedSockets(servers))
-    if (!socket.writableEnded && !isSayingGoodbye(socket)) socket.destroySoon();
+  for (const socket of acceptedSockets(servers)) if (!isSayingGoodbye(socket)) endLast(socket);
 }
 
 function end(): void {

@@ -7,18 +7,16 @@ import type net = require('node:net');
 import path = require('node:path');
 
 import type { SeamCallback, SeamOptions } from '../node-internals/cluster-seam.cjs';
-import {
-  acceptInto,
-  holdChannel,
-  listenThrough,
-  pathModeOf,
-  releaseChannel,
-  replaceSeam,
-} from '../node-internals/cluster-seam.cjs';
+import { acceptInto, listenThrough, pathModeOf, replaceSeam } from '../node-internals/cluster-seam.cjs';
+import { seeExclusiveBinds } from '../node-internals/datagram-handle.cjs';
 import type { ServerHandle } from '../node-internals/server-handle.cjs';
 import { bindServer } from '../node-internals/server-handle.cjs';
 import type { ListenSpec, MasterMessage, SocketName } from '../shared/messages.cjs';
+import { answerAsk, askMaster } from './asks.cjs';
 import { tell } from './channel.cjs';
+import { keepOpen, tellClosed } from './closes.cjs';
+import { askForDatagrams, receive, retireDatagrams } from './datagrams.cjs';
+import { watchSecureSockets } from './last-end.cjs';
 import { watchWebSockets } from './websockets.cjs';
 
 /** Errno of an address in use, as libuv has it. */
@@ -37,10 +35,8 @@ interface HeldServer {
 }
 
 const held = new Map<string, HeldServer>();
-const asking = new Map<number, { server: net.Server; spec: ListenSpec; backlog: number; callback: SeamCallback }>();
 const closing = new Set<net.Server>();
 const portZeroCount = new Map<string, number>();
-let nextSeq = 1;
 let privatePorts: number[] = [];
 // The app's servers count as pending work under plain node also while nothing is accepted.
 let keepAlive: NodeJS.Timeout | null = null;
@@ -51,7 +47,11 @@ export const servingServers = (): net.Server[] => [...[...held.values()].map((en
 
 export function installListenSeam(options: { private: number[] }): void {
   privatePorts = options.private;
-  replaceSeam(ask);
+  replaceSeam((server, options, callback) => {
+    if (typeof options.addressType === 'string') askForDatagrams(server, options, callback, privatePorts);
+    else ask(server, options, callback);
+  });
+  seeExclusiveBinds();
 }
 
 function ask(server: net.Server, options: SeamOptions, callback: SeamCallback): void {
@@ -64,7 +64,6 @@ function ask(server: net.Server, options: SeamOptions, callback: SeamCallback): 
     listenAlone(options, callback);
     return;
   }
-  const seq = nextSeq++;
   const spec: ListenSpec = {
     address,
     port,
@@ -73,9 +72,11 @@ function ask(server: net.Server, options: SeamOptions, callback: SeamCallback): 
     index: port === 0 ? countUp(`${address}`) : 0,
     protocol: protocolOf(server),
   };
-  asking.set(seq, { server, spec, backlog: options.backlog || 511, callback });
-  holdChannel();
-  tell({ act: 'listen', seq, spec });
+  const entry: Ask = { server, spec, backlog: options.backlog || 511, callback };
+  askMaster(spec, {
+    granted: (key, name) => grant(entry, key, name),
+    failed: (errno) => fail(entry, errno),
+  });
 }
 
 /** A unix socket's path is relative to the app's folder, and the master is in another one. */
@@ -112,17 +113,15 @@ function protocolOf(server: net.Server): ListenSpec['protocol'] {
 /** Handles what the master says about listeners; returns false where the message is about something else. */
 export function handleListenMessage(message: MasterMessage, handle: unknown): boolean {
   switch (message.act) {
-    case 'listen-failed':
-      finishAsk(message.seq, (entry) => fail(entry, message.errno));
-      return true;
     case 'own':
       own(message.key, message.backlog, handle as ServerHandle);
       return true;
     case 'listening':
-      finishAsk(message.seq, (entry) => grant(entry, message.key, message.name));
+    case 'listen-failed':
+      answerAsk(message, handle);
       return true;
     case 'accept':
-      accept(message.key, handle as ServerHandle);
+      if (!receive(message.key)) accept(message.key, handle as ServerHandle | undefined);
       return true;
     case 'probe': {
       const entry = held.get(message.key);
@@ -148,14 +147,6 @@ function own(key: string, backlog: number, handle: ServerHandle): void {
 
 type Ask = { server: net.Server; spec: ListenSpec; backlog: number; callback: SeamCallback };
 
-function finishAsk(seq: number, act: (entry: Ask) => void): void {
-  const entry = asking.get(seq);
-  if (!entry) return;
-  asking.delete(seq);
-  act(entry);
-  releaseChannel();
-}
-
 function grant(ask: Ask, key: string, name: SocketName): void {
   if (held.has(key)) {
     fail(ask, EADDRINUSE); // Twice in one process, as under plain node.
@@ -170,7 +161,9 @@ function grant(ask: Ask, key: string, name: SocketName): void {
     referenced: true,
   };
   held.set(key, entry);
+  keepOpen(key);
   if ('headersTimeout' in ask.server) watchWebSockets(ask.server);
+  watchSecureSockets(ask.server);
   updateKeepAlive();
   const mode = pathModeOf(ask.server);
   if (mode !== undefined) tell({ act: 'chmod', key, mode });
@@ -215,7 +208,7 @@ function makeStandIn(key: string, name: SocketName): ServerHandle {
         held.delete(key);
         closing.add(entry.server);
         entry.server.once('close', () => closing.delete(entry.server));
-        tell({ act: 'close', key });
+        tellClosed(key);
         updateKeepAlive();
       });
       if (callback) setImmediate(callback);
@@ -232,7 +225,8 @@ function copyName(name: SocketName, out: object): number {
   return 0;
 }
 
-function accept(key: string, real: ServerHandle): void {
+function accept(key: string, real: ServerHandle | undefined): void {
+  if (!real) return; // A UDP socket that the app has closed meanwhile.
   const entry = held.get(key);
   if (!entry || entry.real || retired) {
     real.close();
@@ -250,9 +244,10 @@ function accept(key: string, real: ServerHandle): void {
   updateKeepAlive();
 }
 
-/** Stops accepting on all of them; the app's servers stay `listening`. */
-export function releaseAll(): void {
+/** Stops accepting on all of them; the app's servers stay `listening`. `readOut`: nobody else reads what datagrams wait. */
+export function releaseAll(readOut: boolean): void {
   retired = true;
+  retireDatagrams(readOut);
   for (const entry of held.values()) release(entry);
   updateKeepAlive();
 }

@@ -2,6 +2,7 @@
 import { once } from 'node:events';
 import type { Socket } from 'node:net';
 import { connect } from 'node:net';
+import { connect as connectTls } from 'node:tls';
 import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
 import { WebSocket } from 'ws';
@@ -173,6 +174,51 @@ test('a raw TCP connection goes on until the drain deadline, and ends with every
   expect((await reload).code).toBe(0);
   expect(String(await received)).toBe(`1\n${'x'.repeat(100_000)}`);
 });
+
+/** Echoes, and says something by itself as well. */
+const TALKER = `
+const fs = require('node:fs');
+const serve = (socket) => {
+  socket.write(process.env.ZDSUP_GENERATION + '\\n');
+  socket.pipe(socket);
+  const timer = setInterval(() => socket.write('.'), 1);
+  socket.on('close', () => clearInterval(timer));
+};
+const folder = process.env.TLS_FOLDER;
+const server = folder
+  ? require('node:tls').createServer({ key: fs.readFileSync(folder + '/key.pem'), cert: fs.readFileSync(folder + '/cert.pem') }, serve)
+  : require('node:net').createServer(serve);
+server.listen(process.env.SOCKET ?? process.env.PORT);`;
+
+test.each<[kind: string, env: Record<string, string>]>([
+  ['TCP', {}],
+  ['TLS', { TLS_FOLDER }],
+  ['unix', { SOCKET: 'talk.sock' }],
+])(
+  'no client of a %s server is reset at the drain deadline, however much it sends at that moment',
+  async (_kind, env) => {
+    const { master, port } = await start(TALKER, { drainTimeout: '1s' }, env);
+    const open = (): Socket =>
+      env.TLS_FOLDER
+        ? connectTls({ port, host: '127.0.0.1', rejectUnauthorized: false })
+        : env.SOCKET
+          ? connect(`${master.cwd}/${env.SOCKET}`)
+          : connect(port, '127.0.0.1');
+    const clients = await Promise.all(
+      Array.from({ length: 10 }, async () => {
+        const socket = open();
+        const end = everything(socket).then(String, (error: NodeJS.ErrnoException) => error.code);
+        await once(socket, env.TLS_FOLDER ? 'secureConnect' : 'connect');
+        const timer = setInterval(() => socket.writable && socket.write('x'.repeat(500)), 2);
+        socket.on('close', () => clearInterval(timer));
+        return { end };
+      }),
+    );
+    expect((await master.run('reload')).code).toBe(0);
+    for (const { end } of clients) expect(await end).toMatch(/^1\n[.x]{10000}/);
+    expect(master.stderrLines).toEqual([]);
+  },
+);
 
 async function rawConnection(port: number): Promise<Socket> {
   const socket = connect(port, '127.0.0.1');

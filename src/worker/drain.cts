@@ -18,6 +18,8 @@ import {
   lastResponses,
   notePipelined,
 } from '../node-internals/http-connections.cjs';
+import { beginFarewell, endSessions, sayFarewell, socketsOfSessions } from './http2-farewell.cjs';
+import { streamFigures } from './http2-sessions.cjs';
 import { releaseAll, servingServers } from './listen-seam.cjs';
 import { endAsTheAppWishes } from './signals.cjs';
 import { isSayingGoodbye, sayGoodbye } from './websockets.cjs';
@@ -53,10 +55,11 @@ export function installDrain(options: { killTimeoutMs: number; closeSpreadMs: nu
 
 export function figures(): { connections: number; inFlight: number; requests: number } {
   const servers = servingServers();
+  const streams = streamFigures();
   return {
     connections: servers.reduce((sum, server) => sum + openConnections(server), 0),
-    inFlight: servers.reduce((sum, server) => sum + lastResponses(server).length, 0),
-    requests: requestCount,
+    inFlight: servers.reduce((sum, server) => sum + lastResponses(server).length, streams.inFlight),
+    requests: requestCount + streams.requests,
   };
 }
 
@@ -74,6 +77,7 @@ export function retire(options: { deadlineMs: number; closeIdle: boolean }): voi
 
 function beginDrain(): void {
   releaseAll();
+  beginFarewell();
   for (const server of servingServers()) {
     for (const response of lastResponses(server)) closeAfter(response);
     deferRequests(server);
@@ -109,6 +113,7 @@ function look(): void {
     end();
     return;
   }
+  sayFarewell(now, leftMs <= spreadMs);
   if (leftMs <= spreadMs) sayGoodbye(leftMs, LOOK_MS);
   if (leftMs <= 0) endOthers(servers);
 }
@@ -116,8 +121,10 @@ function look(): void {
 /** At each look after the deadline; what is ending already is let alone. */
 function endOthers(servers: net.Server[]): void {
   for (const server of servers) endConnections(server);
+  endSessions();
+  const inSessions = socketsOfSessions();
   for (const socket of acceptedSockets(servers))
-    if (!socket.writableEnded && !isSayingGoodbye(socket)) socket.destroySoon();
+    if (!socket.writableEnded && !isSayingGoodbye(socket) && !inSessions.has(socket)) socket.destroySoon();
 }
 
 function end(): void {

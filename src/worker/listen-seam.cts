@@ -19,6 +19,7 @@ import type { ServerHandle } from '../node-internals/server-handle.cjs';
 import { bindServer } from '../node-internals/server-handle.cjs';
 import type { ListenSpec, MasterMessage, SocketName } from '../shared/messages.cjs';
 import { tell } from './channel.cjs';
+import { watchSessions } from './http2-sessions.cjs';
 import { watchWebSockets } from './websockets.cjs';
 
 /** Errno of an address in use, as libuv has it. */
@@ -169,6 +170,7 @@ function grant(ask: Ask, key: string, name: SocketName): void {
   };
   held.set(key, entry);
   if ('headersTimeout' in ask.server) watchWebSockets(ask.server);
+  watchSessions(ask.server);
   updateKeepAlive();
   const mode = pathModeOf(ask.server);
   if (mode !== undefined) tell({ act: 'chmod', key, mode });

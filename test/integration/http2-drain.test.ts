@@ -16,13 +16,15 @@ import { startMaster } from '../helpers/zdsup.js';
 const CERTIFICATE = fileURLToPath(new URL('../fixtures/load-app', import.meta.url));
 const RELOADS = 5;
 const H2LOAD_RELOADS = 2;
+/** More than the kernel's buffers take, in bytes. */
+const BIG = 32 * 1024 * 1024;
 const NOTICE = 2 ** 31 - 1;
 const KINDS: [name: string, tls: boolean][] = [
   ['clear text', false],
   ['TLS', true],
 ];
 
-/** `/silent` never answers, `/events` is a stream of server-sent events, `/big` is 64 MB, `/held` answers on SIGUSR2. Tells at its end how much it answered. */
+/** `/silent` never answers, `/events` is a stream of server-sent events, `/big` is large, `/held` answers on SIGUSR2. Tells at its end how much it answered. */
 const APP = `
 const fs = require('node:fs');
 const http2 = require('node:http2');
@@ -46,7 +48,7 @@ server.on('stream', (stream, headers) => {
   if (path === '/held') return held.push(stream);
   if (path === '/big') {
     stream.respond({ ':status': 200 });
-    return stream.end(Buffer.alloc(64 * 1024 * 1024));
+    return stream.end(Buffer.alloc(${BIG}));
   }
   if (path !== '/events') return answer(stream);
   stream.respond({ ':status': 200, 'content-type': 'text/event-stream' });
@@ -260,6 +262,26 @@ test.each(KINDS)(
     await reload(master);
     await master.printed('answered 1');
     session.socket.destroy();
+  },
+);
+
+test.each(KINDS)(
+  'a large answer that its client is slow to read comes whole, around the notice: %s',
+  async (_name, tls) => {
+    const { master, open } = await start(tls);
+    const session = await open();
+    const big = session.request('/big');
+    session.socket.pause();
+    await master.statusUntil('it is in flight', ({ workers }) => workers[0]!.inFlight === 1);
+    const reloading = master.run('reload');
+    await master.seen('the old worker drains', (line) => line.kind === 'worker-retired');
+    await master.status();
+    session.socket.resume();
+    const { body, how } = await big;
+    expect([body.length, how]).toEqual([BIG, 'end']);
+    await session.ended;
+    expect(session.goaways.slice(0, 2)).toEqual([NOTICE, 1]);
+    expect((await reloading).code).toBe(0);
   },
 );
 

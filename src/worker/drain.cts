@@ -19,6 +19,8 @@ import {
   notePipelined,
 } from '../node-internals/http-connections.cjs';
 import { datagramsAnswered } from './datagrams.cjs';
+import { beginFarewell, endSessions, sayFarewell, socketsOfSessions } from './http2-farewell.cjs';
+import { streamFigures } from './http2-sessions.cjs';
 import { endLast } from './last-end.cjs';
 import { releaseAll, servingServers } from './listen-seam.cjs';
 import { endAsTheAppWishes } from './signals.cjs';
@@ -58,10 +60,11 @@ export function installDrain(options: { killTimeoutMs: number; closeSpreadMs: nu
 
 export function figures(): { connections: number; inFlight: number; requests: number } {
   const servers = servingServers();
+  const streams = streamFigures();
   return {
     connections: servers.reduce((sum, server) => sum + openConnections(server), 0),
-    inFlight: servers.reduce((sum, server) => sum + lastResponses(server).length, 0),
-    requests: requestCount,
+    inFlight: servers.reduce((sum, server) => sum + lastResponses(server).length, streams.inFlight),
+    requests: requestCount + streams.requests,
   };
 }
 
@@ -79,6 +82,7 @@ export function retire(options: { deadlineMs: number; closeIdle: boolean }): voi
 
 function beginDrain(): void {
   releaseAll(closeIdleSince !== null);
+  beginFarewell();
   for (const server of servingServers()) {
     for (const response of lastResponses(server)) closeAfter(response);
     deferRequests(server);
@@ -114,6 +118,7 @@ function look(): void {
     end();
     return;
   }
+  sayFarewell(now, leftMs <= spreadMs);
   if (leftMs <= spreadMs) sayGoodbye(leftMs, LOOK_MS);
   if (leftMs <= 0) endOthers(servers);
 }
@@ -121,7 +126,10 @@ function look(): void {
 /** At each look after the deadline; what is ending already is let alone. */
 function endOthers(servers: net.Server[]): void {
   for (const server of servers) endConnections(server);
-  for (const socket of acceptedSockets(servers)) if (!isSayingGoodbye(socket)) endLast(socket);
+  endSessions();
+  const inSessions = socketsOfSessions();
+  for (const socket of acceptedSockets(servers))
+    if (!isSayingGoodbye(socket) && !inSessions.has(socket)) endLast(socket);
 }
 
 function end(): void {

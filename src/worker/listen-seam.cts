@@ -16,6 +16,7 @@ import { answerAsk, askMaster } from './asks.cjs';
 import { tell } from './channel.cjs';
 import { keepOpen, tellClosed } from './closes.cjs';
 import { askForDatagrams, receive, retireDatagrams } from './datagrams.cjs';
+import { watchSessions } from './http2-sessions.cjs';
 import { watchSecureSockets } from './last-end.cjs';
 import { watchWebSockets } from './websockets.cjs';
 
@@ -164,6 +165,7 @@ function grant(ask: Ask, key: string, name: SocketName): void {
   keepOpen(key);
   if ('headersTimeout' in ask.server) watchWebSockets(ask.server);
   watchSecureSockets(ask.server);
+  watchSessions(ask.server);
   updateKeepAlive();
   const mode = pathModeOf(ask.server);
   if (mode !== undefined) tell({ act: 'chmod', key, mode });

@@ -53,9 +53,11 @@ const BELOW: Record<string, string[]> = {
   shared: [],
 };
 
-/** The foreground start runs the master in the command's own process; nothing else of the command knows it. */
+/** A start and a check run the master, or parts of it, in the command's own process; nothing else of the command knows it. */
 const isStartOfTheMaster = (one: Import): boolean =>
-  one.file === 'src/cli/commands/start.ts' && one.kind === 'dynamic' && targetFloor(one) === 'master';
+  ['src/cli/commands/start.ts', 'src/cli/commands/check.ts'].includes(one.file) &&
+  one.kind === 'dynamic' &&
+  targetFloor(one) === 'master';
 const isTypeOfTheGround = (one: Import): boolean =>
   floorOf(one.file) === 'node-internals' && one.kind === 'type' && targetFloor(one) === 'shared';
 

@@ -116,6 +116,24 @@ async function run(argv: string[]): Promise<number | undefined> {
     });
 
   program
+    .command('check')
+    .description(
+      'try the new code off the traffic, and say what a reload would change; exit 0 where it would be let in',
+    )
+    .argument('[app]', 'name of an app, a folder, a script or a config file (default: the app of this folder)')
+    .option('--run <command>', 'a smoke test: a shell command, with ZDSUP_CHECK_URL (default: smoke of the config)')
+    .option('--allow-listeners', 'accept other ports than those of the serving release')
+    .option('--json', 'print the result as JSON')
+    .action(async (app: string | undefined, options: { run?: string; allowListeners?: boolean; json?: boolean }) => {
+      const { check } = await import('./commands/check.js');
+      status = await check(app, {
+        ...(options.run === undefined ? {} : { run: options.run }),
+        allowListeners: options.allowListeners === true,
+        json: options.json === true,
+      });
+    });
+
+  program
     .command('stop')
     .description('end an app: requests in flight are answered first')
     .argument('[app]', "name of the app, or 'all'")

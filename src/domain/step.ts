@@ -161,7 +161,7 @@ function prepared(fleet: Fleet, rolloutId: number, policy: Policy, effects: Effe
 
 function expectationFor(fleet: Fleet, slot: number, policy: Policy): Expected {
   const { from, allowListeners } = fleet.rollout!;
-  if (from === null) return { kind: 'any' };
+  if (from === null) return { kind: allowListeners ? 'some' : 'any' };
   const expected = expectedListeners(fleet, from, slot);
   const none = expected.kind === 'exactly' && expected.keys.length === 0;
   return allowListeners && (!none || policy.check === 'http') ? { kind: 'some' } : expected;

@@ -49,8 +49,8 @@ function fnv1a(text: string, seed: number): number {
 
 const hex = (value: number): string => value.toString(16).padStart(8, '0');
 
-/** Level by level and in order, so that a tree that is cut off is always cut off at the same place. */
-async function codeFiles(root: string): Promise<string[]> {
+/** Paths of what Node loads as code. Level by level and in order, so that a tree that is cut off is always cut off at the same place. */
+export async function codeFiles(root: string): Promise<string[]> {
   const found: string[] = [];
   for (let level = [root]; level.length > 0; ) {
     const next: string[] = [];

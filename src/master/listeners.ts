@@ -46,6 +46,9 @@ interface Listener {
 export class Listeners {
   private readonly table = new Map<string, Listener>();
 
+  /** @param offTraffic binds every socket aside, where no client finds it; apps are told the names that they asked for */
+  constructor(private readonly offTraffic = false) {}
+
   /** A worker's app listens: binds the socket where it is new, and answers once listen(2) has succeeded on it. */
   async ask(client: ListenerClient, seq: number, spec: ListenSpec, granted: (key: string) => void): Promise<void> {
     const key = keyOf(spec);
@@ -58,7 +61,7 @@ export class Listeners {
       }
       listener = bound;
     }
-    restoreUnixPath(listener);
+    if (!this.offTraffic) restoreUnixPath(listener);
     listener.waiting.push({ client, seq, granted: () => granted(key) });
     if (listener.state === 'listening') this.grantAll(listener);
     else if (!listener.owner) this.appoint(listener);
@@ -81,7 +84,7 @@ export class Listeners {
   /** A worker is gone: what it owed is asked of another one. */
   forget(client: ListenerClient): void {
     for (const listener of this.table.values()) {
-      restoreUnixPath(listener); // It may have removed the path and died before it listened.
+      if (!this.offTraffic) restoreUnixPath(listener); // It may have removed the path and died before it listened.
       listener.waiting = listener.waiting.filter((ask) => ask.client !== client);
       if (listener.owner !== client) continue;
       listener.owner = null;
@@ -90,6 +93,7 @@ export class Listeners {
   }
 
   get holdsUnixSockets(): boolean {
+    if (this.offTraffic) return true; // The app that runs beside holds them.
     return [...this.table.values()].some((listener) => hasFile(listener.spec));
   }
 
@@ -140,21 +144,36 @@ export class Listeners {
   }
 
   private async bind(key: string, spec: ListenSpec): Promise<Listener | number> {
-    let bound: ReturnType<typeof bindServer> | ReturnType<typeof bindDatagrams> =
-      spec.protocol === 'udp'
-        ? bindDatagrams(spec.address ?? '', spec.port ?? 0, spec.addressType, spec.flags)
-        : bindServer(spec.address, spec.port, spec.addressType, spec.flags);
+    if (this.offTraffic) return this.bindAside(key, spec);
+    let bound = bindSocket(spec);
     if (bound === EADDRINUSE && hasFile(spec) && (await removeStaleUnixPath(spec.address ?? ''))) {
       // While the path was asked for, another worker's ask may have bound it.
       const meanwhile = this.table.get(key);
       if (meanwhile) return meanwhile;
-      bound = bindServer(spec.address, spec.port, spec.addressType, spec.flags);
+      bound = bindSocket(spec);
     }
     if (typeof bound === 'number') return bound;
     const state = spec.protocol === 'udp' ? 'listening' : 'bound';
     const listener: Listener = { key, spec, ...bound, state, owner: null, waiting: [] };
     this.table.set(key, listener);
     holdUnixPath(listener);
+    return listener;
+  }
+
+  private bindAside(key: string, spec: ListenSpec): Listener | number {
+    const bound = bindSocket({ ...spec, ...ASIDE });
+    if (typeof bound === 'number') return bound;
+    const state = spec.protocol === 'udp' ? 'listening' : 'bound';
+    const listener: Listener = {
+      key,
+      spec,
+      ...bound,
+      name: nameAside(spec, bound.name),
+      state,
+      owner: null,
+      waiting: [],
+    };
+    this.table.set(key, listener);
     return listener;
   }
 
@@ -179,10 +198,26 @@ export class Listeners {
     const listener = this.table.get(key);
     if (!listener) return;
     this.table.delete(key);
-    if (hasFile(listener.spec)) removeQuietly(heldLinkOf(listener.spec.address ?? ''));
+    if (hasFile(listener.spec) && !this.offTraffic) removeQuietly(heldLinkOf(listener.spec.address ?? ''));
     listener.handle.close(); // Of a unix socket, this also removes the path.
   }
 }
+
+/** Off the traffic: a free port of loopback, also for what would be a unix socket. */
+const ASIDE = { address: '127.0.0.1', port: 0, addressType: 4, flags: 0 };
+
+/** A unix socket has no name of this kind. */
+function nameAside(spec: ListenSpec, bound: SocketName): SocketName {
+  if (isUnix(spec)) return {};
+  const address = spec.address ?? '::';
+  const port = spec.port || ('port' in bound ? Number(bound.port) : 0);
+  return { address, family: spec.addressType === 6 || spec.address === null ? 'IPv6' : 'IPv4', port };
+}
+
+const bindSocket = (spec: ListenSpec): ReturnType<typeof bindServer> | ReturnType<typeof bindDatagrams> =>
+  spec.protocol === 'udp'
+    ? bindDatagrams(spec.address ?? '', spec.port ?? 0, spec.addressType, spec.flags)
+    : bindServer(spec.address, spec.port, spec.addressType, spec.flags);
 
 const isDatagrams = (listener: Listener): boolean => listener.spec.protocol === 'udp';
 

@@ -29,6 +29,8 @@ export interface Plan {
   policy: Policy;
   /** Fingerprint of the release as it was before the first worker of this generation was forked. */
   baseline: string;
+  /** When the release was looked at, in ms since 1970: what has changed since is not what this generation runs. */
+  readAt: number;
 }
 
 /** The same for every generation. */

@@ -9,7 +9,7 @@ import { StringDecoder } from 'node:string_decoder';
 import { styleText } from 'node:util';
 
 /** Of stdout; stderr has labels where it is a terminal itself. */
-export type OutputMode = 'labelled' | 'plain';
+export type OutputMode = 'labelled' | 'plain' | 'to-stderr';
 
 export interface LastWords {
   lines(): string[];

@@ -23,6 +23,8 @@ import type { LastWords, OutputMode } from './worker-output.js';
 import { carryOutput } from './worker-output.js';
 
 const PRELOAD = fileURLToPath(new URL('../worker/preload.cjs', import.meta.url));
+/** Of a worker: read here, its own as it is, or what is left where stdout has a result to carry. */
+const STDOUT = { labelled: 'pipe', plain: 'inherit', 'to-stderr': 2 } as const;
 /** A worker that does not answer with its figures by then is shown with those known, in ms. */
 const FIGURES_TIMEOUT_MS = 200;
 /** One that does not say by then whether it has heard a signal computes; it will hear of it afterwards. In ms. */
@@ -78,7 +80,7 @@ export class WorkerProcess implements ListenerClient {
       execArgv: ['--require', PRELOAD, ...plan.execArgv],
       cwd: plan.cwd,
       // Off a terminal stdout costs the master nothing; stderr is piped for the last words.
-      stdio: ['ignore', output === 'labelled' ? 'pipe' : 'inherit', 'pipe', 'ipc'],
+      stdio: ['ignore', STDOUT[output], 'pipe', 'ipc'],
     });
     this.worker = cluster.fork(this.environment());
     keepNonBlocking(process.stderr); // It may be the same pipe as stdout, which the worker inherits.

@@ -24,6 +24,8 @@ export interface ConfigInForce extends Omit<AppConfig, 'name' | 'env' | 'cwd' | 
   /** Resolved: the file that runs. */
   entry: string;
   cwd: string;
+  /** ISO 8601 instant: its folder as it was then. */
+  readAt: string;
   /** Arguments of Node itself, those that zdsup adds for the entry included. */
   execArgv: string[];
   /** As numbers of workers. */

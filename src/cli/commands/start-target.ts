@@ -94,7 +94,7 @@ const nothing = (message: string): ZdsupError =>
   new ZdsupError({ code: 'ZDSUP_USAGE', message, hint: 'zdsup start app.js', exitStatus: 2 });
 
 /** The config file of a folder, where it has one. */
-const findConfigFile = (folder: string): string | undefined =>
+export const findConfigFile = (folder: string): string | undefined =>
   CONFIG_FILE_NAMES.map((name) => join(folder, name)).find((path) => existsSync(path));
 
 /** Where a script may lie, as given on the command line. */

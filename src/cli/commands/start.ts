@@ -2,12 +2,12 @@
  * Runs in the CLI. `zdsup start`: in the foreground this process becomes the master; with --daemon a child does, in a
  * session of its own (start-daemon.ts). The one place where the command knows the master.
  */
-import { readFileSync } from 'node:fs';
 import type { RunningApp } from '../../client/apps.js';
 import { logicalFolder, runningApps } from '../../client/apps.js';
 import type { DaemonOrder } from '../../shared/daemon.js';
 import { toReport, ZdsupError } from '../../shared/errors.js';
 import { VERSION } from '../../shared/version.cjs';
+import { environmentAtStart } from './environment.js';
 import type { Wanted } from './start-target.js';
 import { resolveTarget } from './start-target.js';
 
@@ -111,21 +111,5 @@ async function becomeDaemon(): Promise<number> {
   } catch (error) {
     starter.failed(app, toReport(error));
     throw error;
-  }
-}
-
-/**
- * Node reads `--env-file` by itself, also where it stands behind the script. What it has set would outlive the file's own
- * contents, so the environment is taken as the kernel has it.
- */
-function environmentAtStart(): NodeJS.ProcessEnv {
-  if (!process.argv.some((argument) => argument.startsWith('--env-file'))) return { ...process.env };
-  try {
-    const pairs = readFileSync('/proc/self/environ', 'utf8').split('\0').filter(Boolean);
-    return Object.fromEntries(
-      pairs.map((pair) => [pair.slice(0, pair.indexOf('=')), pair.slice(pair.indexOf('=') + 1)]),
-    );
-  } catch {
-    return { ...process.env }; // No /proc.
   }
 }

@@ -18,12 +18,14 @@ export async function describe({ snapshot, supervisor, effects, history }: Comma
   };
 }
 
-function inForce({ config, entry, cwd, execArgv, env, policy }: Plan): ConfigInForce {
+/** The config as it is told to people: names of variables, no values. */
+export function inForce({ config, entry, cwd, execArgv, env, policy, readAt }: Plan): ConfigInForce {
   const { name: _, env: own, ...rest } = config;
   return {
     ...rest,
     entry,
     cwd,
+    readAt: new Date(readAt).toISOString(),
     execArgv,
     instances: policy.instances,
     surge: policy.surge,

@@ -49,6 +49,7 @@ export async function makePlan(
   });
   const entry = await resolveEntry(resolve(logicalCwd, config.script));
   const path = await releaseFolder(entry, cwd);
+  const readAt = Date.now();
   const baseline = await fingerprint(path, entry);
   const id = createHash('sha256').update(path).update(baseline).digest('hex').slice(0, 8);
   return {
@@ -62,6 +63,7 @@ export async function makePlan(
     env: { ...inherited(masterEnv), PWD: cwd, ...(await readEnvFiles(config.envFile, baseDir)), ...config.env },
     policy: policyOf(config, scaled),
     baseline,
+    readAt,
   };
 }
 

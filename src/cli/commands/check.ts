@@ -1,0 +1,196 @@
+/**
+ * Runs in the CLI. `zdsup check`: the pre-flight of a reload, in this very process: one worker of the new code off the
+ * traffic, and what would change. Whatever runs is only asked.
+ */
+import { statSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { logicalFolder } from '../../client/apps.js';
+import { ask, NobodyThere } from '../../client/control-client.js';
+import type { KnownApp } from '../../client/known-apps.js';
+import { chooseKnown, knownApps } from '../../client/known-apps.js';
+import { brokenRecord } from '../../client/records.js';
+import { isAppName } from '../../shared/app-name.js';
+import type { StartRequest } from '../../shared/app-record.js';
+import type { CheckReport } from '../../shared/check-report.js';
+import type { SmokeConfig } from '../../shared/config.js';
+import type { AppDescription } from '../../shared/description.js';
+import { ZdsupError } from '../../shared/errors.js';
+import { VERSION } from '../../shared/version.cjs';
+import { renderCheck } from '../render/check.js';
+import { printError } from '../render/error.js';
+import { makeProgress } from '../render/progress.js';
+import { environmentOf } from './environment.js';
+import { findConfigFile, resolveTarget } from './start-target.js';
+
+export interface CheckCommandOptions {
+  run?: string;
+  allowListeners: boolean;
+  json: boolean;
+}
+
+/** What a shell gives for a command that was interrupted: 128 + SIGINT. */
+const INTERRUPTED = 130;
+/** In ms. */
+const DESCRIBE_WITHIN_MS = 2_000;
+/** Of a script that `--run` names and the config does not, in ms. */
+const RUN_TIMEOUT_MS = 60_000;
+
+/** Steps of the worker that is tried; that it is then "promoted" and ended is no news. */
+const TOLD = new Set(['worker-started', 'worker-ready', 'smoke', 'worker-exited', 'failed']);
+
+/** @returns 0 where a reload would let the new code in, else 1 */
+export async function check(target: string | undefined, options: CheckCommandOptions): Promise<number> {
+  const request = await requestFor(target);
+  const [{ readPlan }, { checkPlan }, { changesBetween, labelOf }, { inForce }] = await Promise.all([
+    import('../../master/plan.js'),
+    import('../../master/check.js'),
+    import('../../master/changes.js'),
+    import('../../master/commands/describe.js'),
+  ]);
+  const planRequest = { version: VERSION, ...request };
+  const shellPlan = await readPlan(planRequest, process.env);
+  const running = await describeRunning(shellPlan.appName);
+  // As a reload would have it: workers inherit from their master, never from this shell.
+  const masterEnv = running && environmentOf(running.masterPid);
+  const plan = masterEnv ? await readPlan(planRequest, masterEnv) : shellPlan;
+  const smoke = smokeOf(options.run, plan.config.smoke);
+
+  const progress = makeProgress(plan.appName, options.json ? 'none' : process.stderr.isTTY ? 'live' : 'lines');
+  const interrupted = new AbortController();
+  const interrupt = (): void => interrupted.abort();
+  process.once('SIGINT', interrupt).once('SIGTERM', interrupt);
+  const startedAt = performance.now();
+  const mustListen = (running?.listeners.length ?? 0) > 0 && plan.config.ready.check !== 'message';
+  const { end, listeners } = await checkPlan(plan, {
+    smoke,
+    mustListen,
+    progress: (step) => void (TOLD.has(step.kind) && progress.show(step)),
+    signal: interrupted.signal,
+  });
+  progress.end();
+  if (interrupted.signal.aborted) {
+    process.stderr.write('the check was given up\n');
+    return INTERRUPTED;
+  }
+  if (end.rollout.outcome === 'failed') {
+    failed(plan.appName, end.rollout.reason ?? 'the check failed', end.stderr, options.json);
+    return 1;
+  }
+  const changes =
+    running?.config && running.release
+      ? await changesBetween(
+          { ...running, config: running.config, release: running.release },
+          { config: inForce(plan), release: plan.release, listeners },
+        )
+      : null;
+  const report: CheckReport = {
+    type: 'result',
+    ...verdict(plan.appName, changes, options.allowListeners),
+    command: 'check',
+    app: plan.appName,
+    durationMs: Math.round(performance.now() - startedAt),
+    smoke: smoke === null ? 'none' : 'passed',
+    changes,
+  };
+  process.stdout.write(
+    options.json ? `${JSON.stringify(report, null, 2)}\n` : renderCheck(report, plan.release, listeners.map(labelOf)),
+  );
+  return report.exitStatus;
+}
+
+function verdict(
+  app: string,
+  changes: CheckReport['changes'],
+  allowListeners: boolean,
+): Pick<CheckReport, 'ok' | 'exitStatus' | 'message'> {
+  const { added, missing } = changes?.listeners ?? { added: [], missing: [] };
+  if (allowListeners || added.length + missing.length === 0)
+    return {
+      ok: true,
+      exitStatus: 0,
+      message: changes === null ? 'it starts' : `zdsup reload ${app} would let it in`,
+    };
+  const words = [
+    ...(missing.length > 0 ? [`it does not listen on ${missing.join(', ')}`] : []),
+    ...(added.length > 0 ? [`it listens on ${added.join(', ')} too`] : []),
+  ];
+  return {
+    ok: false,
+    exitStatus: 1,
+    message: `a reload would refuse it: ${words.join(', and ')} (--allow-listeners accepts it)`,
+  };
+}
+
+function failed(app: string, reason: string, stderr: string[], json: boolean): void {
+  const error = {
+    code: 'ZDSUP_CHECK_FAILED' as const,
+    message: `${app}: ${reason}`,
+    hint: 'what runs was not touched; mend the release and check again',
+    exitStatus: 1 as const,
+  };
+  if (json)
+    process.stdout.write(`${JSON.stringify({ type: 'result', ok: false, exitStatus: 1, error, stderr }, null, 2)}\n`);
+  else printError(error, { json: false, stderr });
+}
+
+const smokeOf = (run: string | undefined, configured: SmokeConfig | null): SmokeConfig | null =>
+  run === undefined ? configured : { run, timeoutMs: configured?.timeoutMs ?? RUN_TIMEOUT_MS };
+
+/** As its master was asked to run it, where the app is known; else as `start` would take it. */
+async function requestFor(target: string | undefined): Promise<StartRequest> {
+  const here = logicalFolder();
+  if (target === undefined) {
+    if (findConfigFile(here) !== undefined) return wanted(undefined, here);
+    const [app] = await chooseKnown(undefined);
+    return recordOf(app!);
+  }
+  if (isAppName(target)) {
+    const app = (await knownApps()).find(({ name }) => name === target);
+    if (app) return recordOf(app);
+  }
+  const folder = resolve(here, target);
+  if (!statSync(folder, { throwIfNoEntry: false })?.isDirectory()) return wanted(target, here);
+  return findConfigFile(folder) === undefined ? inFolder(folder) : wanted(undefined, folder);
+}
+
+async function wanted(target: string | undefined, baseDir: string): Promise<StartRequest> {
+  const found = await resolveTarget(target, [], {}, baseDir);
+  if ('running' in found) throw new Error(`${target} is no app name`); // Those were looked for before.
+  return found.request;
+}
+
+/** A folder without a config: the app that was started from it. */
+async function inFolder(folder: string): Promise<StartRequest> {
+  const app = (await knownApps()).find(({ remembered }) => remembered?.record?.request.baseDir === folder);
+  if (app) return recordOf(app);
+  throw new ZdsupError({
+    code: 'ZDSUP_USAGE',
+    message: `${folder} has no zdsup.config file, and no app was started from it`,
+    hint: 'name the script: zdsup check app.js',
+    exitStatus: 2,
+  });
+}
+
+function recordOf({ name, remembered }: KnownApp): StartRequest {
+  if (remembered?.record) return remembered.record.request;
+  if (remembered) throw brokenRecord(remembered);
+  throw new ZdsupError({
+    code: 'ZDSUP_USAGE',
+    message: `how ${name} was started is not remembered`,
+    hint: 'name its script or config: zdsup check app.js',
+    exitStatus: 2,
+  });
+}
+
+/** Null where it does not run. */
+async function describeRunning(name: string): Promise<AppDescription | null> {
+  const running = (await knownApps()).find((app) => app.name === name)?.running;
+  if (!running) return null;
+  try {
+    const result = await ask(running.socketPath, { command: 'describe' }, { answerWithinMs: DESCRIBE_WITHIN_MS });
+    return result.ok && result.command === 'describe' ? result.app : null;
+  } catch (error) {
+    if (error instanceof NobodyThere) return null;
+    throw error;
+  }
+}

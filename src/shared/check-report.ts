@@ -1,0 +1,32 @@
+/** What `zdsup check` reports (types alone). */
+
+export interface ConfigChange {
+  key: string;
+  from: unknown;
+  to: unknown;
+}
+
+/** What a reload would change of the app that runs. */
+export interface Changes {
+  release: { from: { id: string; path: string }; to: { id: string; path: string } };
+  /** Paths relative to the release. */
+  files: string[];
+  config: ConfigChange[];
+  /** Names alone: values are secrets. */
+  env: { added: string[]; removed: string[] };
+  listeners: { added: string[]; missing: string[] };
+}
+
+export interface CheckReport {
+  type: 'result';
+  ok: boolean;
+  exitStatus: 0 | 1;
+  command: 'check';
+  app: string;
+  /** From the fork of its worker to readiness and smoke test passed. */
+  durationMs: number;
+  smoke: 'passed' | 'none';
+  /** Null where nothing runs to compare with. */
+  changes: Changes | null;
+  message: string;
+}

@@ -1,0 +1,204 @@
+/** `check`: the new code is tried off the traffic; what runs is not touched, whatever comes of it. And `smoke`, which every rollout asks. */
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { request } from 'node:http';
+import { describe, expect, test } from 'vitest';
+import type { CheckReport } from '../../src/shared/check-report.js';
+import { isAlive } from '../helpers/cleanup.js';
+import { startLoad } from '../helpers/load/client.js';
+import { perRequest } from '../helpers/load/exchanges.js';
+import { lostCount } from '../helpers/load/tally.js';
+import { freePort } from '../helpers/ports.js';
+import type { Project } from '../helpers/project.js';
+import { answering, makeProject } from '../helpers/project.js';
+import { until } from '../helpers/until.js';
+import type { Master } from '../helpers/zdsup.js';
+import { makeWorld, startMaster, zdsup } from '../helpers/zdsup.js';
+
+interface Running {
+  master: Master;
+  project: Project;
+  port: number;
+}
+
+async function start(more: Record<string, unknown> = {}): Promise<Running> {
+  const port = await freePort();
+  const config = { name: 'shop', script: 'app.js', instances: 2, minReady: 50, env: { PORT: port }, ...more };
+  const project = makeProject({
+    'app.js': answering('process.pid', 'process.env.PORT'),
+    'zdsup.config.json': JSON.stringify(config),
+  });
+  return { master: await startMaster({ cwd: project.folder, args: [] }), project, port };
+}
+
+const reported = async (master: Master, ...args: string[]): Promise<CheckReport> =>
+  JSON.parse((await master.run('check', ...args, '--json')).stdout) as CheckReport;
+
+describe('of an app that runs', () => {
+  test('a check loses no request, no request reaches its worker, and the app goes on as it was', async () => {
+    const { master, port } = await start();
+    const before = (await master.status()).workers.map(({ pid }) => String(pid)).sort();
+    const load = startLoad({ port }, 10, perRequest());
+    await load.reached(20);
+    const { code, stdout, stderr } = await master.run('check', 'shop');
+    expect(code, stderr).toBe(0);
+    expect(stdout).toContain('ok: zdsup reload shop would let it in');
+    await load.reached(load.tally.answered + 50);
+    const tally = await load.stop();
+    expect(lostCount(tally), JSON.stringify(tally.lost)).toBe(0);
+    expect([...tally.answeredBy.keys()].map(String).sort()).toEqual(before);
+    expect((await master.status()).workers.map(({ pid }) => String(pid)).sort()).toEqual(before);
+  });
+
+  test('it says what would change: files, config, names of variables', async () => {
+    const { master, project, port } = await startWithEnvFile();
+    writeFileSync(project.path('lib.js'), '');
+    writeFileSync(project.path('.env'), 'NEW=secret\n');
+    const config = { name: 'shop', script: 'app.js', instances: 3, minReady: 50, envFile: '.env', env: { PORT: port } };
+    writeFileSync(project.path('zdsup.config.json'), JSON.stringify(config));
+    const { changes } = await reported(master);
+    expect(changes).toMatchObject({
+      files: ['lib.js'],
+      config: [{ key: 'instances', from: 2, to: 3 }],
+      env: { added: ['NEW'], removed: ['OLD'] },
+      listeners: { added: [], missing: [] },
+    });
+    const { stdout } = await master.run('check');
+    expect(stdout).toContain('1 changed: lib.js');
+    expect(stdout).toContain('+NEW -OLD');
+    expect(stdout).not.toContain('secret');
+  });
+
+  test('a bad release fails with exit 1 and its reason', async () => {
+    const { master, project, port } = await start();
+    writeFileSync(project.path('app.js'), "throw new Error('not today')");
+    const { code, stderr } = await master.run('check');
+    expect(code).toBe(1);
+    expect(stderr).toContain('exited with code 1 before it was ready');
+    expect(stderr).toContain('not today');
+    expect(stderr).toContain('what runs was not touched');
+    expect(await (await fetch(`http://127.0.0.1:${port}/`)).text()).not.toBe('');
+  });
+
+  test('a release that listens elsewhere fails, unless that is accepted', async () => {
+    const { master, project } = await start();
+    const other = await freePort();
+    writeFileSync(project.path('app.js'), answering('process.pid', other));
+    const report = await reported(master);
+    expect(report).toMatchObject({ ok: false, exitStatus: 1 });
+    expect(report.message).toContain(String(other));
+    expect((await master.run('check', '--allow-listeners')).code).toBe(0);
+  });
+
+  test('its unix socket stays where it is, though the new code removes it before it listens', async () => {
+    const project = makeProject({
+      'app.js': `const fs = require('node:fs');
+if (fs.existsSync('app.sock')) fs.unlinkSync('app.sock');
+require('node:http').createServer((request, response) => response.end(process.pid + '')).listen('app.sock');`,
+    });
+    const master = await startMaster({ cwd: project.folder, args: ['app.js', '--name', 'shop'] });
+    expect((await master.run('check')).code).toBe(0);
+    const status = await new Promise((resolve, reject) => {
+      request({ socketPath: project.path('app.sock') }, (response) => resolve(response.statusCode))
+        .on('error', reject)
+        .end();
+    });
+    expect(status).toBe(200);
+  });
+});
+
+async function startWithEnvFile(): Promise<Running> {
+  const port = await freePort();
+  const config = { name: 'shop', script: 'app.js', instances: 2, minReady: 50, envFile: '.env', env: { PORT: port } };
+  const project = makeProject({
+    '.env': 'OLD=1\n',
+    'app.js': answering('process.pid', 'process.env.PORT'),
+    'zdsup.config.json': JSON.stringify(config),
+  });
+  return { master: await startMaster({ cwd: project.folder, args: [] }), project, port };
+}
+
+test('of an app that does not run, it says whether it starts', async () => {
+  const port = await freePort();
+  const project = makeProject({ 'app.js': answering('process.pid', port) });
+  const { code, stdout, stderr } = await zdsup(makeWorld(), ['check', 'app.js'], { cwd: project.folder });
+  expect(code, stderr).toBe(0);
+  expect(stdout).toContain(`http://[::]:${port}`);
+  expect(stdout).toContain('ok: it starts');
+});
+
+describe('the smoke test', () => {
+  test('reaches that worker alone', async () => {
+    const { master } = await start();
+    const pids = (await master.status()).workers.map(({ pid }) => String(pid));
+    const script =
+      'node -e "fetch(process.env.ZDSUP_CHECK_URL).then((r) => r.text()).then((t) => console.error(\'pid\', t))"';
+    const { code, stderr } = await master.run('check', '--run', script);
+    expect(code, stderr).toBe(0);
+    const [, tried] = /^pid (\d+)$/m.exec(stderr) ?? [];
+    expect(Number(tried)).toBeGreaterThan(0);
+    expect(pids).not.toContain(tried);
+  });
+
+  test('that fails is told with its exit code and its last lines', async () => {
+    const { master } = await start();
+    const { code, stderr } = await master.run('check', '--run', 'echo the till is empty; exit 7');
+    expect(code).toBe(1);
+    expect(stderr).toContain('failed the smoke test: echo the till is empty; exit 7 exited with code 7');
+    expect(stderr).toContain('the till is empty');
+  });
+
+  test('that hangs is given up at its time-out, and what it has forked ends with it', async () => {
+    const { master, project } = await startSmoked('sleep 300 & echo $! > child; sleep 300');
+    const { code, stderr } = await master.run('check');
+    expect(code).toBe(1);
+    expect(stderr).toContain('did not end within 1');
+    const child = Number(readFileSync(project.path('child'), 'utf8'));
+    await until('its child has ended', () => !isAlive(child));
+  });
+
+  test('a check that is left with Ctrl-C leaves no process behind', async () => {
+    const { master, project } = await start();
+    const command = spawn(process.execPath, [master.world.bin, 'check', '--run', 'echo $$ > child; exec sleep 300'], {
+      cwd: project.folder,
+      env: { ...master.world.env, PWD: project.folder },
+      stdio: 'ignore',
+    });
+    await until(
+      'the script runs',
+      () => existsSync(project.path('child')) && readFileSync(project.path('child'), 'utf8') !== '',
+    );
+    command.kill('SIGINT');
+    expect(await once(command, 'exit')).toEqual([130, null]);
+    const child = Number(readFileSync(project.path('child'), 'utf8'));
+    await until('the script has ended', () => !isAlive(child));
+  });
+});
+
+async function startSmoked(run: string): Promise<Running> {
+  const port = await freePort();
+  const config = { name: 'shop', script: 'app.js', minReady: 50, env: { PORT: port } };
+  const project = makeProject({
+    'app.js': answering('process.pid', 'process.env.PORT'),
+    'zdsup.config.json': JSON.stringify(config),
+  });
+  const master = await startMaster({ cwd: project.folder, args: [] });
+  writeFileSync(project.path('zdsup.config.json'), JSON.stringify({ ...config, smoke: { run, timeout: '1s' } }));
+  return { master, project, port };
+}
+
+test('with smoke in the config, a reload whose first worker fails it is given up, and nothing is lost', async () => {
+  const { master, port } = await startSmoked('exit 9');
+  const load = startLoad({ port }, 10, perRequest());
+  await load.reached(20);
+  const { code, stderr } = await master.run('reload');
+  expect(code).toBe(1);
+  expect(stderr).toContain('worker 0 of generation 2 failed the smoke test');
+  expect(stderr).toContain('exited with code 9');
+  await load.reached(load.tally.answered + 20);
+  const tally = await load.stop();
+  expect(lostCount(tally), JSON.stringify(tally.lost)).toBe(0);
+  expect(tally.answeredBy.size, 'the worker that was tried had no traffic').toBe(1);
+  expect((await master.status()).generation).toBe(1);
+});

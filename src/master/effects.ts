@@ -228,10 +228,15 @@ export class Effects {
     const worker = this.workers.get(id);
     const plan = this.plans.get(fleet.workers[id]?.generation ?? -1);
     if (!worker || !plan?.config.smoke) return;
-    const { startSmokeTest } = await import('./smoke-test.js'); // Most apps have none.
+    // Loaded here: most apps have none.
+    const loaded = await import('./smoke-test.js').catch((error: Error) => error);
     if (!this.workers.has(id)) return;
+    if (loaded instanceof Error) {
+      this.options.post({ type: 'smoke-failed', id, reason: `zdsup itself cannot be read: ${loaded.message}` });
+      return;
+    }
     const target = this.options.listeners.find(worker.openKeys(), undefined);
-    const test = startSmokeTest(plan, plan.config.smoke, target && { ...target, worker });
+    const test = loaded.startSmokeTest(plan, plan.config.smoke, target && { ...target, worker });
     this.smokeTests.set(id, test);
     const failure = await test.ended;
     this.smokeTests.delete(id);

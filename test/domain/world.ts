@@ -108,7 +108,14 @@ export class World {
   goOn(): boolean {
     const event = this.answer() ?? this.nextOfAny();
     if (event) this.send(event);
-    return event !== undefined || this.wake() || this.findBlocked();
+    return event !== undefined || this.wake() || this.failSmokeTests() || this.findBlocked();
+  }
+
+  /** A script that gets no answer gives up at its own time-out. */
+  private failSmokeTests(): boolean {
+    return [...this.processes.values()]
+      .filter(({ hung, smoke }) => hung && smoke === 'asked')
+      .some(({ id }) => this.send({ type: 'smoke-failed', id, reason: 'timed out' }).ignored === undefined);
   }
 
   /** As the shell's monitor does; false where there is none, or the core does not want to hear of it now. */

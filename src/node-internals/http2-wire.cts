@@ -120,8 +120,11 @@ function writeFrozen(
     return;
   }
   const bytesBefore = handle.bytesWritten;
-  const { lid, takeOff } = putLidOn(handle, wrapHandle);
-  if (typeof lid.destroySSL !== 'function') throw new TypeError('a TLS handle without destroySSL');
+  const takeOff = putLidOn(handle, wrapHandle);
+  if (takeOff === null) {
+    settle('never');
+    return;
+  }
   handle.readStop();
   let looks = 0;
   const isGone = (): boolean => socket.destroyed || socket._handle !== handle;
@@ -153,22 +156,26 @@ function writeFrozen(
   setImmediate(look);
 }
 
-/** `_wrapHandle` makes the second handle, pushes it as a listener, and redefines `reading` of the first, which is put back. */
-function putLidOn(handle: StreamHandle, wrapHandle: WrapHandle): { lid: Lid; takeOff(): void } {
+/**
+ * `_wrapHandle` makes the second handle, pushes it as a listener, and redefines `reading` of the first, which is put back.
+ * Returns what takes the lid off again; null where there is none.
+ */
+function putLidOn(handle: StreamHandle, wrapHandle: WrapHandle): (() => void) | null {
   const reading = Object.getOwnPropertyDescriptor(handle, 'reading');
   const owner = {
     _tlsOptions: { secureContext: handle._secureContext, isServer: true },
     on() {},
     listenerCount: () => 1,
   };
-  const lid = wrapHandle.call(owner, null, handle, false);
-  return {
-    lid,
-    takeOff() {
+  try {
+    const lid = wrapHandle.call(owner, null, handle, false);
+    return () => {
       lid.destroySSL();
       if (reading) Object.defineProperty(handle, 'reading', reading);
-    },
-  };
+    };
+  } catch {
+    return null;
+  }
 }
 
 let knownRequest: (new () => object) | null | undefined;

@@ -16,13 +16,15 @@ import { startMaster } from '../helpers/zdsup.js';
 const CERTIFICATE = fileURLToPath(new URL('../fixtures/load-app', import.meta.url));
 const RELOADS = 5;
 const H2LOAD_RELOADS = 2;
+/** More than the kernel's buffers take, in bytes. */
+const BIG = 32 * 1024 * 1024;
 const NOTICE = 2 ** 31 - 1;
 const KINDS: [name: string, tls: boolean][] = [
   ['clear text', false],
   ['TLS', true],
 ];
 
-/** `/silent` never answers, `/events` is a stream of server-sent events, `/big` is 64 MB, `/held` answers on SIGUSR2. Tells at its end how much it answered. */
+/** `/silent` never answers, `/events` is a stream of server-sent events, `/big` is large, `/held` answers on SIGUSR2. Tells at its end how much it answered. */
 const APP = `
 const fs = require('node:fs');
 const http2 = require('node:http2');
@@ -46,7 +48,7 @@ server.on('stream', (stream, headers) => {
   if (path === '/held') return held.push(stream);
   if (path === '/big') {
     stream.respond({ ':status': 200 });
-    return stream.end(Buffer.alloc(64 * 1024 * 1024));
+    return stream.end(Buffer.alloc(${BIG}));
   }
   if (path !== '/events') return answer(stream);
   stream.respond({ ':status': 200, 'content-type': 'text/event-stream' });
@@ -195,27 +197,19 @@ test.each(KINDS)('what comes behind the notice is served until the session is qu
 });
 
 test.each(KINDS)(
-  'a stream to a silent handler is reset at the drain deadline, and the connection ends: %s',
+  'at the drain deadline a stream to a silent handler is reset, and server-sent events end cleanly: %s',
   async (_name, tls) => {
     const { master, open } = await start(tls, { drainTimeout: '1s' });
-    const session = await open();
-    const silent = session.request('/silent');
-    await master.statusUntil('it is in flight', ({ workers }) => workers[0]!.inFlight === 1);
+    const [first, second] = [await open(), await open()];
+    const silent = first.request('/silent');
+    const events = second.request('/events');
+    await master.statusUntil('both are in flight', ({ workers }) => workers[0]!.inFlight === 2);
     await reload(master);
     expect(await silent).toEqual({ body: '', how: `reset ${http2.constants.NGHTTP2_CANCEL}` });
-    expect(await session.ended).toBe('connection ended');
+    expect(await events).toEqual({ body: 'data: 1\n\n', how: 'end' });
+    expect([await first.ended, await second.ended]).toEqual(['connection ended', 'connection ended']);
   },
 );
-
-test.each(KINDS)('server-sent events end cleanly at the drain deadline: %s', async (_name, tls) => {
-  const { master, open } = await start(tls, { drainTimeout: '1s' });
-  const session = await open();
-  const events = session.request('/events');
-  await master.statusUntil('it is in flight', ({ workers }) => workers[0]!.inFlight === 1);
-  await reload(master);
-  expect(await events).toEqual({ body: 'data: 1\n\n', how: 'end' });
-  expect(await session.ended).toBe('connection ended');
-});
 
 test.each(KINDS)(
   'a session that begins during the drain, on a connection accepted before it, is served and told too: %s',
@@ -260,6 +254,26 @@ test.each(KINDS)(
     await reload(master);
     await master.printed('answered 1');
     session.socket.destroy();
+  },
+);
+
+test.each(KINDS)(
+  'a large answer that its client is slow to read comes whole, around the notice: %s',
+  async (_name, tls) => {
+    const { master, open } = await start(tls);
+    const session = await open();
+    const big = session.request('/big');
+    session.socket.pause();
+    await master.statusUntil('it is in flight', ({ workers }) => workers[0]!.inFlight === 1);
+    const reloading = master.run('reload');
+    await master.seen('the old worker drains', (line) => line.kind === 'worker-retired');
+    await master.status();
+    session.socket.resume();
+    const { body, how } = await big;
+    expect([body.length, how]).toEqual([BIG, 'end']);
+    await session.ended;
+    expect(session.goaways.slice(0, 2)).toEqual([NOTICE, 1]);
+    expect((await reloading).code).toBe(0);
   },
 );
 

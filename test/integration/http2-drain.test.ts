@@ -197,27 +197,19 @@ test.each(KINDS)('what comes behind the notice is served until the session is qu
 });
 
 test.each(KINDS)(
-  'a stream to a silent handler is reset at the drain deadline, and the connection ends: %s',
+  'at the drain deadline a stream to a silent handler is reset, and server-sent events end cleanly: %s',
   async (_name, tls) => {
     const { master, open } = await start(tls, { drainTimeout: '1s' });
-    const session = await open();
-    const silent = session.request('/silent');
-    await master.statusUntil('it is in flight', ({ workers }) => workers[0]!.inFlight === 1);
+    const [first, second] = [await open(), await open()];
+    const silent = first.request('/silent');
+    const events = second.request('/events');
+    await master.statusUntil('both are in flight', ({ workers }) => workers[0]!.inFlight === 2);
     await reload(master);
     expect(await silent).toEqual({ body: '', how: `reset ${http2.constants.NGHTTP2_CANCEL}` });
-    expect(await session.ended).toBe('connection ended');
+    expect(await events).toEqual({ body: 'data: 1\n\n', how: 'end' });
+    expect([await first.ended, await second.ended]).toEqual(['connection ended', 'connection ended']);
   },
 );
-
-test.each(KINDS)('server-sent events end cleanly at the drain deadline: %s', async (_name, tls) => {
-  const { master, open } = await start(tls, { drainTimeout: '1s' });
-  const session = await open();
-  const events = session.request('/events');
-  await master.statusUntil('it is in flight', ({ workers }) => workers[0]!.inFlight === 1);
-  await reload(master);
-  expect(await events).toEqual({ body: 'data: 1\n\n', how: 'end' });
-  expect(await session.ended).toBe('connection ended');
-});
 
 test.each(KINDS)(
   'a session that begins during the drain, on a connection accepted before it, is served and told too: %s',

@@ -9,6 +9,7 @@ import type { Progress, ProgressKind } from '../shared/control-protocol.js';
 import type { ErrorReport } from '../shared/errors.js';
 import { toReport } from '../shared/errors.js';
 import { fingerprint } from './fingerprint.js';
+import { Leavers } from './leavers.js';
 import type { Listeners } from './listeners.js';
 import type { Logger } from './log.js';
 import type { Plan } from './plan.js';
@@ -49,6 +50,7 @@ export class Effects {
   readonly workers = new Map<number, WorkerProcess>();
   readonly plans = new Map<number, Plan>();
   readonly observers = new Set<Observer>();
+  private readonly leavers = new Leavers();
   private readonly candidates = new Map<number, Plan>();
   private readonly prepareErrors = new Map<number, ErrorReport>();
   private readonly lastWords = new Map<number, string[]>();
@@ -70,6 +72,7 @@ export class Effects {
         return;
       case 'activate':
         this.workers.get(effect.id)?.activate();
+        this.leavers.replacedBy(this.workers.get(effect.id));
         return;
       case 'retire':
         this.stopProbe(effect.id);
@@ -89,6 +92,7 @@ export class Effects {
         this.endRollout(effect.rollout);
         return;
       case 'generation-gone':
+        this.leavers.generationGone(effect.generation, fleet.stop !== null);
         this.plans.delete(effect.generation);
         for (const observer of this.observers) observer.generationGone?.(effect.generation);
         return;
@@ -113,7 +117,9 @@ export class Effects {
   private readonly postFromWorker = (event: Event): void => {
     if (event.type === 'exited') {
       this.stopProbe(event.id);
-      this.lastWords.set(event.id, this.workers.get(event.id)?.lastLines() ?? []);
+      const worker = this.workers.get(event.id);
+      this.lastWords.set(event.id, worker?.lastLines() ?? []);
+      if (worker?.leaving) this.leavers.add(worker, this.plans.get(worker.identity.generation)!.config.drainTimeoutMs);
       this.workers.delete(event.id);
     }
     this.options.post(event);

@@ -51,6 +51,18 @@ const server = serve();
 server.listen(port, () => server.close(() => server.listen(port, () => { say('again', server.listening); say('done'); })));`,
   ],
   [
+    'reads its address the moment `listen` has returned',
+    `
+const server = serve().listen(port, () => { say('listening'); say('done'); });
+say(JSON.stringify(server.address()), server.listening);`,
+  ],
+  [
+    'closes a server the moment `listen` has returned',
+    `
+const server = net.createServer(() => {}).on('listening', () => say('listening')).listen(port);
+server.close((error) => { say('closed', error?.code, server.listening); setTimeout(() => serve().listen(port, () => say('done')), 20); });`,
+  ],
+  [
     'ends its server by an AbortSignal',
     `
 const control = new AbortController();
@@ -161,7 +173,6 @@ serve().listen(port);`);
 
 test('orphans of an app that has called process.disconnect() drain and end as others do', async () => {
   const { master } = await start(`
-process.on('exit', () => require('node:fs').writeFileSync('ended', 'x'));
 process.disconnect();
 serve().listen(port);`);
   await master.killed();

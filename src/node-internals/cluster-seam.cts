@@ -85,20 +85,8 @@ export function listenThrough(
  */
 export function freeFromCluster(): void {
   process.removeAllListeners('disconnect'); // At this moment cluster's own is the only one.
-  channelReference()?.unrefCounted?.();
+  (process.channel as unknown as { unrefCounted?(): void } | undefined)?.unrefCounted?.();
 }
-
-/** Keeps the process alive while a handle is asked for; one `release` for each `hold`. */
-export function holdChannel(): void {
-  channelReference()?.refCounted?.();
-}
-
-export function releaseChannel(): void {
-  channelReference()?.unrefCounted?.();
-}
-
-const channelReference = (): { refCounted?(): void; unrefCounted?(): void } | undefined =>
-  process.channel as unknown as { refCounted?(): void; unrefCounted?(): void } | undefined;
 
 /** Sockets that these servers have accepted and that are open still; of a TLS server, the ones beneath. */
 export function acceptedSockets(servers: net.Server[]): net.Socket[] {

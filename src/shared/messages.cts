@@ -49,6 +49,8 @@ export type WorkerMessage = { cmd: typeof CMD } & (
   /** Answers `own`: the errno of listen(2) on the shared socket, 0 when it listens now. */
   | { act: 'owned'; key: string; errno: number }
   | { act: 'close'; key: string }
+  /** The app wants this worker to be replaced; it serves until its successor does. */
+  | { act: 'leaving' }
   /** Answers `activate`: all that came before it has been taken. */
   | { act: 'activated' }
   | { act: 'pong'; seq: number }

@@ -1,8 +1,7 @@
 /**
- * Runs in the worker. What the app has asked the master for and has no answer to yet, sockets of every kind. Holds the channel open
- * meanwhile: an app that only waits for its socket must not end.
+ * Runs in the worker. What the app has asked the master for and has no answer to yet, sockets of every kind. Keeps the
+ * process alive meanwhile: an app that only waits for its socket must not end.
  */
-import { holdChannel, releaseChannel } from '../node-internals/cluster-seam.cjs';
 import type { ListenSpec, MasterMessage, SocketName } from '../shared/messages.cjs';
 import { tell } from './channel.cjs';
 
@@ -15,12 +14,13 @@ export interface Answer {
 
 const pending = new Map<number, Answer>();
 const waiting: (() => void)[] = [];
+let waitingTimer: NodeJS.Timeout | undefined;
 let nextSeq = 1;
 
 export function askMaster(spec: ListenSpec, answer: Answer): void {
   const seq = nextSeq++;
   pending.set(seq, answer);
-  holdChannel();
+  waitingTimer ??= setInterval(() => {}, 2 ** 30);
   tell({ act: 'listen', seq, spec });
 }
 
@@ -33,8 +33,10 @@ export function answerAsk(
   pending.delete(message.seq);
   if (message.act === 'listening') answer.granted(message.key, message.name, handle);
   else answer.failed(message.errno);
-  releaseChannel();
-  if (pending.size === 0) for (const act of waiting.splice(0)) act();
+  if (pending.size > 0) return;
+  clearInterval(waitingTimer);
+  waitingTimer = undefined;
+  for (const act of waiting.splice(0)) act();
 }
 
 /** Acts once the master has answered all that was asked up to now. */

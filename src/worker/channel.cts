@@ -1,16 +1,13 @@
 /** Runs in the worker. The IPC channel to the master: sends, and hands messages to those who asked for them. Owns no state of the app's. */
+import { sendToMaster } from '../node-internals/ipc-channel.cjs';
 import type { MasterMessage, WorkerMessage } from '../shared/messages.cjs';
 import { CMD } from '../shared/messages.cjs';
 
 type Body = WorkerMessage extends infer M ? (M extends WorkerMessage ? Omit<M, 'cmd'> : never) : never;
 
-// Kept from before the app runs: it may replace process.send.
-const rawSend = process.send?.bind(process);
-
 /** Says it to the master; a master that is gone is no error, its workers drain by themselves. */
 export function tell(body: Body): void {
-  if (!process.connected || !rawSend) return;
-  rawSend({ cmd: CMD, ...body }, undefined, undefined, () => {});
+  sendToMaster({ cmd: CMD, ...body });
 }
 
 export function onMasterMessage(listener: (message: MasterMessage, handle: unknown) => void): void {

@@ -75,7 +75,7 @@ function hold(key: string, handle: DatagramHandle, closed: () => void): Datagram
       clearInterval(keepAlive);
       held.delete(key);
       closed();
-      tellClosed(key);
+      tellClosed(key, true);
     },
     referenced(isReferenced) {
       if (isReferenced) keepAlive.ref();

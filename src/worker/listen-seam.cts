@@ -16,6 +16,7 @@ import { answerAsk, askMaster } from './asks.cjs';
 import { tell } from './channel.cjs';
 import { keepOpen, tellClosed } from './closes.cjs';
 import { askForDatagrams, receive, retireDatagrams } from './datagrams.cjs';
+import { holdBackListening } from './early-listening.cjs';
 import { watchSessions } from './http2-sessions.cjs';
 import { watchSecureSockets } from './last-end.cjs';
 import { watchWebSockets } from './websockets.cjs';
@@ -25,14 +26,22 @@ const EADDRINUSE = -98;
 const LOOPBACK = /^(127\.|::1$|localhost$|::ffff:127\.)/;
 
 interface HeldServer {
-  key: string;
+  /** Null until the master has the socket. */
+  key: string | null;
   server: net.Server;
+  spec: ListenSpec;
+  name: SocketName;
   /** Its backlog, as the app asked. */
   backlog: number;
   standIn: ServerHandle;
   /** The copy that accepts; null while the worker is not active. */
   real: ServerHandle | null;
   referenced: boolean;
+  /** It has accepted, at one time or another. */
+  accepted: boolean;
+  closed: boolean;
+  /** Lets `listening` be heard. */
+  letGo: (listens: boolean) => void;
 }
 
 const held = new Map<string, HeldServer>();
@@ -73,11 +82,30 @@ function ask(server: net.Server, options: SeamOptions, callback: SeamCallback): 
     index: port === 0 ? countUp(`${address}`) : 0,
     protocol: protocolOf(server),
   };
-  const entry: Ask = { server, spec, backlog: options.backlog || 511, callback };
+  const entry: HeldServer = {
+    key: null,
+    server,
+    spec,
+    name: expectedName(spec),
+    backlog: options.backlog || 511,
+    standIn: failingHandle(0),
+    real: null,
+    referenced: true,
+    accepted: false,
+    closed: false,
+    letGo: () => {},
+  };
+  entry.standIn = makeStandIn(entry);
+  // Which port is free, the master has to say; all else is known.
+  const isKnown = port !== 0;
+  if (isKnown) entry.letGo = holdBackListening(server);
   askMaster(spec, {
-    granted: (key, name) => grant(entry, key, name),
+    granted(key, name) {
+      if (grant(entry, key, name) && !isKnown) callback(0, entry.standIn);
+    },
     failed: (errno) => fail(entry, errno),
   });
+  if (isKnown) callback(0, entry.standIn);
 }
 
 /** A unix socket's path is relative to the app's folder, and the master is in another one. */
@@ -146,35 +174,41 @@ function own(key: string, backlog: number, handle: ServerHandle): void {
   tell({ act: 'owned', key, errno });
 }
 
-type Ask = { server: net.Server; spec: ListenSpec; backlog: number; callback: SeamCallback };
-
-function grant(ask: Ask, key: string, name: SocketName): void {
-  if (held.has(key)) {
-    fail(ask, EADDRINUSE); // Twice in one process, as under plain node.
-    return;
+/** False where the app's server does not listen after all. */
+function grant(entry: HeldServer, key: string, name: SocketName): boolean {
+  const { server } = entry;
+  if (entry.closed) {
+    if (!held.has(key)) tellClosed(key, false);
+    return false;
   }
-  const entry: HeldServer = {
-    key,
-    server: ask.server,
-    backlog: ask.backlog,
-    standIn: makeStandIn(key, name),
-    real: null,
-    referenced: true,
-  };
+  if (held.has(key)) {
+    fail(entry, EADDRINUSE); // Twice in one process, as under plain node.
+    return false;
+  }
+  entry.key = key;
+  entry.name = name;
   held.set(key, entry);
   keepOpen(key);
-  if ('headersTimeout' in ask.server) watchWebSockets(ask.server);
-  watchSecureSockets(ask.server);
-  watchSessions(ask.server);
+  if ('headersTimeout' in server) watchWebSockets(server);
+  watchSecureSockets(server);
+  watchSessions(server);
   updateKeepAlive();
-  const mode = pathModeOf(ask.server);
+  const mode = pathModeOf(server);
   if (mode !== undefined) tell({ act: 'chmod', key, mode });
-  ask.callback(0, entry.standIn);
+  entry.letGo(true);
+  return true;
 }
 
 /** An errno given to the callback would reach the app as an error of `bind` on `null`; under plain node it is one of `listen`. */
-function fail({ server, spec, backlog }: Ask, errno: number): void {
-  listenThrough(server, failingHandle(errno), { ...spec, address: spec.address ?? '::', backlog });
+function fail({ server, spec, backlog, closed, letGo }: HeldServer, errno: number): void {
+  letGo(false);
+  if (!closed) listenThrough(server, failingHandle(errno), { ...spec, address: spec.address ?? '::', backlog });
+}
+
+/** What the socket will be called; where the host has no IPv6, the master corrects it. */
+function expectedName({ address, port, addressType }: ListenSpec): SocketName {
+  if (addressType === -1) return {};
+  return { address: address ?? '::', family: addressType === 6 || address === null ? 'IPv6' : 'IPv4', port: port ?? 0 };
 }
 
 const failingHandle = (errno: number): ServerHandle => ({
@@ -187,38 +221,38 @@ const failingHandle = (errno: number): ServerHandle => ({
   unref() {},
 });
 
-function makeStandIn(key: string, name: SocketName): ServerHandle {
-  const withEntry = (act: (entry: HeldServer) => void): void => {
-    const entry = held.get(key);
-    if (entry?.standIn === standIn) act(entry);
+function makeStandIn(entry: HeldServer): ServerHandle {
+  const setReferenced = (referenced: boolean): void => {
+    entry.referenced = referenced;
+    if (referenced) entry.real?.ref();
+    else entry.real?.unref();
+    updateKeepAlive();
   };
-  const setReferenced = (referenced: boolean): void =>
-    withEntry((entry) => {
-      entry.referenced = referenced;
-      if (referenced) entry.real?.ref();
-      else entry.real?.unref();
-      updateKeepAlive();
-    });
-  const standIn: ServerHandle = {
+  return {
     onconnection: null,
     listen: () => 0,
     ref: () => setReferenced(true),
     unref: () => setReferenced(false),
     close(callback) {
-      withEntry((entry) => {
-        release(entry);
-        held.delete(key);
-        closing.add(entry.server);
-        entry.server.once('close', () => closing.delete(entry.server));
-        tellClosed(key);
-        updateKeepAlive();
-      });
+      if (!entry.closed) closeEntry(entry);
       if (callback) setImmediate(callback);
     },
     fchmod: () => 0,
-    ...('address' in name ? { getsockname: (out: object) => copyName(name, out) } : {}),
+    ...(entry.spec.addressType === -1 ? {} : { getsockname: (out: object) => copyName(entry.name, out) }),
   };
-  return standIn;
+}
+
+function closeEntry(entry: HeldServer): void {
+  const { key, server } = entry;
+  entry.closed = true;
+  entry.letGo(false);
+  if (key === null) return; // What was asked for is given back when it comes.
+  release(entry);
+  held.delete(key);
+  closing.add(server);
+  server.once('close', () => closing.delete(server));
+  tellClosed(key, entry.accepted);
+  updateKeepAlive();
 }
 
 /** As libuv's own: fills `out` in and returns 0. */
@@ -235,6 +269,7 @@ function accept(key: string, real: ServerHandle | undefined): void {
     return;
   }
   entry.real = real;
+  entry.accepted = true;
   real.onconnection = (error, client) => entry.standIn.onconnection?.call(entry.standIn, error, client);
   const errno = real.listen(entry.backlog);
   if (errno !== 0) {

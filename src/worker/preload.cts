@@ -4,6 +4,7 @@
  */
 import { freeFromCluster, missingSeam } from '../node-internals/cluster-seam.cjs';
 import { missingDatagramHandle } from '../node-internals/datagram-handle.cjs';
+import { keepChannel, missingChannel } from '../node-internals/ipc-channel.cjs';
 import { missingServerHandle } from '../node-internals/server-handle.cjs';
 import type { Handshake } from '../shared/messages.cjs';
 import { HANDSHAKE_VARIABLE } from '../shared/messages.cjs';
@@ -26,7 +27,7 @@ function start(handshake: Handshake): void {
     refuse(
       `the master runs zdsup ${handshake.version}, the files on disk are ${VERSION}: restart the master to finish the upgrade (ZDSUP_VERSION_MISMATCH)`,
     );
-  const missing = missingSeam() ?? missingServerHandle() ?? missingDatagramHandle();
+  const missing = missingSeam() ?? missingServerHandle() ?? missingDatagramHandle() ?? missingChannel();
   if (missing !== null) refuse(`Node ${process.version} has no ${missing}: this zdsup does not support it`);
 
   freeFromCluster();
@@ -48,14 +49,11 @@ function start(handshake: Handshake): void {
     }
   });
   // Orphaned: nobody can replace this worker, what is in flight is still owed an answer.
-  process.prependOnceListener('disconnect', () => retire({ deadlineMs: handshake.drainTimeoutMs, closeIdle: true }));
-  releaseDisconnectReference();
+  keepChannel({
+    orphaned: () => retire({ deadlineMs: handshake.drainTimeoutMs, closeIdle: true }),
+    leaving: () => tell({ act: 'leaving' }),
+  });
   tell({ act: 'hello', version: VERSION });
-}
-
-/** Listening for `disconnect` references the channel; a finished script must end all the same. */
-function releaseDisconnectReference(): void {
-  (process.channel as unknown as { unrefCounted?(): void } | undefined)?.unrefCounted?.();
 }
 
 function refuse(reason: string): never {

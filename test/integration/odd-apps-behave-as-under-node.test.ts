@@ -1,0 +1,240 @@
+/** Apps that do what few do: each behaves as under `node`, or gets one clear message, and is reloaded as any other. */
+import { spawn } from 'node:child_process';
+import { createInterface } from 'node:readline';
+import { expect, onTestFinished, test } from 'vitest';
+import { killOwn } from '../helpers/cleanup.js';
+import { startLoad } from '../helpers/load/client.js';
+import { keepAlive, perRequest } from '../helpers/load/exchanges.js';
+import { lostCount } from '../helpers/load/tally.js';
+import { freePort } from '../helpers/ports.js';
+import { makeProject } from '../helpers/project.js';
+import type { Master } from '../helpers/zdsup.js';
+import { makeWorld, startMaster } from '../helpers/zdsup.js';
+
+const START = `
+const http = require('node:http'), net = require('node:net'), cluster = require('node:cluster');
+const port = Number(process.env.PORT), say = (...words) => console.log(...words);
+const serve = (text = process.env.ZDSUP_GENERATION) => http.createServer((request, response) => response.end(String(text)));
+`;
+
+/** Each says what it meets, and at last 'done'. What it says must be the same under plain node, and in each generation. */
+const SAYING: [what: string, app: string][] = [
+  [
+    'listens twice on one port',
+    `serve().listen(port, () => serve().on('error', (error) => { say(error.message, error.code, error.port); say('done'); }).listen(port));`,
+  ],
+  [
+    'takes the next port when one is taken',
+    `
+const open = (n, left) => serve().on('error', (error) => { say(error.code, n); open(n + 1, left); })
+  .listen(n, function () { say('has', this.address().port); if (left > 1) open(port, left - 1); else say('done'); });
+open(port, 3);`,
+  ],
+  [
+    'looks whether a port is free before it takes it',
+    `
+const probe = net.createServer();
+probe.listen(port, () => { const { port } = probe.address(); probe.close(() => serve().listen(port, () => { say('has', port); say('done'); })); });`,
+  ],
+  [
+    'closes its server and listens again with another one in the same breath',
+    `
+const first = serve().listen(port, () => {
+  first.close(() => say('closed', first.listening));
+  const second = serve().listen(port, () => { say('again', second.address().port); setTimeout(say, 50, 'done'); });
+});`,
+  ],
+  [
+    'closes its server and listens again with the same one',
+    `
+const server = serve();
+server.listen(port, () => server.close(() => server.listen(port, () => { say('again', server.listening); say('done'); })));`,
+  ],
+  [
+    'reads its address the moment `listen` has returned',
+    `
+const server = serve().listen(port, () => { say('listening'); say('done'); });
+say(JSON.stringify(server.address()), server.listening);`,
+  ],
+  [
+    'closes a server the moment `listen` has returned',
+    `
+const server = net.createServer(() => {}).on('listening', () => say('listening')).listen(port);
+server.close((error) => { say('closed', error?.code, server.listening); setTimeout(() => serve().listen(port, () => say('done')), 20); });`,
+  ],
+  [
+    'ends its server by an AbortSignal',
+    `
+const control = new AbortController();
+const server = serve().on('close', () => { say('closed', server.listening); serve().listen(port, () => say('done')); });
+server.listen({ port, signal: control.signal }, () => control.abort());`,
+  ],
+  [
+    'gives a backlog and an address',
+    `
+const server = serve().listen({ port, host: '127.0.0.1', backlog: 7 }, () => { say(JSON.stringify(server.address())); say('done'); });`,
+  ],
+  [
+    'listens on a descriptor that is none',
+    `serve().on('error', (error) => { say(error.code, error.syscall); serve().listen(port, () => say('done')); }).listen({ fd: 99 });`,
+  ],
+  [
+    'replaces process.emit',
+    `
+const emit = process.emit;
+process.emit = function (name, ...args) { if (name === 'SIGTERM') say('never here'); return emit.call(this, name, ...args); };
+serve().listen(port, () => { say(process.emit('own', 1)); say('done'); });`,
+  ],
+  [
+    'closes a server that does not listen, and counts its connections',
+    `
+const server = serve();
+server.close((error) => { say(error.code); server.listen(port, () => server.getConnections((problem, count) => { say(problem, count); say('done'); })); });`,
+  ],
+  [
+    'listens on the same port in a thread, which is taken',
+    `
+const { Worker } = require('node:worker_threads');
+serve().listen(port, () => new Worker("require('node:http').createServer().on('error', (error) => console.log(error.code)).listen(" + port + ")", { eval: true }).on('exit', () => say('done')));`,
+  ],
+];
+
+test.each(SAYING)('an app that %s', async (_what, app) => {
+  const port = await freePort();
+  const project = makeProject({ 'app.js': `${START}${app}` });
+  const plain = await plainly(project.folder, port);
+  const master = await startMaster({
+    cwd: project.folder,
+    args: ['app.js', '--name', 'odd'],
+    env: { PORT: String(port) },
+  });
+  for (const generation of [1, 2]) {
+    if (generation === 2) {
+      master.stdoutLines.length = 0;
+      const { code, stderr } = await master.run('reload');
+      expect(code, stderr).toBe(0);
+    }
+    await master.printed('done');
+    expect(master.stdoutLines).toEqual(plain);
+    expect(await (await fetch(`http://127.0.0.1:${port}/`, { headers: { connection: 'close' } })).text()).toBe(
+      String(generation),
+    );
+  }
+  expect(master.stderrLines).toEqual([]);
+});
+
+/** What it says under plain node, up to 'done'. */
+async function plainly(cwd: string, port: number): Promise<string[]> {
+  const child = spawn(process.execPath, ['app.js'], {
+    cwd,
+    env: { ...makeWorld().env, PORT: String(port) },
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  onTestFinished(() => killOwn(child.exitCode === null ? child.pid : undefined));
+  const lines: string[] = [];
+  for await (const line of createInterface({ input: child.stdout })) {
+    lines.push(line);
+    if (line === 'done') child.kill('SIGKILL');
+  }
+  return lines;
+}
+
+async function start(app: string, config: Record<string, unknown> = {}): Promise<{ master: Master; port: number }> {
+  const port = await freePort();
+  const project = makeProject({
+    'app.js': `${START}${app}`,
+    'zdsup.config.json': JSON.stringify({
+      name: 'odd',
+      script: 'app.js',
+      minReady: 50,
+      env: { PORT: port },
+      ...config,
+    }),
+  });
+  return { master: await startMaster({ cwd: project.folder, args: [] }), port };
+}
+
+test('an app that calls process.disconnect() sees what it would see, serves on, and is reloaded without a loss', async () => {
+  const { master, port } = await start(`
+process.on('disconnect', () => say('event', process.connected));
+process.disconnect();
+say('connected', process.connected);
+process.send('x', (error) => say(error.code));
+serve().listen(port);`);
+  await master.printed('event false');
+  expect(new Set(master.stdoutLines)).toEqual(new Set(['connected false', 'ERR_IPC_CHANNEL_CLOSED', 'event false']));
+  const load = startLoad({ port }, 5, keepAlive());
+  await load.reached(50);
+  expect((await master.run('reload')).code).toBe(0);
+  await load.reached(load.tally.answered + 50);
+  expect(lostCount(await load.stop()), JSON.stringify(load.tally.lost)).toBe(0);
+  expect((await master.run('stop')).code).toBe(0);
+});
+
+test('orphans of an app that has called process.disconnect() drain and end as others do', async () => {
+  const { master } = await start(`
+process.disconnect();
+serve().listen(port);`);
+  await master.killed();
+  await master.exited(); // Its output is closed by the last of its workers.
+});
+
+test('a worker that calls cluster.worker.disconnect() serves until its successor does, and one line says so', async () => {
+  const { master, port } = await start(`
+setTimeout(() => http.createServer((request, response) => {
+  if (request.url === '/leave') cluster.worker.disconnect();
+  response.end(String(process.pid));
+}).listen(port), 300);`);
+  const load = startLoad({ port }, 5, perRequest());
+  await load.reached(20);
+  await fetch(`http://127.0.0.1:${port}/leave`, { headers: { connection: 'close' } });
+  const [first] = master.workerPids;
+  await master.seen('its successor', (line) => line.kind === 'worker-active' && line.pid !== first);
+  await load.reached(load.tally.answered + 50);
+  const tally = await load.stop();
+  expect(lostCount(tally), JSON.stringify(tally.lost)).toBe(0);
+  expect(tally.answeredBy.size).toBe(2);
+  expect(tally.longestMs).toBeLessThan(10_000);
+  expect(master.log.filter((line) => line.msg.includes('cluster.worker.disconnect()')).map((line) => line.msg)).toEqual(
+    [
+      expect.stringMatching(
+        /^worker 0 of generation 1 has called cluster.worker.disconnect\(\): it serves until its successor does; it is started again/,
+      ),
+    ],
+  );
+  expect((await master.run('stop')).code).toBe(0);
+});
+
+test('process.exit() in a handler costs the requests in flight there, and no connection is refused', async () => {
+  const { master, port } = await start(`
+http.createServer((request, response) => request.url === '/exit' ? process.exit(3) : response.end(String(process.pid))).listen(port);`);
+  const load = startLoad({ port }, 5, perRequest());
+  await load.reached(20);
+  await expect(fetch(`http://127.0.0.1:${port}/exit`)).rejects.toThrow();
+  await master.seen('the exit', (line) => line.msg.includes('exited with code 3; it is started again'));
+  await load.reached(load.tally.answered + 50);
+  const tally = await load.stop();
+  expect(lostCount(tally), JSON.stringify(tally.lost)).toBeLessThanOrEqual(5);
+  expect(tally.lost['connect: ECONNREFUSED']).toBeUndefined();
+});
+
+test('an app that listens late loses nothing in a reload', async () => {
+  const { master, port } = await start('setTimeout(() => serve().listen(port), 700);');
+  await master.statusUntil('it listens', (app) => app.listeners.length === 1);
+  const load = startLoad({ port }, 5, perRequest());
+  await load.reached(20);
+  expect((await master.run('reload')).code).toBe(0);
+  await load.reached(load.tally.answered + 20);
+  expect(lostCount(await load.stop()), JSON.stringify(load.tally.lost)).toBe(0);
+});
+
+test('an app that closes its server and listens again refuses nobody meanwhile', async () => {
+  const { port } = await start(`
+let server;
+const open = () => { server = serve().listen(port); };
+open();
+setInterval(() => { server.close(); open(); }, 20);`);
+  const load = startLoad({ port }, 5, perRequest());
+  await load.reached(1_000);
+  expect(lostCount(await load.stop()), JSON.stringify(load.tally.lost)).toBe(0);
+});

@@ -31,10 +31,18 @@ export function keepRecord(
       writeFileSync(temporary, `${JSON.stringify({ ...begun, ended }, null, 2)}\n`, { mode: 0o600, flush: true });
       renameSync(temporary, join(folder, `${begun.name}.json`));
     } catch (error) {
-      rmSync(temporary, { force: true });
+      removeQuietly(temporary);
       failed((error as Error).message);
     }
   };
   write(null);
   return { end: (how, reason) => write({ at: new Date().toISOString(), how, reason }) };
+}
+
+function removeQuietly(path: string): void {
+  try {
+    rmSync(path, { force: true });
+  } catch {
+    // Its folder is none: what could not be written is told already.
+  }
 }

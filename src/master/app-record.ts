@@ -25,7 +25,7 @@ export function keepRecord(
   const write = (ended: AppEnd | null): void => {
     const folder = recordsDir(state);
     // Beside it and renamed, so that a reader sees the old one or the new one, also where the host goes down in between.
-    const temporary = join(folder, `.${begun.name}.${process.pid}`);
+    const temporary = join(folder, `.${begun.name}.tmp`);
     try {
       claimFolder(folder);
       writeFileSync(temporary, `${JSON.stringify({ ...begun, ended }, null, 2)}\n`, { mode: 0o600, flush: true });

@@ -3,10 +3,16 @@ import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { connect } from 'node:net';
 import { homedir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
-import { deriveAppName } from '../shared/app-name.js';
+import { deriveAppName, isAppName } from '../shared/app-name.js';
 import { ZdsupError } from '../shared/errors.js';
 import { nearestWord } from '../shared/nearest.js';
-import { runDirsToSearch, SYSTEM_RUN_PARENT } from '../shared/paths.js';
+import {
+  recordsDir,
+  runDirsToSearch,
+  SYSTEM_RUN_PARENT,
+  SYSTEM_STATE_PARENT,
+  stateDirsToSearch,
+} from '../shared/paths.js';
 
 export interface RunningApp {
   name: string;
@@ -24,6 +30,17 @@ export async function runningApps(): Promise<RunningApp[]> {
     }
   }
   return [...found.values()].sort((a, b) => a.name.localeCompare(b.name));
+}
+
+/** Where something is remembered of an app. The names alone, since what is in the files is wanted of those only that do not run. */
+export function recordFiles(): { name: string; state: string }[] {
+  const states = stateDirsToSearch(process.env, homedir(), namesIn(SYSTEM_STATE_PARENT));
+  return states.flatMap((state) =>
+    namesIn(recordsDir(state))
+      .filter((file) => file.endsWith('.json'))
+      .map((file) => ({ name: basename(file, '.json'), state }))
+      .filter(({ name }) => isAppName(name)),
+  );
 }
 
 /**

@@ -14,7 +14,11 @@ export interface KnownApp {
 
 /** By name. */
 export async function knownApps(): Promise<KnownApp[]> {
-  const running = await runningApps();
+  return withRemembered(await runningApps());
+}
+
+/** @param running seen before the records are read */
+export function withRemembered(running: RunningApp[]): Promise<KnownApp[]> {
   const remembered = rememberedApps();
   const names = [...new Set([...running, ...remembered].map(({ name }) => name))].sort((a, b) => a.localeCompare(b));
   return Promise.all(

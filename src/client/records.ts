@@ -1,12 +1,12 @@
 /** Runs in the CLI. What is remembered of apps: the records their masters keep in the state folders. Reads, and never writes. */
-import { readdirSync, readFileSync, statSync } from 'node:fs';
-import { homedir } from 'node:os';
-import { basename, join } from 'node:path';
-import { isAppName } from '../shared/app-name.js';
+import { readFileSync, statSync } from 'node:fs';
+import { join } from 'node:path';
 import type { AppEnd, AppRecord } from '../shared/app-record.js';
 import { parseAppRecord } from '../shared/app-record.js';
 import { ZdsupError } from '../shared/errors.js';
-import { controlSocketPath, recordsDir, SYSTEM_STATE_PARENT, stateDirsToSearch } from '../shared/paths.js';
+import { controlSocketPath, recordsDir } from '../shared/paths.js';
+import type { AppSnapshot } from '../shared/snapshot.js';
+import { recordFiles } from './apps.js';
 
 export interface Remembered {
   name: string;
@@ -24,13 +24,11 @@ export interface Remembered {
 /** All of them by name; others' are left out, but for root. The first folder that has one wins, as with control sockets. */
 export function rememberedApps(): Remembered[] {
   const found = new Map<string, Remembered>();
-  for (const state of stateDirsToSearch(process.env, homedir(), namesIn(SYSTEM_STATE_PARENT)))
-    for (const file of namesIn(recordsDir(state))) {
-      const name = basename(file, '.json');
-      if (!file.endsWith('.json') || !isAppName(name) || found.has(name)) continue;
-      const one = read(state, name);
-      if (one !== null) found.set(name, one);
-    }
+  for (const { state, name } of recordFiles()) {
+    if (found.has(name)) continue;
+    const one = read(state, name);
+    if (one !== null) found.set(name, one);
+  }
   return [...found.values()].sort((a, b) => a.name.localeCompare(b.name));
 }
 
@@ -71,10 +69,31 @@ export const brokenRecord = ({ name, path, fault }: Remembered): ZdsupError =>
     exitStatus: 1,
   });
 
-function namesIn(folder: string): string[] {
-  try {
-    return readdirSync(folder);
-  } catch {
-    return []; // Not there, or not for us to see.
-  }
+/** One that does not run, as status shows it. */
+export function snapshotAtRest(remembered: Remembered, { name, version, startedAt }: AppRecord): AppSnapshot {
+  const { how, at, reason } = endOf(remembered);
+  return { ...nothingOf(name), state: how, version, startedAt, ended: { at, reason } };
 }
+
+/** One whose master does not answer: of that only the record tells. */
+export function snapshotUnresponsive(name: string): AppSnapshot {
+  const record = rememberedApps().find((one) => one.name === name)?.record;
+  return {
+    ...nothingOf(name),
+    state: 'unresponsive',
+    masterPid: record?.masterPid ?? 0,
+    version: record?.version ?? '',
+    startedAt: record?.startedAt ?? '',
+  };
+}
+
+const nothingOf = (name: string): Omit<AppSnapshot, 'state' | 'version' | 'startedAt'> => ({
+  name,
+  masterPid: 0,
+  release: null,
+  generation: null,
+  listeners: [],
+  weights: {},
+  rollout: null,
+  workers: [],
+});

@@ -25,16 +25,24 @@ export function keepRecord(
   const write = (ended: AppEnd | null): void => {
     const folder = recordsDir(state);
     // Beside it and renamed, so that a reader sees the old one or the new one, also where the host goes down in between.
-    const temporary = join(folder, `.${begun.name}.${process.pid}`);
+    const temporary = join(folder, `.${begun.name}.tmp`);
     try {
       claimFolder(folder);
       writeFileSync(temporary, `${JSON.stringify({ ...begun, ended }, null, 2)}\n`, { mode: 0o600, flush: true });
       renameSync(temporary, join(folder, `${begun.name}.json`));
     } catch (error) {
-      rmSync(temporary, { force: true });
+      removeQuietly(temporary);
       failed((error as Error).message);
     }
   };
   write(null);
   return { end: (how, reason) => write({ at: new Date().toISOString(), how, reason }) };
+}
+
+function removeQuietly(path: string): void {
+  try {
+    rmSync(path, { force: true });
+  } catch {
+    // Its folder is none: what could not be written is told already.
+  }
 }

@@ -7,8 +7,7 @@ import { rolloutSnapshot } from './snapshot.js';
 
 const KEPT_EXITS = 10;
 const KEPT_ROLLOUTS = 5;
-/** Of what a worker wrote last to stderr: lines, and characters of each. */
-const KEPT_LINES = 5;
+/** Of each line that a worker wrote last to stderr, in characters. */
 const KEPT_LINE_LENGTH = 300;
 
 export class History implements Observer {
@@ -30,7 +29,7 @@ export class History implements Observer {
       signal,
       error: error ?? null,
       expected: state === 'draining' || state === 'killing',
-      stderr: stderr.slice(-KEPT_LINES).map((line) => line.slice(0, KEPT_LINE_LENGTH)),
+      stderr: stderr.map((line) => line.slice(0, KEPT_LINE_LENGTH)),
     });
     this.exits.length = Math.min(this.exits.length, KEPT_EXITS);
   }

@@ -34,7 +34,9 @@ export const isHeard = (signal: NodeJS.Signals): boolean =>
 
 /** As if it had been delivered: to the app's handlers alone. Without one nothing happens. */
 export function emitToTheApp(signal: NodeJS.Signals): void {
-  if (isHeard(signal)) process.emit(signal, signal);
+  if (!isHeard(signal)) return;
+  const { constants } = require('node:os') as typeof import('node:os'); // Late: most workers never hear of one.
+  (process as NodeJS.EventEmitter).emit(signal, signal, constants.signals[signal]);
 }
 
 /**

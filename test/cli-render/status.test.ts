@@ -3,14 +3,14 @@ import { renderStatus } from '../../src/cli/render/status.js';
 import type { AppSnapshot, WorkerSnapshot } from '../../src/shared/snapshot.js';
 
 const NOW = Date.parse('2026-01-01T12:00:00.000Z');
-const msAgo = (ms: number): string => new Date(NOW - ms).toISOString();
+const past = (ms: number): string => new Date(NOW - ms).toISOString();
 
 const worker = (changes: Partial<WorkerSnapshot> = {}): WorkerSnapshot => ({
   slot: 0,
   pid: 4242,
   generation: 3,
   state: 'active',
-  startedAt: msAgo(65_000),
+  startedAt: past(65_000),
   restarts: 0,
   connections: 12,
   inFlight: 3,
@@ -25,7 +25,7 @@ const app = (changes: Partial<AppSnapshot> = {}): AppSnapshot => ({
   state: 'running',
   masterPid: 100,
   version: '0.1.0',
-  startedAt: msAgo(3 * 3_600_000),
+  startedAt: past(3 * 3_600_000),
   release: { id: 'abcd1234', path: '/srv/api', modified: false },
   generation: 3,
   listeners: [{ address: '0.0.0.0', port: 3000, protocol: 'http' }],
@@ -86,8 +86,8 @@ test('an app whose master does not answer is one line that says so', () => {
 
 describe('an app that does not run', () => {
   test.for([
-    [{ state: 'stopped', ended: { at: msAgo(180_000), reason: null } }, 'api  stopped  3 min ago'],
-    [{ state: 'crashed', ended: { at: msAgo(5_000), reason: 'it threw' } }, 'api  crashed  5.0 s ago: it threw'],
+    [{ state: 'stopped', ended: { at: past(180_000), reason: null } }, 'api  stopped  3 min ago'],
+    [{ state: 'crashed', ended: { at: past(5_000), reason: 'it threw' } }, 'api  crashed  5.0 s ago: it threw'],
     [{ state: 'crashed', ended: { at: null, reason: 'its master was killed' } }, 'api  crashed: its master was killed'],
   ] as const)('is one line: when, why, and how to bring it back (%j)', ([changes, said]) => {
     expect(lines(app(changes))).toEqual([`${said}  zdsup start api brings it back`, '']);
@@ -150,7 +150,7 @@ describe('the rollout', () => {
     from: 3,
     to: 4,
     step: 'shifting',
-    startedAt: msAgo(0),
+    startedAt: past(0),
     outcome: null,
     reason: null,
   } as const;
@@ -184,7 +184,7 @@ test('a release that was edited in place is marked', () => {
 
 test('a release that was edited in place and has failed is not to be reloaded as it is', () => {
   const release = { id: 'abcd1234', path: '/srv/api', modified: true };
-  const failed = { id: 2, from: 3, to: 4, step: 'booting', startedAt: msAgo(1_000), reason: 'it threw' } as const;
+  const failed = { id: 2, from: 3, to: 4, step: 'booting', startedAt: past(1_000), reason: 'it threw' } as const;
   expect(lines(app({ release, rollout: { ...failed, outcome: 'failed' } }))[1]).toContain(
     'once it is mended, zdsup reload brings it in',
   );
@@ -196,7 +196,7 @@ test('the table of workers stays within 100 columns, also with large figures', (
     pid: 4_194_304,
     generation: 999,
     state: 'draining',
-    startedAt: msAgo(86_400_000 * 300 + 3_600_000 * 23),
+    startedAt: past(86_400_000 * 300 + 3_600_000 * 23),
     restarts: 9_999,
     connections: 65_535,
     inFlight: 65_535,

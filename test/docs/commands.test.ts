@@ -99,7 +99,10 @@ test('the daily commands of the README work as they stand, with the packed tarba
   timeout: 300_000,
 }, async () => {
   const daily = commandsOf(README).slice(2);
-  expect(daily).toEqual([INSTALL, 'zdsup start app.js -i 4', 'zdsup status', 'zdsup reload', 'zdsup stop']);
+  expect(daily).toEqual([
+    ...[INSTALL, 'zdsup start app.js -i 4', 'zdsup status', 'zdsup reload', 'zdsup stop'],
+    ...['zdsup start app.js --daemon', 'zdsup logs', 'zdsup describe', 'zdsup stop', 'zdsup start shop'],
+  ]);
   const prefix = temporaryFolder();
   const port = await freePort();
   const project = makeProject({ 'package.json': '{"name": "shop"}', 'app.js': answering('process.pid', port) });
@@ -126,6 +129,14 @@ test('the daily commands of the README work as they stand, with the packed tarba
   expect(await run('zdsup reload')).toContain('generation 2 serves, the old workers have gone');
   expect(await run('zdsup stop')).toContain('shop: stopped');
   expect(await master.finished, master.output()).toBe(0);
+
+  onTestFinished(async () => void (await shell('zdsup stop', project.folder, env).finished));
+  expect(await run('zdsup start app.js --daemon')).toContain('shop: runs as a daemon (master ');
+  expect(await run('zdsup logs')).toContain('generation 1 serves');
+  expect(await run('zdsup describe')).toContain('config in force');
+  expect(await run('zdsup stop')).toContain('shop: stopped');
+  expect(await run('zdsup start shop')).toContain('shop: runs as a daemon (master ');
+  expect(await answers(port)).not.toBeNull();
 });
 
 test('commands of the other pages are those of CI, or are run by the tests above', () => {

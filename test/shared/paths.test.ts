@@ -6,6 +6,7 @@ import {
   runDirForStart,
   runDirsToSearch,
   stateDir,
+  stateDirsToSearch,
 } from '../../src/shared/paths.js';
 
 const HOME = '/home/ada';
@@ -43,6 +44,17 @@ describe('the folders where control sockets are looked for', () => {
   test('have the one that a new master uses among them', () => {
     for (const env of [{}, { XDG_STATE_HOME: '/xdg' }, { ZDSUP_HOME: '/srv/z' }])
       expect(runDirsToSearch(env, HOME, ['api'])).toContain(runDirForStart(env, HOME));
+  });
+});
+
+describe('where to look for what is remembered', () => {
+  test.for([
+    [{ ZDSUP_HOME: '/srv/z', XDG_STATE_HOME: '/xdg' }, ['/srv/z']],
+    [{ XDG_STATE_HOME: '/xdg' }, ['/var/lib/zdsup/api', '/xdg/zdsup', `${HOME}/.local/state/zdsup`]],
+    [{}, ['/var/lib/zdsup/api', `${HOME}/.local/state/zdsup`]],
+  ] as [Record<string, string>, string[]][])('%j: %j', ([env, folders]) => {
+    expect(stateDirsToSearch(env, HOME, ['api'])).toEqual(folders);
+    expect(folders, 'the one that a new master uses is among them').toContain(stateDir(env, HOME));
   });
 });
 

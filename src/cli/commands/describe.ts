@@ -3,11 +3,10 @@ import { gone } from '../../client/apps.js';
 import { ask, NobodyThere } from '../../client/control-client.js';
 import type { KnownApp } from '../../client/known-apps.js';
 import { chooseKnown } from '../../client/known-apps.js';
-import { brokenRecord } from '../../client/records.js';
+import { brokenRecord, snapshotAtRest } from '../../client/records.js';
 import type { AppDescription, DescribedApp } from '../../shared/description.js';
 import { ZdsupError } from '../../shared/errors.js';
 import { renderDescription } from '../render/description.js';
-import { atRest } from './status.js';
 
 /** Longer than a status takes: the answer is made late, on a host that may be busy. In ms. */
 const ANSWER_WITHIN_MS = 2_000;
@@ -30,7 +29,7 @@ async function describeOne({ name, running, remembered }: KnownApp): Promise<Des
   if (app) return { ...app, record };
   if (!remembered) throw gone(name);
   if (record === null) throw brokenRecord(remembered);
-  return { ...atRest(remembered, record), config: null, exits: [], rollouts: [], record };
+  return { ...snapshotAtRest(remembered, record), config: null, exits: [], rollouts: [], record };
 }
 
 /** Null where it has gone meanwhile. */

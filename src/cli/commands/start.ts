@@ -29,7 +29,7 @@ export interface StartOptions {
 }
 
 export async function start(target: string | undefined, args: string[], options: StartOptions): Promise<number> {
-  if (options.asDaemon) return becomeDaemon();
+  if (options.asDaemon && process.connected) return becomeDaemon();
   const wanted = await resolveTarget(target, args, options, logicalFolder());
   if ('running' in wanted) return startedAlready(wanted.running, options);
   return wanted.daemon ? detach(wanted, options) : foreground(wanted, options);

@@ -1,44 +1,54 @@
 /** Runs in the CLI. `zdsup status`: a table for people, the snapshot with `--json`. */
 
 import type { RunningApp } from '../../client/apps.js';
-import { gone, notRunning } from '../../client/apps.js';
+import { gone, notRunning, recordFiles, runningApps } from '../../client/apps.js';
 import { askStatus, NobodyThere } from '../../client/control-client.js';
 import type { KnownApp } from '../../client/known-apps.js';
-import { knownApps } from '../../client/known-apps.js';
-import type { Remembered } from '../../client/records.js';
-import { brokenRecord, endOf } from '../../client/records.js';
-import type { AppRecord } from '../../shared/app-record.js';
 import { ZdsupError } from '../../shared/errors.js';
 import type { AppSnapshot } from '../../shared/snapshot.js';
 import { renderStatus } from '../render/status.js';
 
+/** @returns 3 where one was named that does not run: what is remembered of it is shown all the same */
 export async function status(name: string | undefined, options: { json: boolean }): Promise<number> {
   const all = name === undefined || name === 'all';
-  const known = await knownApps();
+  const known = await knownToo(await runningApps());
   const apps = all ? known : known.filter((app) => app.name === name);
   if (!all && apps.length === 0)
     throw await notRunning(
       name,
       known.flatMap((app) => app.running ?? []),
     );
-  const snapshots = (await Promise.all(apps.map(snapshotOf))).filter((snapshot) => snapshot !== null);
-  if (!all && snapshots.length === 0) throw apps[0]!.remembered ? brokenRecord(apps[0]!.remembered) : gone(name);
-  for (const { remembered } of apps)
-    if (remembered?.fault) process.stderr.write(`warning: ${brokenRecord(remembered).message} (ZDSUP_RECORD_BROKEN)\n`);
+  const snapshots = (await Promise.all(apps.map((app) => snapshotOf(app, all)))).filter((found) => found !== null);
+  if (!all && snapshots.length === 0) throw gone(name);
   if (options.json) process.stdout.write(`${JSON.stringify({ apps: snapshots }, null, 2)}\n`);
   else if (snapshots.length === 0) process.stdout.write('no app is running; start one with zdsup start <script>\n');
   else process.stdout.write(renderStatus(snapshots, Date.now(), process.stdout.columns));
   return !all && snapshots[0]!.ended ? 3 : 0;
 }
 
-/** Null where it has gone meanwhile, and nothing is remembered. */
-async function snapshotOf({ running, remembered }: KnownApp): Promise<AppSnapshot | null> {
-  const live = running && (await askFor(running, remembered?.record ?? null));
-  return live ?? (remembered?.record ? atRest(remembered, remembered.record) : null);
+/** Those that run and the others. What reads the records is loaded where one is wanted. */
+async function knownToo(running: RunningApp[]): Promise<KnownApp[]> {
+  if (recordFiles().some(({ name }) => !running.some((app) => app.name === name)))
+    return (await import('../../client/known-apps.js')).withRemembered(running);
+  return running.map((app) => ({ name: app.name, running: app, remembered: null }));
 }
 
-/** A master that does not answer is shown as such. */
-async function askFor(app: RunningApp, record: AppRecord | null): Promise<AppSnapshot | null> {
+/** Null where there is nothing to show: it has gone meanwhile, or its record is broken, which is told. */
+async function snapshotOf({ name, running, remembered }: KnownApp, oneOfMany: boolean): Promise<AppSnapshot | null> {
+  const live = running && (await askFor(running));
+  if (live) return live;
+  const { brokenRecord, rememberedApps, snapshotAtRest } = await import('../../client/records.js');
+  const left = remembered ?? rememberedApps().find((one) => one.name === name);
+  if (!left) return null;
+  if (left.record !== null) return snapshotAtRest(left, left.record);
+  const broken = brokenRecord(left);
+  if (!oneOfMany) throw broken;
+  process.stderr.write(`warning: ${broken.message} (${broken.code}); ${broken.hint}\n`);
+  return null;
+}
+
+/** Null where it has gone meanwhile. A master that does not answer is shown as such. */
+async function askFor(app: RunningApp): Promise<AppSnapshot | null> {
   try {
     const result = await askStatus(app.socketPath);
     if (result.ok && result.command === 'status') return result.app;
@@ -49,32 +59,7 @@ async function askFor(app: RunningApp, record: AppRecord | null): Promise<AppSna
     );
   } catch (error) {
     if (error instanceof NobodyThere) return null;
-    if (error instanceof ZdsupError && error.code === 'ZDSUP_APP_UNRESPONSIVE') return unresponsive(app.name, record);
-    throw error;
+    if (!(error instanceof ZdsupError) || error.code !== 'ZDSUP_APP_UNRESPONSIVE') throw error;
+    return (await import('../../client/records.js')).snapshotUnresponsive(app.name);
   }
 }
-
-const unresponsive = (name: string, record: AppRecord | null): AppSnapshot => ({
-  ...nothingOf(name),
-  state: 'unresponsive',
-  masterPid: record?.masterPid ?? 0,
-  version: record?.version ?? '',
-  startedAt: record?.startedAt ?? '',
-});
-
-/** One that does not run. */
-export function atRest(remembered: Remembered, { name, version, startedAt }: AppRecord): AppSnapshot {
-  const { how, at, reason } = endOf(remembered);
-  return { ...nothingOf(name), state: how, version, startedAt, ended: { at, reason } };
-}
-
-const nothingOf = (name: string): Omit<AppSnapshot, 'state' | 'version' | 'startedAt'> => ({
-  name,
-  masterPid: 0,
-  release: null,
-  generation: null,
-  listeners: [],
-  weights: {},
-  rollout: null,
-  workers: [],
-});

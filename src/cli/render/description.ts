@@ -7,6 +7,9 @@ import { formatDuration } from '../../shared/units.js';
 import { renderStatus } from './status.js';
 import { styles } from './style.js';
 
+/** Crashes whose last words are shown. */
+const SHOWN_WORDS = 3;
+
 type Row = [name: string, value: string];
 
 export function renderDescription(app: DescribedApp, now: number, columns?: number): string {
@@ -15,15 +18,7 @@ export function renderDescription(app: DescribedApp, now: number, columns?: numb
     renderStatus([app], now, columns).trimEnd(),
     ...(record ? [section('started', recordRows(record))] : []),
     ...(config ? [section('config in force', configRows(config))] : []),
-    ...(config
-      ? [
-          list(
-            'last exits',
-            exits.flatMap((exit) => exitLines(exit, now)),
-            'none',
-          ),
-        ]
-      : []),
+    ...(config ? [list('last exits', exitLines(exits, now), 'none')] : []),
     ...(config
       ? [
           list(
@@ -98,15 +93,21 @@ function readyWords({ check, deadlineMs, periodMs, timeoutMs, successes }: Ready
 
 const ago = (at: string, now: number): string => `${formatDuration(Math.max(0, now - Date.parse(at)))} ago`;
 
-function exitLines(
-  { at, slot, generation, pid, code, signal, error, expected, stderr }: ExitSnapshot,
-  now: number,
-): string[] {
-  const { red, dim } = styles(process.stdout);
+/** The latest crashes with what they wrote last; of the older ones --json has it. */
+function exitLines(exits: ExitSnapshot[], now: number): string[] {
+  const { dim } = styles(process.stdout);
+  const crashes = exits.filter(({ expected }) => !expected).slice(0, SHOWN_WORDS);
+  return exits.flatMap((exit) => [
+    exitLine(exit, now),
+    ...(crashes.includes(exit) ? exit.stderr.map((text) => dim(`  ${text}`)) : []),
+  ]);
+}
+
+function exitLine({ at, slot, generation, pid, code, signal, error, expected }: ExitSnapshot, now: number): string {
+  const { red } = styles(process.stdout);
   const how = error ?? (signal === null ? `exit code ${code}` : signal);
   const who = `worker ${slot} of generation ${generation}${pid === null ? '' : ` (pid ${pid})`}`;
-  const line = `${ago(at, now)}  ${who}: ${expected ? `ended as it was told, ${how}` : red(`crashed, ${how}`)}`;
-  return [line, ...(expected ? [] : stderr.map((text) => dim(`  ${text}`)))];
+  return `${ago(at, now)}  ${who}: ${expected ? `ended as it was told, ${how}` : red(`crashed, ${how}`)}`;
 }
 
 function rolloutLine({ startedAt, from, to, outcome, reason }: RolloutSnapshot, now: number): string {

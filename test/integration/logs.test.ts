@@ -1,0 +1,175 @@
+/** What a daemon writes is found again: its last lines, however long the log is, and what it writes from then on. */
+import type { ChildProcess } from 'node:child_process';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { appendFileSync, renameSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import { expect, onTestFinished, test } from 'vitest';
+import { killOwn } from '../helpers/cleanup.js';
+import { goneFrom, logPath, makeDaemonWorld, recordOf, recordPath } from '../helpers/daemons.js';
+import { answering, makeProject } from '../helpers/project.js';
+import { Terminal } from '../helpers/pty.js';
+import { until } from '../helpers/until.js';
+import type { World } from '../helpers/zdsup.js';
+import { BIN, startMaster, zdsup } from '../helpers/zdsup.js';
+
+const CONFIG = JSON.stringify({ name: 'talks', script: 'app.js', minReady: 0 });
+
+/** A daemon that has run once and is stopped, with a log of the test's own making. */
+async function withLog(text: string): Promise<{ world: World; log: string }> {
+  const world = makeDaemonWorld();
+  const { folder } = makeProject({ 'app.js': answering("''", 0), 'zdsup.config.json': CONFIG });
+  expect(await zdsup(world, ['start', '--daemon'], { cwd: folder })).toMatchObject({ code: 0 });
+  const { masterPid } = recordOf(world, 'talks');
+  await zdsup(world, ['stop', 'talks']);
+  await goneFrom(masterPid); // Its very last line comes after the answer to the stop.
+  const log = logPath(world, 'talks');
+  writeFileSync(log, text);
+  return { world, log };
+}
+
+interface Following {
+  child: ChildProcess;
+  text(): string;
+  shows(text: string): Promise<string>;
+}
+
+function follow(world: World, ...args: string[]): Following {
+  const child = spawn(process.execPath, [BIN, 'logs', 'talks', '-f', ...args], {
+    env: world.env,
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  onTestFinished(() => killOwn(child.exitCode === null && child.signalCode === null ? child.pid : undefined));
+  let text = '';
+  child.stdout!.on('data', (chunk) => (text += chunk));
+  return {
+    child,
+    text: () => text,
+    shows: (wanted) =>
+      until(
+        `it shows ${wanted}`,
+        () => text,
+        (seen) => seen.includes(wanted),
+      ),
+  };
+}
+
+const numbered = (from: number, to: number): string =>
+  Array.from({ length: to - from + 1 }, (_, index) => `line ${from + index}\n`).join('');
+
+test('the last lines are shown, 20 of them or as many as are wanted', async () => {
+  const { world, log } = await withLog(numbered(1, 50));
+  const shown = async (...args: string[]): Promise<string> => (await zdsup(world, ['logs', 'talks', ...args])).stdout;
+  expect(await shown()).toBe(numbered(31, 50));
+  expect(await shown('-n', '3')).toBe(numbered(48, 50));
+  expect(await shown('--lines', '500')).toBe(numbered(1, 50));
+  expect(await shown('-n', '0')).toBe('');
+  appendFileSync(log, 'unfinished');
+  expect(await shown('-n', '2')).toBe('line 50\nunfinished');
+  expect(
+    (await shown('-n', '2', '--json'))
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line) as unknown),
+  ).toEqual([
+    { app: 'talks', line: 'line 50' },
+    { app: 'talks', line: 'unfinished' },
+  ]);
+  expect((await zdsup(world, ['logs'])).stdout, 'the only app needs no name').toMatch(/^line 32\n/);
+});
+
+test('a log of hundreds of MB is read from its end', async () => {
+  const { world, log } = await withLog('');
+  truncateSync(log, 700 * 2 ** 20); // A hole: it takes no room, and is longer than any string may be.
+  appendFileSync(log, `\n${'x'.repeat(200_000)}\n${numbered(1, 2)}`);
+  const { code, stdout } = await zdsup(world, ['logs', 'talks', '-n', '3'], { node: ['--max-old-space-size=64'] });
+  truncateSync(log, 0);
+  expect(code).toBe(0);
+  expect(stdout === `${'x'.repeat(200_000)}\n${numbered(1, 2)}`, `${stdout.length} characters`).toBe(true);
+});
+
+test('-f shows what is written from then on, and survives a cut and a rotation of the file', async () => {
+  const { world, log } = await withLog(numbered(1, 5));
+  const following = follow(world, '-n', '1');
+  await following.shows('line 5\n');
+  appendFileSync(log, 'written later\n');
+  await following.shows('written later\n');
+  truncateSync(log, 0);
+  appendFileSync(log, 'after the cut\n');
+  await following.shows('after the cut\n');
+  renameSync(log, `${log}.1`);
+  appendFileSync(`${log}.1`, 'to the old file still\n');
+  writeFileSync(log, 'in the new file\n');
+  await following.shows('in the new file\n');
+  rmSync(log);
+  writeFileSync(log, 'and once more\n');
+  await following.shows('and once more\n');
+  expect(following.text()).toBe(
+    'line 5\nwritten later\nafter the cut\nto the old file still\nin the new file\nand once more\n',
+  );
+});
+
+test('-f waits for a log that is not there yet, and follows an app through its stop and its next start', async () => {
+  const { world, log } = await withLog('');
+  rmSync(log);
+  expect(await zdsup(world, ['logs', 'talks'])).toEqual({
+    code: 0,
+    stdout: '',
+    stderr: `talks has no log yet: ${log}\n`,
+  });
+  const following = follow(world);
+  expect((await zdsup(world, ['start', 'talks'])).code).toBe(0);
+  await following.shows('generation 1 serves');
+  await zdsup(world, ['stop', 'talks']);
+  await following.shows('"msg":"stopped"');
+});
+
+test('-f ends by Ctrl-C as tail -f does, and when its reader leaves', async () => {
+  const { world, log } = await withLog(numbered(1, 5));
+  const interrupted = follow(world);
+  await interrupted.shows('line 5\n');
+  interrupted.child.kill('SIGINT');
+  expect(await once(interrupted.child, 'exit')).toEqual([null, 'SIGINT']);
+  const left = follow(world);
+  await left.shows('line 5\n');
+  const exited = once(left.child, 'exit');
+  left.child.stdout!.destroy();
+  await until(
+    'it notices',
+    () => {
+      appendFileSync(log, 'more\n');
+      return left.child.exitCode;
+    },
+    (code) => code !== null,
+  );
+  expect(await exited).toEqual([0, null]);
+});
+
+test("on a terminal the master's own lines are told for people, the app's as they are", async () => {
+  const own = { level: 'info', time: '2026-01-01T12:00:00.000Z', app: 'talks', name: 'zdsup', kind: 'serving' };
+  const { world } = await withLog(
+    `${JSON.stringify({ ...own, msg: 'generation 1 serves' })}\n{"level":"info","msg":"mine"}\n`,
+  );
+  const terminal = new Terminal(world);
+  const from = await terminal.zdsup('logs talks');
+  expect(await terminal.prompt(from)).toBe(0);
+  expect(terminal.lines(from).slice(0, 2)).toEqual([
+    expect.stringMatching(/^\[\d\d:00:00\] talks: generation 1 serves$/),
+    '{"level":"info","msg":"mine"}',
+  ]);
+});
+
+test('of an app in the foreground it says where to look, and exits 3', async () => {
+  const world = makeDaemonWorld();
+  const { folder } = makeProject({ 'app.js': answering("''", 0), 'zdsup.config.json': CONFIG });
+  const master = await startMaster({ world, cwd: folder, args: [] });
+  const { code, stdout, stderr } = await master.run('logs');
+  expect({ code, stdout }).toEqual({ code: 3, stdout: '' });
+  expect(stderr).toMatch(/^error: talks is no daemon: .*\(ZDSUP_LOG_ELSEWHERE\)\nhint: .*(journalctl|terminal)/);
+  expect((await zdsup(world, ['logs', 'nobody'])).code).toBe(3);
+});
+
+test('whatever the record says, the log is the one in the state folder', async () => {
+  const { world } = await withLog('the log\n');
+  writeFileSync(recordPath(world, 'talks'), JSON.stringify({ ...recordOf(world, 'talks'), logFile: '/etc/hostname' }));
+  expect((await zdsup(world, ['logs', 'talks'])).stdout).toBe('the log\n');
+});

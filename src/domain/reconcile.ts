@@ -8,9 +8,7 @@ import {
   activeCount,
   allWorkers,
   drainingGenerations,
-  expectsNone,
   fillsSlot,
-  hasOpenedItsListeners,
   isActive,
   isConfirmed,
   isLive,
@@ -21,12 +19,10 @@ import {
   workersOf,
 } from './fleet.js';
 import { nameOf, where } from './names.js';
+import { readyWithoutListenerAt, settleReadiness, whyNotReady } from './readiness.js';
 import { abortRollout, advanceRollout, isRipe, mayLeaveAfterAbort, roomOf } from './rollout.js';
 import { advanceScaling, isScaledUp, takeScaleBack } from './scaling.js';
 import type { Context, Effect, Fleet, Generation, RetireReason, Worker } from './types.js';
-
-/** An app that never listens is taken to run after this long at its first start, whatever `minReady` says, in ms. */
-const QUIET_START_MS = 1_000;
 
 export function reconcile(fleet: Fleet, context: Context, effects: Effect[]): void {
   const { now } = context;
@@ -103,49 +99,6 @@ function settleActivation(
   if (isComing(fleet, worker)) abortRollout(fleet, reason, worker.id, now, effects);
   else takeScaleBack(fleet, reason, worker.id, effects);
   return true;
-}
-
-function settleReadiness(worker: Worker, generation: Generation, now: number, effects: Effect[]): boolean {
-  const { check } = generation.policy;
-  if (worker.askingCount > 0 || (check === 'message' && !worker.readyMessage)) return false;
-  if (!hasOpenedItsListeners(worker, generation) && !(check === 'message' && expectsNone(worker, generation))) {
-    const quietAt = readyWithoutListenerAt(worker, generation);
-    if (quietAt === null || now < quietAt) return false;
-  } else if (check === 'http' && worker.probe !== 'passed') {
-    if (worker.probe === 'running') return false;
-    worker.probe = 'running';
-    effects.push({ type: 'probe', id: worker.id });
-    return true;
-  }
-  worker.status = { state: 'ready', readyAt: now };
-  effects.push({ type: 'progress', kind: 'worker-ready', message: `${nameOf(worker)} is ready`, ...where(worker) });
-  return true;
-}
-
-/** When a worker that has opened nothing counts as ready: a queue worker. Null where a listener is due, or the check asks for one. */
-export function readyWithoutListenerAt(worker: Worker, generation: Generation): number | null {
-  if (worker.helloAt === null || generation.policy.check === 'http' || !expectsNone(worker, generation)) return null;
-  const { minReadyMs } = generation.policy;
-  return (
-    worker.helloAt +
-    (slotOf(generation, worker.slot).expected.kind === 'any' ? Math.max(minReadyMs, QUIET_START_MS) : minReadyMs)
-  );
-}
-
-function whyNotReady(worker: Worker, generation: Generation): string {
-  if (worker.helloAt === null) return 'it did not get as far as running the script';
-  const { expected } = slotOf(generation, worker.slot);
-  const open = Object.values(worker.listeners);
-  if (generation.policy.check === 'message' && !worker.readyMessage)
-    return "it never sent 'ready' (process.send('ready'))";
-  if (!hasOpenedItsListeners(worker, generation)) {
-    if (expected.kind === 'exactly' && open.length > 0)
-      return `of the serving release's listeners it opened only ${open.join(', ')}`;
-    return 'it never listened';
-  }
-  return worker.probeFailure === null
-    ? 'its readiness check never answered'
-    : `its readiness check failed: ${worker.probeFailure}`;
 }
 
 /** Generations that have desired slots without a worker, whose time has come. */

@@ -22,7 +22,7 @@ import { datagramsAnswered } from './datagrams.cjs';
 import { beginFarewell, endSessions, sayFarewell, socketsOfSessions } from './http2-farewell.cjs';
 import { streamFigures } from './http2-sessions.cjs';
 import { endLast } from './last-end.cjs';
-import { releaseAll, servingServers } from './listen-seam.cjs';
+import { emptyQueues, releaseAll, servingServers } from './listen-seam.cjs';
 import { endAsTheAppWishes } from './signals.cjs';
 import { isSayingGoodbye, sayGoodbye } from './websockets.cjs';
 
@@ -75,8 +75,7 @@ export function retire(options: { deadlineMs: number; closeIdle: boolean }): voi
   if (options.closeIdle && closeIdleSince === null) closeIdleSince = performance.now();
   if (retiring) return;
   retiring = true;
-  // With no successor, whoever waits in the kernel's queue would be reset: one more poll accepts them first.
-  if (options.closeIdle) setImmediate(() => setImmediate(beginDrain));
+  if (options.closeIdle) emptyQueues(beginDrain);
   else beginDrain();
 }
 

@@ -23,6 +23,8 @@ import { watchWebSockets } from './websockets.cjs';
 
 /** Errno of an address in use, as libuv has it. */
 const EADDRINUSE = -98;
+/** Clients that come as fast as they are accepted do not hold up a stop for longer, in ms. */
+const EMPTY_QUEUES_MS = 100;
 const LOOPBACK = /^(127\.|::1$|localhost$|::ffff:127\.)/;
 
 interface HeldServer {
@@ -51,6 +53,7 @@ let privatePorts: number[] = [];
 // The app's servers count as pending work under plain node also while nothing is accepted.
 let keepAlive: NodeJS.Timeout | null = null;
 let retired = false;
+let acceptedCount = 0;
 
 /** Servers that have connections to finish: those that listen, and those that the app has closed and that still answer. */
 export const servingServers = (): net.Server[] => [...[...held.values()].map((entry) => entry.server), ...closing];
@@ -270,7 +273,10 @@ function accept(key: string, real: ServerHandle | undefined): void {
   }
   entry.real = real;
   entry.accepted = true;
-  real.onconnection = (error, client) => entry.standIn.onconnection?.call(entry.standIn, error, client);
+  real.onconnection = (error, client) => {
+    acceptedCount += 1;
+    entry.standIn.onconnection?.call(entry.standIn, error, client);
+  };
   const errno = real.listen(entry.backlog);
   if (errno !== 0) {
     release(entry);
@@ -282,6 +288,22 @@ function accept(key: string, real: ServerHandle | undefined): void {
 }
 
 /** Stops accepting on all of them; the app's servers stay `listening`. `readOut`: nobody else reads what datagrams wait. */
+/**
+ * Before a release without a successor: whoever waits in a kernel's queue would be reset. No more are let in, and turns of
+ * the event loop accept those who are there, until two in a row have brought nobody.
+ */
+export function emptyQueues(emptied: () => void): void {
+  for (const { real } of held.values()) real?.listen(0);
+  const until = performance.now() + EMPTY_QUEUES_MS;
+  let quietTurns = 0;
+  const turn = (before: number): void => {
+    quietTurns = acceptedCount === before ? quietTurns + 1 : 0;
+    if (quietTurns === 2 || performance.now() > until) emptied();
+    else setImmediate(turn, acceptedCount);
+  };
+  setImmediate(turn, acceptedCount);
+}
+
 export function releaseAll(readOut: boolean): void {
   retired = true;
   retireDatagrams(readOut);

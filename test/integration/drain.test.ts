@@ -291,3 +291,22 @@ test('workers of a master that was killed stop accepting, finish what is in flig
   (fresh as Connection).end();
   expect((await next.run('stop')).code).toBe(0);
 });
+
+test('a stop answers those who wait in the kernel queue while the only worker computes', async () => {
+  const { master, open } = await start(
+    {},
+    `require('node:http').createServer((request, response) => {
+      if (request.url === '/compute') { require('node:fs').writeSync(1, 'computing\\n'); for (const until = Date.now() + 1500; Date.now() < until;); }
+      response.end('answered');
+    }).listen(process.env.PORT);`,
+  );
+  const busy = await open();
+  ask(busy, '/compute');
+  await master.printed('computing');
+  const waiting = await Promise.all(Array.from({ length: 20 }, open));
+  for (const connection of waiting) ask(connection, '/');
+  const stopped = master.run('stop');
+  const answers = await Promise.all([busy, ...waiting].map(answer));
+  expect(answers.map(({ body }) => body)).toEqual(Array.from({ length: 21 }, () => 'answered'));
+  expect((await stopped).code).toBe(0);
+});

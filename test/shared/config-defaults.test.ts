@@ -32,6 +32,9 @@ test('a script alone gets the defaults of DESIGN section 8', () => {
     closeSpreadMs: 5_000,
     backoff: { initialMs: 100, factor: 2, capMs: 30_000, jitter: 0.2, resetAfterMs: 60_000 },
     maxDraining: 2,
+    crashLoop: { count: 5, windowMs: 60_000 },
+    livenessTimeoutMs: 30_000,
+    smoke: null,
     private: [],
   });
 });
@@ -53,6 +56,9 @@ describe('a value', () => {
     ['name', 'scope-x', 'scope-x'],
     ['atomic', true, true],
     ['private', [9229], [9229]],
+    ['crashLoop', '3 in 2m', { count: 3, windowMs: 120_000 }],
+    ['smoke', 'npm run smoke', { run: 'npm run smoke', timeoutMs: 60_000 }],
+    ['smoke', { run: './smoke.sh', timeout: '5s' }, { run: './smoke.sh', timeoutMs: 5_000 }],
   ] as const)('of %s may be written as %j', ([key, written, becomes]) => {
     expect(parsed({ [key]: written })[key]).toEqual(becomes);
   });

@@ -42,6 +42,7 @@ describe('a key that does not exist is refused', () => {
     ['ready', { path: '/', perod: '1s' }, 'ready.perod', 'period'],
     ['ready', { pathh: '/' }, 'ready.pathh', 'path'],
     ['backoff', { initial: '1s', jiter: 0 }, 'backoff.jiter', 'jitter'],
+    ['smoke', { run: 'x', timeot: 0 }, 'smoke.timeot', 'timeout'],
   ] as const)('in %s as well: %j', ([key, value, path, meant]) => {
     expect(refusalOf({ [key]: value })).toMatchObject({
       message: `zdsup.config.js: unknown key ${path}`,
@@ -80,6 +81,12 @@ describe('a value of the wrong kind is refused', () => {
     ['atomic', 'yes', 'allowed: true or false'],
     ['maxDraining', 0, 'allowed: a whole number from 1'],
     ['maxDraining', '2', 'allowed: a whole number from 1'],
+    ['crashLoop', '5', "allowed: crashes within a time, such as '5 in 60s'"],
+    ['crashLoop', '0 in 60s', "allowed: crashes within a time, such as '5 in 60s'"],
+    ['crashLoop', '5 in 0s', "allowed: crashes within a time, such as '5 in 60s'"],
+    ['livenessTimeout', 'soon', DURATION],
+    ['smoke', 7, "allowed: a shell command, or an object such as {run: 'npm run smoke', timeout: '60s'}"],
+    ['smoke', '', "allowed: a shell command, or an object such as {run: 'npm run smoke', timeout: '60s'}"],
     ['script', '', 'allowed: the path of the script to run'],
     ['script', 5, 'allowed: the path of the script to run'],
     ['args', 5, 'allowed: a list of strings'],

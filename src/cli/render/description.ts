@@ -63,7 +63,7 @@ function configRows(config: ConfigInForce): Row[] {
   const ms = formatDuration;
   const { backoff, envNames, otherEnvNames } = config;
   return [
-    ['entry', config.entry],
+    ['entry', `${config.entry}, as it was at ${config.readAt}`],
     ['arguments', words(config.args)],
     ['node arguments', words(config.execArgv)],
     ['working folder', config.cwd],
@@ -76,6 +76,9 @@ function configRows(config: ConfigInForce): Row[] {
     ['stopTimeout', ms(config.stopTimeoutMs)],
     ['closeSpread', ms(config.closeSpreadMs)],
     ['backoff', `${ms(backoff.initialMs)} × ${backoff.factor}, up to ${ms(backoff.capMs)}`],
+    ['crashLoop', `${config.crashLoop.count} in ${ms(config.crashLoop.windowMs)}`],
+    ['livenessTimeout', config.livenessTimeoutMs === 0 ? 'off' : ms(config.livenessTimeoutMs)],
+    ['smoke', config.smoke === null ? 'none' : `${config.smoke.run}, for up to ${ms(config.smoke.timeoutMs)}`],
     ['maxDraining', String(config.maxDraining)],
     ['private ports', words(config.private)],
     ['env files', words(config.envFile)],

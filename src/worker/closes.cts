@@ -6,8 +6,8 @@
 import { afterAnswers } from './asks.cjs';
 import { tell } from './channel.cjs';
 
-/** Half of what `minReady` is by default, in ms: a release that closes its port for good is found out before it serves. */
-const LOOK_AROUND_MS = 500;
+/** A fifth of what `minReady` is by default, in ms: a release that closes its port for good is found out before it serves. */
+const LOOK_AROUND_MS = 200;
 
 const closed = new Map<string, NodeJS.Timeout | NodeJS.Immediate>();
 

@@ -100,7 +100,8 @@ test('the daily commands of the README work as they stand, with the packed tarba
 }, async () => {
   const daily = commandsOf(README).slice(2);
   expect(daily).toEqual([
-    ...[INSTALL, 'zdsup start app.js -i 4', 'zdsup status', 'zdsup reload', 'zdsup stop'],
+    ...[INSTALL, 'zdsup start app.js -i 4', 'zdsup status', 'zdsup reload'],
+    ...['zdsup check', 'zdsup scale 6', 'zdsup restart', 'zdsup stop'],
     ...['zdsup start app.js --daemon', 'zdsup logs', 'zdsup describe', 'zdsup stop', 'zdsup start shop'],
   ]);
   const prefix = temporaryFolder();
@@ -127,6 +128,9 @@ test('the daily commands of the README work as they stand, with the packed tarba
   await until('the first generation serves', master.output, (text) => text.includes('generation 1 serves'));
   expect(await run('zdsup status')).toMatch(/^shop {2}running {2}generation 1/);
   expect(await run('zdsup reload')).toContain('generation 2 serves, the old workers have gone');
+  expect(await run('zdsup check')).toContain('ok: zdsup reload shop would let it in');
+  expect(await run('zdsup scale 6')).toContain('shop: 6 workers serve');
+  expect(await run('zdsup restart')).toContain('generation 3 serves, the old workers have gone');
   expect(await run('zdsup stop')).toContain('shop: stopped');
   expect(await master.finished, master.output()).toBe(0);
 

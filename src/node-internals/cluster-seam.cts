@@ -54,6 +54,24 @@ export function replaceSeam(seam: Seam): void {
   } as typeof net.Server.prototype.listen;
 }
 
+/**
+ * Runs `listen`, which gives `server` its handle, without the `listening` that Node emits in the next tick where it finds one. Under plain
+ * node a server has its address the moment `listen` returns; whether it listens, the master has to say first.
+ */
+export function listenSilently(server: net.Server, listen: () => void): void {
+  const internals = server as unknown as { _handle: unknown };
+  let handle: unknown = null;
+  // Ticks run one after the other: nobody looks between these two but Node.
+  process.nextTick(() => {
+    handle = internals._handle;
+    internals._handle = null;
+  });
+  listen();
+  process.nextTick(() => {
+    internals._handle = handle;
+  });
+}
+
 /** Gives `server` a connection as if it had been accepted through `handle`. */
 export function acceptInto(handle: ServerHandle, client: unknown): void {
   handle.onconnection?.call(handle, 0, client);

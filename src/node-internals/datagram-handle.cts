@@ -31,6 +31,8 @@ interface SocketState {
 
 /** Errno as libuv has it. */
 const EADDRINUSE = -98;
+/** This Node keeps its handle elsewhere. Found out when it is asked for: the first dgram socket loads node:dns, which costs a worker's start. */
+const ENOSYS = -38;
 /** Less than the kernel takes of a socket's buffer for the smallest datagram (its skb's truesize), in bytes. */
 const SMALLEST_DATAGRAM = 512;
 /** Linux' own default, where the buffer's size cannot be told, in bytes. */
@@ -51,8 +53,8 @@ export function bindDatagrams(
   addressType: number,
   flags: number,
 ): { handle: DatagramHandle; name: SocketName } | number {
-  const state = stateOf(dgram.createSocket(addressType === 6 ? 'udp6' : 'udp4'))!;
-  const handle = state.handle!;
+  const handle = stateOf(dgram.createSocket(addressType === 6 ? 'udp6' : 'udp4'))?.handle;
+  if (!handle) return ENOSYS;
   const name = {};
   const errno =
     (addressType === 6 ? handle.bind6(address, port, flags) : handle.bind(address, port, flags)) ||
@@ -60,14 +62,6 @@ export function bindDatagrams(
   if (errno === 0) return { handle, name: name as SocketName };
   handle.close();
   return errno;
-}
-
-/** Null where a UDP socket can be had, else what is missing. */
-export function missingDatagramHandle(): string | null {
-  const socket = dgram.createSocket('udp4');
-  const isThere = typeof stateOf(socket)?.handle?.recvStart === 'function';
-  socket.close();
-  return isThere ? null : 'the handle of a dgram.Socket';
 }
 
 /**

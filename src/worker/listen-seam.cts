@@ -7,7 +7,7 @@ import type net = require('node:net');
 import path = require('node:path');
 
 import type { SeamCallback, SeamOptions } from '../node-internals/cluster-seam.cjs';
-import { acceptInto, listenThrough, pathModeOf, replaceSeam } from '../node-internals/cluster-seam.cjs';
+import { acceptInto, listenSilently, listenThrough, pathModeOf, replaceSeam } from '../node-internals/cluster-seam.cjs';
 import { seeExclusiveBinds } from '../node-internals/datagram-handle.cjs';
 import type { ServerHandle } from '../node-internals/server-handle.cjs';
 import { bindServer } from '../node-internals/server-handle.cjs';
@@ -16,7 +16,6 @@ import { answerAsk, askMaster } from './asks.cjs';
 import { tell } from './channel.cjs';
 import { keepOpen, tellClosed } from './closes.cjs';
 import { askForDatagrams, receive, retireDatagrams } from './datagrams.cjs';
-import { holdBackListening } from './early-listening.cjs';
 import { watchSessions } from './http2-sessions.cjs';
 import { watchSecureSockets } from './last-end.cjs';
 import { watchWebSockets } from './websockets.cjs';
@@ -42,8 +41,6 @@ interface HeldServer {
   /** It has accepted, at one time or another. */
   accepted: boolean;
   closed: boolean;
-  /** Lets `listening` be heard. */
-  letGo: (listens: boolean) => void;
 }
 
 const held = new Map<string, HeldServer>();
@@ -96,19 +93,19 @@ function ask(server: net.Server, options: SeamOptions, callback: SeamCallback): 
     referenced: true,
     accepted: false,
     closed: false,
-    letGo: () => {},
   };
   entry.standIn = makeStandIn(entry);
   // Which port is free, the master has to say; all else is known.
   const isKnown = port !== 0;
-  if (isKnown) entry.letGo = holdBackListening(server);
   askMaster(spec, {
     granted(key, name) {
-      if (grant(entry, key, name) && !isKnown) callback(0, entry.standIn);
+      if (!grant(entry, key, name)) return;
+      if (isKnown) server.emit('listening');
+      else callback(0, entry.standIn);
     },
     failed: (errno) => fail(entry, errno),
   });
-  if (isKnown) callback(0, entry.standIn);
+  if (isKnown) listenSilently(server, () => callback(0, entry.standIn));
 }
 
 /** A unix socket's path is relative to the app's folder, and the master is in another one. */
@@ -198,13 +195,11 @@ function grant(entry: HeldServer, key: string, name: SocketName): boolean {
   updateKeepAlive();
   const mode = pathModeOf(server);
   if (mode !== undefined) tell({ act: 'chmod', key, mode });
-  entry.letGo(true);
   return true;
 }
 
 /** An errno given to the callback would reach the app as an error of `bind` on `null`; under plain node it is one of `listen`. */
-function fail({ server, spec, backlog, closed, letGo }: HeldServer, errno: number): void {
-  letGo(false);
+function fail({ server, spec, backlog, closed }: HeldServer, errno: number): void {
   if (!closed) listenThrough(server, failingHandle(errno), { ...spec, address: spec.address ?? '::', backlog });
 }
 
@@ -248,7 +243,6 @@ function makeStandIn(entry: HeldServer): ServerHandle {
 function closeEntry(entry: HeldServer): void {
   const { key, server } = entry;
   entry.closed = true;
-  entry.letGo(false);
   if (key === null) return; // What was asked for is given back when it comes.
   release(entry);
   held.delete(key);

@@ -3,7 +3,6 @@
  * Also loaded in worker threads and forked children of the app, where it does nothing: the handshake is gone by then.
  */
 import { freeFromCluster, missingSeam } from '../node-internals/cluster-seam.cjs';
-import { missingDatagramHandle } from '../node-internals/datagram-handle.cjs';
 import { keepChannel, missingChannel } from '../node-internals/ipc-channel.cjs';
 import { missingServerHandle } from '../node-internals/server-handle.cjs';
 import type { Handshake } from '../shared/messages.cjs';
@@ -27,7 +26,7 @@ function start(handshake: Handshake): void {
     refuse(
       `the master runs zdsup ${handshake.version}, the files on disk are ${VERSION}: restart the master to finish the upgrade (ZDSUP_VERSION_MISMATCH)`,
     );
-  const missing = missingSeam() ?? missingServerHandle() ?? missingDatagramHandle() ?? missingChannel();
+  const missing = missingSeam() ?? missingServerHandle() ?? missingChannel();
   if (missing !== null) refuse(`Node ${process.version} has no ${missing}: this zdsup does not support it`);
 
   freeFromCluster();

@@ -63,7 +63,8 @@ function configRows(config: ConfigInForce): Row[] {
   const ms = formatDuration;
   const { backoff, envNames, otherEnvNames } = config;
   return [
-    ['entry', `${config.entry}, as it was at ${config.readAt}`],
+    ['entry', config.entry],
+    ['as it was at', config.readAt],
     ['arguments', words(config.args)],
     ['node arguments', words(config.execArgv)],
     ['working folder', config.cwd],

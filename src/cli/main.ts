@@ -4,6 +4,14 @@ import { toReport, ZdsupError } from '../shared/errors.js';
 import { VERSION } from '../shared/version.cjs';
 import { printError } from './render/error.js';
 
+const ROLLOUTS = [
+  ['reload', 'bring in new code, config and env files without losing a request; waits until the old workers have gone'],
+  [
+    'restart',
+    'as reload, for an app that cannot run beside itself: the old workers end first, connections wait meanwhile',
+  ],
+] as const;
+
 /** Runs the command line and sets the exit status. */
 export async function main(argv: string[]): Promise<void> {
   // Behind -- it is the app's own.
@@ -67,41 +75,22 @@ async function run(argv: string[]): Promise<number | undefined> {
       status = await start(target, args, options);
     });
 
-  program
-    .command('reload')
-    .description(
-      'bring in new code, config and env files without losing a request; waits until the old workers have gone',
-    )
-    .argument('[app]', "name of the app, or 'all'")
-    .option('--allow-listeners', 'accept a release that opens other ports than the serving one')
-    .option('--no-wait', 'return as soon as the reload has begun')
-    .option('--json', 'print the result as JSON')
-    .action(async (app: string | undefined, options: { allowListeners?: boolean; wait: boolean; json?: boolean }) => {
-      const { reload } = await import('./commands/reload.js');
-      status = await reload(app, {
-        allowListeners: options.allowListeners === true,
-        noWait: !options.wait,
-        json: options.json === true,
+  for (const [name, description] of ROLLOUTS)
+    program
+      .command(name)
+      .description(description)
+      .argument('[app]', "name of the app, or 'all'")
+      .option('--allow-listeners', 'accept a release that opens other ports than the serving one')
+      .option('--no-wait', `return as soon as the ${name} has begun`)
+      .option('--json', 'print the result as JSON')
+      .action(async (app: string | undefined, options: { allowListeners?: boolean; wait: boolean; json?: boolean }) => {
+        const { rollOut } = await import('./commands/roll-out.js');
+        status = await rollOut(name, app, {
+          allowListeners: options.allowListeners === true,
+          noWait: !options.wait,
+          json: options.json === true,
+        });
       });
-    });
-
-  program
-    .command('restart')
-    .description(
-      'as reload, for an app that cannot run beside itself: the old workers end first, connections wait meanwhile',
-    )
-    .argument('[app]', "name of the app, or 'all'")
-    .option('--allow-listeners', 'accept a release that opens other ports than the serving one')
-    .option('--no-wait', 'return as soon as the restart has begun')
-    .option('--json', 'print the result as JSON')
-    .action(async (app: string | undefined, options: { allowListeners?: boolean; wait: boolean; json?: boolean }) => {
-      const { restart } = await import('./commands/restart.js');
-      status = await restart(app, {
-        allowListeners: options.allowListeners === true,
-        noWait: !options.wait,
-        json: options.json === true,
-      });
-    });
 
   program
     .command('scale')

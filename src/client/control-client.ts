@@ -3,6 +3,7 @@ import type { Socket } from 'node:net';
 import { connect } from 'node:net';
 import type { ControlAnswer, ControlRequest, ControlResult, Progress } from '../shared/control-protocol.js';
 import { ANSWER_TIMEOUT_MS } from '../shared/control-protocol.js';
+import type { AppDescription } from '../shared/description.js';
 import { ZdsupError } from '../shared/errors.js';
 
 /** Nobody answers at this path: the master has gone, or went without a word. */
@@ -73,6 +74,21 @@ function onLine(socket: Socket, line: (text: string) => void): void {
 /** One state, within the time a master has to answer. */
 export const askStatus = (socketPath: string): Promise<ControlResult> =>
   ask(socketPath, { command: 'status' }, { answerWithinMs: ANSWER_TIMEOUT_MS });
+
+/** In ms. Longer than a status may take: it is made late, on a host that may be busy. */
+const DESCRIBE_WITHIN_MS = 2_000;
+
+/** Null where the master has gone. @throws ZdsupError what the master answered, ZDSUP_APP_UNRESPONSIVE */
+export async function askDescription(socketPath: string): Promise<AppDescription | null> {
+  try {
+    const result = await ask(socketPath, { command: 'describe' }, { answerWithinMs: DESCRIBE_WITHIN_MS });
+    if (result.ok && result.command === 'describe') return result.app;
+    throw result.ok ? brokenConnection(socketPath, 'it answered something else') : new ZdsupError(result.error);
+  } catch (error) {
+    if (error instanceof NobodyThere) return null;
+    throw error;
+  }
+}
 
 function parse(line: string): ControlAnswer | null {
   try {

@@ -5,7 +5,7 @@
 import { statSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { logicalFolder } from '../../client/apps.js';
-import { ask, NobodyThere } from '../../client/control-client.js';
+import { askDescription } from '../../client/control-client.js';
 import type { KnownApp } from '../../client/known-apps.js';
 import { chooseKnown, knownApps } from '../../client/known-apps.js';
 import { brokenRecord } from '../../client/records.js';
@@ -30,8 +30,6 @@ export interface CheckCommandOptions {
 
 /** What a shell gives for a command that was interrupted: 128 + SIGINT. */
 const INTERRUPTED = 130;
-/** In ms. */
-const DESCRIBE_WITHIN_MS = 2_000;
 /** Of a script that `--run` names and the config does not, in ms. */
 const RUN_TIMEOUT_MS = 60_000;
 
@@ -185,12 +183,5 @@ function recordOf({ name, remembered }: KnownApp): StartRequest {
 /** Null where it does not run. */
 async function describeRunning(name: string): Promise<AppDescription | null> {
   const running = (await knownApps()).find((app) => app.name === name)?.running;
-  if (!running) return null;
-  try {
-    const result = await ask(running.socketPath, { command: 'describe' }, { answerWithinMs: DESCRIBE_WITHIN_MS });
-    return result.ok && result.command === 'describe' ? result.app : null;
-  } catch (error) {
-    if (error instanceof NobodyThere) return null;
-    throw error;
-  }
+  return running ? askDescription(running.socketPath) : null;
 }

@@ -85,7 +85,15 @@ export async function runMaster(
   const history = new History(() => supervisor.state);
   effects.observers.add(history);
   if (options.observer) effects.observers.add(options.observer);
-  const snapshot = () => takeSnapshot(appName, startedAt, () => supervisor.state, effects, listeners);
+  const snapshot = () =>
+    takeSnapshot(
+      appName,
+      startedAt,
+      () => supervisor.state,
+      effects,
+      listeners,
+      () => supervisor.now(),
+    );
 
   const temporary = join(runDir, `.${process.pid}`);
   const control = await listenForControl(temporary, (request, tell) =>

@@ -20,6 +20,7 @@ export async function takeSnapshot(
   state: () => Fleet,
   effects: Effects,
   listeners: Listeners,
+  now: () => number,
 ): Promise<AppSnapshot> {
   const { serving } = state();
   const looked = serving === null ? Promise.resolve() : effects.checkRelease(serving);
@@ -48,7 +49,7 @@ export async function takeSnapshot(
     rollout: fleet.rollout && rolloutSnapshot(fleet.rollout),
     workers: [
       ...Object.values(fleet.workers).map((worker) =>
-        workerSnapshot(worker, fleet, known.get(worker.id) ?? null, usage.get(worker.pid ?? -1)),
+        workerSnapshot(worker, fleet, now(), known.get(worker.id) ?? null, usage.get(worker.pid ?? -1)),
       ),
       ...waitingSlots(fleet, Date.now()),
     ].sort((a, b) => a.generation - b.generation || a.slot - b.slot),
@@ -87,6 +88,7 @@ export function rolloutSnapshot({ id, from, to, step, startedAt, outcome, reason
 function workerSnapshot(
   worker: Worker,
   fleet: Fleet,
+  now: number,
   figures: Figures | null,
   usage: Usage | undefined,
 ): WorkerSnapshot {
@@ -95,6 +97,10 @@ function workerSnapshot(
     pid: worker.pid,
     generation: worker.generation,
     state: worker.status.state,
+    ...(worker.status.state === 'draining'
+      ? { drain: { webSockets: figures?.webSockets ?? null, leftMs: Math.max(0, worker.status.deadlineAt - now) } }
+      : {}),
+    ...(worker.unresponsive ? { unresponsive: true as const } : {}),
     startedAt: iso(worker.forkedAt),
     restarts: slotOf(fleet.generations[worker.generation]!, worker.slot).restarts,
     connections: figures?.connections ?? null,

@@ -34,6 +34,7 @@ export interface Figures {
   connections: number;
   inFlight: number;
   requests: number;
+  webSockets: number;
 }
 
 export interface WorkerIdentity {
@@ -227,7 +228,7 @@ export class WorkerProcess implements ListenerClient {
     this.gone = true;
     this.listeners.forget(this);
     for (const finish of this.figureAsks.values())
-      finish(this.lastFigures ?? { connections: 0, inFlight: 0, requests: 0 });
+      finish(this.lastFigures ?? { connections: 0, inFlight: 0, requests: 0, webSockets: 0 });
     this.post({ type: 'exited', id: this.identity.id, ...how });
   }
 
@@ -277,8 +278,8 @@ export class WorkerProcess implements ListenerClient {
         this.signalAsks.get(message.seq)?.(message.heard);
         break;
       case 'stats': {
-        const { connections, inFlight, requests } = message;
-        this.lastFigures = { connections, inFlight, requests };
+        const { connections, inFlight, requests, webSockets } = message;
+        this.lastFigures = { connections, inFlight, requests, webSockets };
         this.figureAsks.get(message.seq)?.(this.lastFigures);
         break;
       }

@@ -55,7 +55,7 @@ export type WorkerMessage = { cmd: typeof CMD } & (
   | { act: 'activated' }
   | { act: 'pong'; seq: number }
   | { act: 'chmod'; key: string; mode: number }
-  | { act: 'stats'; seq: number; connections: number; inFlight: number; requests: number }
+  | { act: 'stats'; seq: number; connections: number; inFlight: number; requests: number; webSockets: number }
   /** Answers `signal`: does the app have a handler for it? */
   | { act: 'signalled'; seq: number; heard: boolean }
 );

@@ -67,6 +67,10 @@ export interface WorkerSnapshot {
   startedAt: string | null;
   /** ISO 8601 instant, of one that waits. */
   respawnAt?: string;
+  /** Of one that drains: what it waits for beside its requests in flight, and for how long at most. */
+  drain?: { webSockets: number | null; leftMs: number };
+  /** Its event loop is blocked: its replacement is on the way. */
+  unresponsive?: true;
   /** Unsolicited exits of this slot in this generation. */
   restarts: number;
   connections: number | null;

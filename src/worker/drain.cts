@@ -24,7 +24,7 @@ import { streamFigures } from './http2-sessions.cjs';
 import { endLast } from './last-end.cjs';
 import { emptyQueues, releaseAll, servingServers } from './listen-seam.cjs';
 import { endAsTheAppWishes } from './signals.cjs';
-import { isSayingGoodbye, sayGoodbye } from './websockets.cjs';
+import { isSayingGoodbye, openWebSockets, sayGoodbye } from './websockets.cjs';
 
 /** How often a draining worker looks whether its last connection has gone, in ms. */
 const LOOK_MS = 20;
@@ -58,13 +58,14 @@ export function installDrain(options: { killTimeoutMs: number; closeSpreadMs: nu
   });
 }
 
-export function figures(): { connections: number; inFlight: number; requests: number } {
+export function figures(): { connections: number; inFlight: number; requests: number; webSockets: number } {
   const servers = servingServers();
   const streams = streamFigures();
   return {
     connections: servers.reduce((sum, server) => sum + openConnections(server), 0),
     inFlight: servers.reduce((sum, server) => sum + lastResponses(server).length, streams.inFlight),
     requests: requestCount + streams.requests,
+    webSockets: openWebSockets(),
   };
 }
 

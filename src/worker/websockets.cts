@@ -43,6 +43,8 @@ function remember(request: http.IncomingMessage, socket: net.Socket): void {
   socket.once('close', () => open.delete(socket));
 }
 
+export const openWebSockets = (): number => open.size;
+
 /**
  * Called every `everyMs` near the end of a drain: tells some of the WebSockets that the service restarts, and all that are left
  * when `leftMs` is over. Each has the same chance at any moment of that time, so that their clients do not all come back at

@@ -218,3 +218,24 @@ test('colours are for terminals only: a running app is green there', () => {
     process.stdout.isTTY = isTTY;
   }
 });
+
+test('a draining worker says what it waits for, and a blocked one that it is', () => {
+  const drains = worker({
+    slot: 1,
+    state: 'draining',
+    inFlight: 2,
+    connections: 4,
+    drain: { webSockets: 1, leftMs: 17_200 },
+  });
+  const done = worker({
+    slot: 2,
+    state: 'draining',
+    inFlight: 0,
+    connections: 0,
+    drain: { webSockets: 0, leftMs: 400 },
+  });
+  const shown = lines(app({ workers: [worker({ unresponsive: true }), drains, done] }));
+  expect(shown).toContain('worker 1 of generation 3 drains: 2 requests, 1 WebSocket, 1 other connection, 18 s left');
+  expect(shown).toContain('worker 2 of generation 3 drains: 1 s left');
+  expect(shown.some((line) => line.includes('blocked'))).toBe(true);
+});

@@ -93,11 +93,12 @@ test.each<[scheme: string, env: Record<string, string>]>([
 ])(
   'an open WebSocket (%s) keeps echoing on its old worker, and is closed by the drain deadline with 1012',
   async (scheme, env) => {
-    const { master, port } = await start(APP, { drainTimeout: '2s' }, env);
+    const { master, port } = await start(APP, { drainTimeout: '5s', closeSpread: 0 }, env);
     const client = await openWebSocket(port, scheme);
     const reload = master.run('reload');
     await master.seen('the old worker drains', (line) => line.kind === 'worker-retired');
     expect([client.generation, await client.echo('still here')]).toEqual(['1', 'still here']);
+    expect((await master.run('status')).stdout).toMatch(/worker 0 of generation 1 drains: 1 WebSocket, [1-5] s left/);
     const fresh = await openWebSocket(port, scheme);
     expect(fresh.generation).toBe('2');
 

@@ -1,5 +1,5 @@
 /** Runs in the CLI. Snapshots as a table for people: within 100 columns, and within those of a terminal that has fewer. */
-import type { AppSnapshot, ListenerSnapshot, WorkerSnapshot } from '../../shared/snapshot.js';
+import type { AppSnapshot, AppState, ListenerSnapshot, WorkerSnapshot } from '../../shared/snapshot.js';
 import { formatDuration } from '../../shared/units.js';
 import { styles } from './style.js';
 import { table } from './table.js';
@@ -20,7 +20,8 @@ function renderApp(app: AppSnapshot, now: number, columns: number | undefined): 
     const again = dim(`zdsup start ${app.name} brings it back`);
     return `${bold(app.name)}  ${crashed ? red(app.state) : app.state}${when}${reason === null ? '' : `: ${reason}`}  ${again}`;
   }
-  const state = app.state === 'running' ? green(app.state) : yellow(app.state);
+  const coloured: Partial<Record<AppState, (text: string) => string>> = { running: green, 'crash-looping': red };
+  const state = (coloured[app.state] ?? yellow)(app.state);
   const up = formatDuration(now - Date.parse(app.startedAt));
   const lines = [
     `${bold(app.name)}  ${state}  generation ${app.generation ?? '-'}  up ${up}  ${dim(`master ${app.masterPid}, zdsup ${app.version}`)}`,
@@ -35,8 +36,27 @@ function renderApp(app: AppSnapshot, now: number, columns: number | undefined): 
     lines.push(`rollout    ${yellow(`to generation ${rollout.to ?? '?'}: ${rollout.step}`)}`);
   if (rollout?.outcome === 'failed') lines.push(`rollout    ${red('failed')}: ${rollout.reason}`);
   if (app.workers.length === 0) return [...lines, dim('workers    none')].join('\n');
-  return [...lines, '', workerTable(app.workers, now, columns ?? Number.POSITIVE_INFINITY)].join('\n');
+  const drains = app.workers.flatMap((worker) => (worker.drain ? [drainLine(worker, worker.drain)] : []));
+  return [...lines, '', workerTable(app.workers, now, columns ?? Number.POSITIVE_INFINITY), ...drains].join('\n');
 }
+
+/** What a draining worker still waits for. */
+function drainLine(
+  { slot, generation, connections, inFlight }: WorkerSnapshot,
+  { webSockets, leftMs }: NonNullable<WorkerSnapshot['drain']>,
+): string {
+  const idle = Math.max(0, (connections ?? 0) - (inFlight ?? 0) - (webSockets ?? 0));
+  const waits = [
+    counted(inFlight, 'request'),
+    counted(webSockets, 'WebSocket'),
+    counted(idle, 'other connection'),
+    `${Math.ceil(leftMs / 1000)} s left`,
+  ];
+  return `worker ${slot} of generation ${generation} drains: ${waits.filter(Boolean).join(', ')}`;
+}
+
+const counted = (count: number | null, word: string): string | null =>
+  count ? `${count} ${word}${count === 1 ? '' : 's'}` : null;
 
 /** Dropped in this order, until the table fits. */
 const LEAST_WANTED = ['in flight', 'gen', 'conns', 'restarts', 'requests', 'up'];
@@ -78,10 +98,11 @@ function row(worker: WorkerSnapshot, now: number): string[] {
   ];
 }
 
-const stateOf = ({ state, respawnAt }: WorkerSnapshot, now: number): string =>
-  respawnAt === undefined
-    ? state
-    : `${state}, again in ${Math.ceil(Math.max(0, Date.parse(respawnAt) - now) / 1000)} s`;
+function stateOf({ state, respawnAt, unresponsive }: WorkerSnapshot, now: number): string {
+  if (unresponsive && state === 'active') return 'blocked';
+  if (respawnAt === undefined) return state;
+  return `${state}, again in ${Math.ceil(Math.max(0, Date.parse(respawnAt) - now) / 1000)} s`;
+}
 
 const number = (value: number | null): string => (value === null ? '-' : String(value));
 

@@ -5,26 +5,36 @@ import { expect, test } from 'vitest';
 import { commandsOf, copyExample, startExample } from '../helpers/examples.js';
 import { until } from '../helpers/until.js';
 
-test('queue-worker: workers that a reload retires finish the job in hand, and each job is done once', async () => {
+test('queue-worker: workers that a reload retires finish the job in hand, and each job is done once', {
+  timeout: 200_000,
+}, async () => {
   const project = copyExample('queue-worker');
   const jobs = (state: string): string[] => readdirSync(project.path('queue-worker/queue', state));
   const [add] = commandsOf('queue-worker');
   const [, script, count] = add!.split(' ') as [string, string, string];
-  execFileSync(process.execPath, [script, count], { cwd: project.path('queue-worker') });
+  const addJobs = (): unknown => execFileSync(process.execPath, [script, count], { cwd: project.path('queue-worker') });
+  addJobs();
   expect(jobs('waiting')).toHaveLength(Number(count));
 
   const master = await startExample(project, 'queue-worker', { JOB_MS: '300' });
-  for (let reload = 1; reload <= 2; reload++) {
-    const began = master.stdoutLines.length;
-    await until('both workers are at work', () => jobs('taken').length === 2 && master.stdoutLines.length > began + 2);
+  const RELOADS = 2;
+  for (let reload = 1; reload <= RELOADS; reload++) {
+    await until(
+      'both workers are at work',
+      () => jobs('taken').length,
+      (taken) => taken === 2,
+    );
+    addJobs();
     const { code, stderr } = await master.run('reload');
     expect(code, stderr).toBe(0);
+    addJobs();
   }
+  const all = (1 + 2 * RELOADS) * Number(count);
   await until(
     'all jobs are done',
     () => jobs('done').length,
-    (done) => done === Number(count),
-    60_000,
+    (done) => done === all,
+    120_000,
   );
   expect(jobs('taken')).toEqual([]);
   expect((await master.run('stop')).code).toBe(0);

@@ -8,7 +8,7 @@ import type { Master } from './zdsup.js';
 import { startMaster } from './zdsup.js';
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
-export const EXAMPLES = join(ROOT, 'examples');
+const EXAMPLES = join(ROOT, 'examples');
 
 /** The lines of its README's `sh` blocks. */
 export function commandsOf(example: string): string[] {

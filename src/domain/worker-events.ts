@@ -159,8 +159,9 @@ function exited(
     return; // Its replacement is there already.
   }
   const cause = event.error ?? (event.signal ? `was killed by ${event.signal}` : `exited with code ${event.code}`);
+  const neverRan = event.error !== undefined && worker.pid === null;
   const moment =
-    status.state === 'active'
+    status.state === 'active' || neverRan
       ? ''
       : status.state === 'ready'
         ? `, ${now - status.readyAt} ms after it was ready`

@@ -13,6 +13,12 @@ import { toReport, ZdsupError } from '../shared/errors.js';
 /** Carries a command out. A rejected promise becomes the result's error. */
 export type Handle = (request: ControlRequest, progress: (step: Progress) => void) => Promise<ControlResult>;
 
+/**
+ * So many connections may be open at once. Beyond it those make room that have had their answer and stay, then the oldest that
+ * have sent no whole request: they must not use up the descriptors that workers are forked with.
+ */
+export const MAX_OPEN = 256;
+
 const COMMANDS = ['status', 'reload', 'restart', 'scale', 'stop', 'describe', 'signal'];
 
 export interface ControlServer {
@@ -22,7 +28,7 @@ export interface ControlServer {
 
 /** Listens at `path`, a name of its own that {@link takeSocketPath} then moves into place. */
 export async function listenForControl(path: string, handle: Handle): Promise<ControlServer> {
-  const open = new Set<Socket>();
+  const open = new Map<Socket, Client>();
   const underWay = new Set<Promise<ControlResult>>();
   const noted: Handle = (request, progress) => {
     const handled = handle(request, progress);
@@ -31,10 +37,10 @@ export async function listenForControl(path: string, handle: Handle): Promise<Co
     return handled;
   };
   const server = createServer({ allowHalfOpen: true }, (socket) => {
-    open.add(socket);
     socket.on('close', () => open.delete(socket));
     socket.on('error', () => {}); // A client that hangs up only detaches.
-    serve(socket, noted);
+    open.set(socket, serve(socket, noted));
+    if (open.size > MAX_OPEN) makeRoom([...open.values()]);
   });
   rmSync(path, { force: true }); // The name has this process's id: what is there was left by a killed one of the same id.
   await listen(server, path);
@@ -43,7 +49,7 @@ export async function listenForControl(path: string, handle: Handle): Promise<Co
       const closed = new Promise<void>((resolve) => server.close(() => resolve()));
       await Promise.allSettled(underWay);
       await new Promise(setImmediate); // Their results are written in the turns that follow.
-      for (const socket of open) socket.destroySoon();
+      for (const socket of open.keys()) socket.destroySoon();
       await closed;
     },
   };
@@ -58,14 +64,39 @@ function listen(server: Server, path: string): Promise<void> {
   });
 }
 
-function serve(socket: Socket, handle: Handle): void {
+/** One connection. */
+interface Client {
+  /** `silent`: it has sent no whole request yet. */
+  stage: 'silent' | 'served' | 'answered';
+  /** Tells it why, where it has not had its answer, and closes. */
+  dismiss(): void;
+}
+
+/** Those that are served stay, however many; the newcomer is the youngest of the silent ones. */
+function makeRoom(clients: Client[]): void {
+  const first = (stage: Client['stage']) => clients.find((client) => client.stage === stage);
+  (first('answered') ?? first('silent'))?.dismiss();
+}
+
+function serve(socket: Socket, handle: Handle): Client {
   const chunks: Buffer[] = [];
   let size = 0;
+  const client: Client = {
+    stage: 'silent',
+    dismiss() {
+      if (client.stage === 'silent') {
+        hearNoMore();
+        write(socket, refused(`more than ${MAX_OPEN} connections are open, and this one has asked for nothing yet`));
+      }
+      socket.destroySoon();
+    },
+  };
   const refuse = (why: string): void => finish(() => Promise.resolve(refused(why)));
   const timer = setTimeout(() => refuse(`no whole request came within ${REQUEST_TIMEOUT_MS} ms`), REQUEST_TIMEOUT_MS);
   socket.on('close', () => clearTimeout(timer));
   socket.on('data', read);
   socket.on('end', leave);
+  return client;
 
   function read(chunk: Buffer): void {
     chunks.push(chunk);
@@ -81,10 +112,18 @@ function serve(socket: Socket, handle: Handle): void {
   }
 
   function finish(act: () => Promise<ControlResult>): void {
+    hearNoMore();
+    void act().then((result) => {
+      client.stage = 'answered';
+      answer(socket, result);
+    });
+  }
+
+  function hearNoMore(): void {
+    client.stage = 'served';
     clearTimeout(timer);
     socket.off('data', read).off('end', leave);
     socket.resume();
-    void act().then((result) => answer(socket, result));
   }
 
   async function dispatch(line: string): Promise<ControlResult> {

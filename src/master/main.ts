@@ -119,7 +119,12 @@ export async function runMaster(
       logFile: options.daemon?.logFile ?? null,
       logFormat: options.logFormat ?? null,
     },
-    (why) => logger.warn(`the app cannot be remembered: ${why}`),
+    (why) => {
+      const message = `the app cannot be remembered: ${why}`;
+      logger.warn(message);
+      // Of a daemon on a full disk, the log has no room either.
+      options.observer?.progress?.({ type: 'progress', kind: 'warning', at: new Date().toISOString(), message });
+    },
   );
 
   watchLiveness(

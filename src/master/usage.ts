@@ -1,19 +1,24 @@
-/** Runs in the master. CPU and memory of the workers, by pidusage; loaded once the app serves. */
+/** Runs in the master. CPU and memory of the workers: of the kernel on Linux, by pidusage elsewhere. */
+import { procUsageOf } from './proc-usage.js';
+
 export interface Usage {
   cpuPercent: number;
   rssBytes: number;
 }
 
+const isLinux = process.platform === 'linux';
+
 /**
- * Loads pidusage and lets it ask the kernel's constants, once the app serves: it spawns `getconf` for them, which a status
+ * Loads pidusage and lets it ask the kernel's constants, once the app serves: it spawns processes for them, which a status
  * on a starved host at night should not have to. Never rejects.
  */
 export async function prepareUsage(): Promise<void> {
-  await usageOf([process.pid]);
+  if (!isLinux) await usageOf([process.pid]);
 }
 
 /** One sample for all of them; a process that has gone meanwhile is left out. Never rejects. */
 export async function usageOf(pids: number[]): Promise<Map<number, Usage>> {
+  if (isLinux) return procUsageOf(pids);
   const found = new Map<number, Usage>();
   if (pids.length === 0) return found;
   const { default: pidusage } = await import('pidusage');

@@ -63,7 +63,9 @@ export type ProgressKind =
   | 'aborting'
   | 'draining'
   | 'drained'
-  | 'stopping';
+  | 'stopping'
+  /** Nothing that keeps the app from running. */
+  | 'warning';
 
 export interface Progress {
   type: 'progress';

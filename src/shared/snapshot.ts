@@ -76,7 +76,7 @@ export interface WorkerSnapshot {
   connections: number | null;
   inFlight: number | null;
   requests: number | null;
-  /** Percent of one core, by pidusage. */
+  /** Percent of one core, since the last look at it. */
   cpuPercent: number | null;
   rssBytes: number | null;
 }

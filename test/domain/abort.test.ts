@@ -41,9 +41,7 @@ describe('a rollout fails by', () => {
     scene.reload();
     const { id } = scene.worker(2, 0);
     scene.send({ type: 'exited', id, code: null, signal: null, error: 'could not be forked: EAGAIN' });
-    expect(scene.fleet.rollout!.reason).toBe(
-      'worker 0 of generation 2 could not be forked: EAGAIN before it was ready',
-    );
+    expect(scene.fleet.rollout!.reason).toBe('worker 0 of generation 2 could not be forked: EAGAIN');
   });
 
   test.for([

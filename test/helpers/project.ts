@@ -1,5 +1,5 @@
 /** A folder with an app in it, as a user has it. */
-import { mkdirSync, symlinkSync, unlinkSync, writeFileSync } from 'node:fs';
+import { mkdirSync, rmSync, symlinkSync, unlinkSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { temporaryFolder } from './cleanup.js';
 
@@ -8,6 +8,7 @@ export interface Project {
   path(...parts: string[]): string;
   /** Writes files; their folders are made. */
   write(files: Record<string, string>): void;
+  remove(name: string): void;
   /** Points a symbolic link at a folder in here, as a deploy does. */
   link(name: string, target: string): void;
 }
@@ -23,6 +24,7 @@ export function makeProject(files: Record<string, string> = {}): Project {
         writeFileSync(join(folder, name), text);
       }
     },
+    remove: (name) => rmSync(join(folder, name)),
     link(name, target) {
       const path = join(folder, name);
       try {

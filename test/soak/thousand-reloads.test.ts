@@ -1,8 +1,8 @@
 /** A thousand reloads under load: nothing lost, the master's memory flat, no descriptor leaked, no socket in CLOSE-WAIT. */
-import { readdirSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
 import { ask } from '../../src/client/control-client.js';
+import { closeWaits, descriptorsOf, rssMbOf } from '../helpers/kernel.js';
 import { startLoad } from '../helpers/load/client.js';
 import { keepAlive, perRequest } from '../helpers/load/exchanges.js';
 import { lostCount } from '../helpers/load/tally.js';
@@ -14,21 +14,6 @@ const APP = fileURLToPath(new URL('../fixtures/load-app/app.cjs', import.meta.ur
 const RELOADS = 1_000;
 /** Heap and module caches have settled by then. */
 const SETTLED = 100;
-
-const rssMb = (pid: number): number =>
-  Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))![1]) / 1024;
-const descriptors = (pid: number): number => readdirSync(`/proc/${pid}/fd`).length;
-
-/** Sockets of any process on this port that the other end has closed and this end never will. */
-function closeWaits(port: number): number {
-  const local = `:${port.toString(16).toUpperCase().padStart(4, '0')}`;
-  return ['tcp', 'tcp6']
-    .flatMap((table) => readFileSync(`/proc/net/${table}`, 'utf8').split('\n'))
-    .filter((line) => {
-      const [, address, , state] = line.trim().split(/\s+/);
-      return address?.endsWith(local) && state === '08';
-    }).length;
-}
 
 test('a thousand reloads under load', async () => {
   const port = await freePort();
@@ -42,10 +27,12 @@ test('a thousand reloads under load', async () => {
   for (let reload = 1; reload <= RELOADS; reload++) {
     const result = await ask(`${master.world.home}/run/soak.sock`, { command: 'reload' });
     expect(result.ok, JSON.stringify(result)).toBe(true);
-    memory.push(rssMb(master.pid));
-    if (reload === SETTLED) settledDescriptors = descriptors(master.pid);
+    memory.push(rssMbOf(master.pid));
+    if (reload === SETTLED) settledDescriptors = descriptorsOf(master.pid);
     if (reload % 100 === 0)
-      console.log(`${reload} reloads: master ${memory.at(-1)!.toFixed(1)} MB, ${descriptors(master.pid)} descriptors`);
+      console.log(
+        `${reload} reloads: master ${memory.at(-1)!.toFixed(1)} MB, ${descriptorsOf(master.pid)} descriptors`,
+      );
   }
   for (const load of loads) {
     const tally = await load.stop();
@@ -57,6 +44,6 @@ test('a thousand reloads under load', async () => {
     late / early,
     `${early.toFixed(1)} MB after ${SETTLED} reloads, ${late.toFixed(1)} MB after ${RELOADS}`,
   ).toBeLessThan(1.1);
-  expect(descriptors(master.pid)).toBeLessThanOrEqual(settledDescriptors + 2);
+  expect(descriptorsOf(master.pid)).toBeLessThanOrEqual(settledDescriptors + 2);
   expect(closeWaits(port)).toBe(0);
 });

@@ -30,6 +30,10 @@ function liveView(app: string): ProgressView {
   const timer = setInterval(draw, TICK_MS).unref();
   return {
     show(progress) {
+      if (progress.kind === 'warning') {
+        process.stderr.write(`\r\x1b[K${app}: ${progress.message}\n`); // It stays; the next step is drawn below.
+        return;
+      }
       // The counts are on some steps only; the bar stays where it was on the others.
       last = {
         ...(last?.wantedCount === undefined

@@ -42,3 +42,12 @@ export const ended = (appName: string, verb: string): ZdsupError =>
     hint: 'start it again with zdsup start',
     exitStatus: 1,
   });
+
+/** It has ended, and not as a stop promises. */
+export const stoppedAtOnce = (appName: string): ZdsupError =>
+  new ZdsupError({
+    code: 'ZDSUP_STOPPING',
+    message: `${appName} was ended at once: what was in flight is lost`,
+    hint: 'start it again with zdsup start',
+    exitStatus: 1,
+  });

@@ -2,13 +2,17 @@
 import type { ControlResult } from '../../shared/control-protocol.js';
 import type { Observer } from '../effects.js';
 import type { CommandContext, Tell } from './context.js';
+import { stoppedAtOnce } from './refusals.js';
 
-export async function stop({ supervisor, effects, ended }: CommandContext, tell: Tell): Promise<ControlResult> {
+export async function stop(
+  { supervisor, effects, ended, appName }: CommandContext,
+  tell: Tell,
+): Promise<ControlResult> {
   const startedAt = Date.now();
   const observer: Observer = { progress: tell };
   effects.observers.add(observer);
   supervisor.post({ type: 'stop-requested' });
-  await ended;
+  if (await ended) throw stoppedAtOnce(appName);
   return {
     type: 'result',
     ok: true,

@@ -2,17 +2,19 @@
  * Runs in a short-lived child of the master: reads one app's config, judges it, resolves its release, and answers with a
  * plan as plain data. The config file is user code: its `process.exit` ends only this process.
  */
-import { basename, dirname } from 'node:path';
+import { basename, dirname, extname } from 'node:path';
 import type { AppConfig } from '../../shared/config.js';
 import { parseConfig } from '../../shared/config-schema.js';
 import { toReport, ZdsupError } from '../../shared/errors.js';
 import { VERSION } from '../../shared/version.cjs';
 import type { Plan, PlanAnswer, PlannerQuestion } from '../plan.js';
 import { loadConfigFile, threw } from './config-file.js';
+import { guardAgainstOrphanhood } from './orphan-guard.js';
 import { makePlan } from './release.js';
 
 // Before the config runs: what it sets in its own environment is not the workers'.
 const masterEnv = { ...process.env };
+const parent = process.ppid;
 // What the config, or the app's code that it imports, has to say to a parent is not for the master.
 const send = process.send?.bind(process);
 delete process.send;
@@ -48,6 +50,7 @@ async function answer(request: PlannerQuestion): Promise<PlanAnswer> {
 async function plans(question: PlannerQuestion): Promise<Plan[]> {
   const { version, configPath, only, overrides, baseDir, every, scaled } = question;
   if (version !== VERSION) throw upgraded(version);
+  if (configPath !== undefined && extname(configPath) !== '.json') guardAgainstOrphanhood(parent);
   const folder = configPath === undefined ? baseDir : dirname(configPath);
   const raw = configPath === undefined ? {} : await loadConfigFile(configPath);
   const apps = parseConfig(withOverrides(raw, overrides, only), configPath ?? 'the command line');

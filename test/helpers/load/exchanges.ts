@@ -17,6 +17,17 @@ export const pipelined = (depth: number): Exchange => ({
   answers: depth,
 });
 
+/** All at once; the app answers with what it got. */
+export function upload(bytes: number): Exchange {
+  const body = 'x'.repeat(bytes);
+  const sha1 = createHash('sha1').update(body).digest('hex');
+  return {
+    write: (socket) =>
+      void socket.write(`POST /upload HTTP/1.1\r\nHost: app\r\nContent-Length: ${bytes}\r\n\r\n${body}`),
+    judge: (response) => (response.body.endsWith(`\n${sha1}`) ? null : 'another body than was sent'),
+  };
+}
+
 /** `parts` times `partBytes`, one part every `everyMs`; the app answers with what it got. */
 export function trickledUpload(parts: number, partBytes: number, everyMs: number): Exchange {
   const part = 'x'.repeat(partBytes);

@@ -1,0 +1,42 @@
+/** What the kernel says of processes and sockets (Linux, proc(5)). */
+import { readdirSync, readFileSync } from 'node:fs';
+
+export const descriptorsOf = (pid: number): number => readdirSync(`/proc/${pid}/fd`).length;
+
+export const rssMbOf = (pid: number): number =>
+  Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))![1]) / 1024;
+
+/** Sockets of any process on this port that the other end has closed and this end never will. */
+export function closeWaits(port: number): number {
+  const local = `:${port.toString(16).toUpperCase().padStart(4, '0')}`;
+  return ['tcp', 'tcp6']
+    .flatMap((table) => readFileSync(`/proc/net/${table}`, 'utf8').split('\n'))
+    .filter((line) => {
+      const [, address, , state] = line.trim().split(/\s+/);
+      return address?.endsWith(local) && state === '08';
+    }).length;
+}
+
+/** Alive, or a zombie that nobody has collected: both are left over. */
+export function isLeft(pid: number): boolean {
+  try {
+    readFileSync(`/proc/${pid}/stat`);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** Ids are used again: is `pid` a process (or its zombie, a child of `parent`) that was started with this in its environment? */
+export function isLeftOf(pid: number, parent: number, variable: string): boolean {
+  if (!isLeft(pid)) return false;
+  try {
+    const [state, ppid] = readFileSync(`/proc/${pid}/stat`, 'latin1')
+      .replace(/^.*\) /s, '')
+      .split(' ');
+    if (state === 'Z') return Number(ppid) === parent;
+    return readFileSync(`/proc/${pid}/environ`, 'utf8').split('\0').includes(variable);
+  } catch {
+    return false;
+  }
+}

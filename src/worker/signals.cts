@@ -35,8 +35,12 @@ export const isHeard = (signal: NodeJS.Signals): boolean =>
 /** As if it had been delivered: to the app's handlers alone. Without one nothing happens. */
 export function emitToTheApp(signal: NodeJS.Signals): void {
   if (!isHeard(signal)) return;
+  (process as NodeJS.EventEmitter).emit(signal, signal, constantOf(signal));
+}
+
+function constantOf(signal: NodeJS.Signals): number {
   const { constants } = require('node:os') as typeof import('node:os'); // Late: most workers never hear of one.
-  (process as NodeJS.EventEmitter).emit(signal, signal, constants.signals[signal]);
+  return constants.signals[signal];
 }
 
 /**
@@ -47,8 +51,25 @@ export function endAsTheAppWishes(killTimeoutMs: number): void {
   for (const signal of ['SIGTERM', 'SIGINT'] as const) {
     if (!isHeard(signal)) continue;
     setTimeout(() => process.kill(process.pid, 'SIGKILL'), killTimeoutMs).unref();
+    letItSignalItself();
     process.emit(signal, signal);
     return;
   }
   process.exit(0);
+}
+
+/**
+ * A handler that has done its work and takes itself away often sends the signal once more, to end as the sender wished (NestJS's shutdown hooks,
+ * signal-exit). The shield would swallow it: it is lifted for that signal alone, and still holds against everybody else's.
+ */
+function letItSignalItself(): void {
+  const kill = process.kill;
+  process.kill = (pid, signal = 'SIGTERM') => {
+    const name = SHIELDED.find((one) => one === signal || constantOf(one) === signal);
+    if (pid === process.pid && name && !isHeard(name)) {
+      process.removeListener('removeListener', restore);
+      process.removeListener(name, shield);
+    }
+    return Reflect.apply(kill, process, [pid, signal]) as true;
+  };
 }

@@ -18,7 +18,7 @@ test.each(['express', 'fastify'])('%s: a reload under load loses no request', as
   await load.reached(load.tally.answered + 50);
   const tally = await load.stop();
   expect(lostCount(tally), JSON.stringify(tally.lost)).toBe(0);
-  expect(tally.answeredBy.size).toBe(4);
+  expect(tally.answeredBy.size, 'old and new workers have answered').toBeGreaterThan(1);
   expect((await master.run('stop')).code).toBe(0);
   await master.exited();
   if (example === 'fastify')

@@ -240,6 +240,26 @@ process.on('SIGTERM', () => server.close((error) => {
   expect(master.stdoutLines.filter((line) => line.startsWith('handler'))).toHaveLength(1);
 });
 
+test.each(["'SIGTERM'", '15', 'undefined'])(
+  'an app that takes its handler away and sends itself the signal (%s) once more ends by it, as under node; until then nobody can end it so',
+  async (signal) => {
+    const app = `${APP}
+setInterval(() => {}, 1_000);
+process.once('SIGTERM', () => {
+  console.log('cleaning up', process.pid);
+  process.once('SIGUSR1', () => process.kill(process.pid, ${signal}));
+});`;
+    const { master } = await start({ killTimeout: '60s', stopTimeout: '90s' }, app);
+    const stop = master.run('stop');
+    const pid = Number((await master.printed('cleaning up')).split(' ').at(-1));
+    killOwn(pid, 'SIGTERM'); // From outside: the shield holds.
+    await master.status();
+    expect(isAlive(pid)).toBe(true);
+    killOwn(pid, 'SIGUSR1');
+    expect((await stop).code).toBe(0);
+  },
+);
+
 test('a server that the app has closed itself still finishes its requests when the worker retires', async () => {
   const app = `${APP}\nprocess.on('SIGUSR1', () => server.close());\nrequire('node:http').createServer().listen(0, '0.0.0.0');`;
   const { master, open } = await start({}, app);

@@ -67,16 +67,20 @@ export function ask(socketPath: string, request: ControlRequest, options: AskOpt
 /** What a process does whose descriptors are used up: it takes a connection off its queue, and drops it. */
 const HANGS_UP = 'it hangs up on whoever asks, as one that is out of file descriptors';
 
-/** Is there a process that listens? One that ends has closed its socket before it drops a connection. */
+/** One that is killed has closed all it had by then, in ms; one that ends has closed its socket before it drops a connection. */
+const CLOSED_WITHIN_MS = 50;
+
+/** Is there a process that listens? */
 function isHeld(socketPath: string): Promise<boolean> {
   return new Promise((resolve) => {
-    const probe = connect(socketPath);
-    probe
-      .on('connect', () => {
+    setTimeout(() => {
+      const probe = connect(socketPath);
+      probe.on('error', () => resolve(false));
+      probe.on('connect', () => {
         probe.destroy();
         resolve(true);
-      })
-      .on('error', () => resolve(false));
+      });
+    }, CLOSED_WITHIN_MS);
   });
 }
 

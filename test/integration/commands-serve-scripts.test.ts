@@ -2,7 +2,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdirSync } from 'node:fs';
-import type { Socket } from 'node:net';
+import type { Server, Socket } from 'node:net';
 import { connect, createServer } from 'node:net';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
@@ -151,26 +151,54 @@ test('a folder without a package.json inside of another package is named as `sta
 });
 
 /** Something else than zdsup at an app's socket. */
-async function impostor(world: World, name: string, onConnection: (socket: Socket) => void): Promise<void> {
+async function impostor(
+  world: World,
+  name: string,
+  onConnection: (socket: Socket, server: Server) => void,
+): Promise<Server> {
   mkdirSync(join(world.home, 'run'), { recursive: true, mode: 0o700 });
-  const server = createServer((socket) => onConnection(socket.on('error', () => {})));
+  const server = createServer((socket) =>
+    onConnection(
+      socket.on('error', () => {}),
+      server,
+    ),
+  );
   server.listen(join(world.home, 'run', `${name}.sock`));
   await once(server, 'listening');
   onTestFinished(() => void server.close());
+  return server;
 }
 
-test('a master that goes without a word counts as gone, one that talks nonsense is an error, and neither hangs a command', async () => {
+test('a master that goes without a word counts as gone, one that stays and hangs up is unresponsive, one that talks nonsense is an error, and none hangs a command', async () => {
   const world = makeWorld();
-  await impostor(world, 'leaves', (socket) => socket.once('data', () => socket.destroy()));
+  const leaves = (): Promise<Server> =>
+    impostor(world, 'leaves', (socket, server) =>
+      socket.once('data', () => {
+        server.close(); // As a process that ends: its socket goes first.
+        socket.destroy();
+      }),
+    );
+  await leaves();
   expect(await zdsup(world, ['status'])).toMatchObject({
     code: 0,
     stdout: expect.stringContaining('no app is running'),
   });
-  for (const command of ['status', 'reload', 'stop'])
+  for (const command of ['status', 'reload', 'stop']) {
+    await leaves();
     expect(await zdsup(world, [command, 'leaves'])).toMatchObject({
       code: 3,
       stdout: '',
       stderr: expect.stringContaining('leaves is not running any more (ZDSUP_APP_NOT_RUNNING)\nhint: '),
+    });
+  }
+  await impostor(world, 'drops', (socket) => void socket.once('data', () => socket.destroy()));
+  for (const command of ['reload', 'stop'])
+    expect(await zdsup(world, [command, 'drops'])).toMatchObject({
+      code: 1,
+      stdout: '',
+      stderr: expect.stringMatching(
+        /drops is unresponsive: it hangs up .*\(ZDSUP_APP_UNRESPONSIVE\)\nhint: .*ulimit -n/,
+      ),
     });
   await impostor(world, 'babbles', (socket) => void socket.once('data', () => socket.end('hello\n')));
   for (const command of ['status', 'reload', 'stop'])

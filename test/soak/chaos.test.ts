@@ -67,7 +67,7 @@ test(`chaos for ${SECONDS} s, CHAOS_SEED=${SEED}`, async () => {
   const answered = Object.values(outcome.answered).reduce((sum, count) => sum + count, 0);
   console.log(
     `${answered} answered ${JSON.stringify(outcome.answered)}, ${excused.length} lost with the ${ended.size} workers that were killed, ` +
-      `${unexcused.length} without excuse; the longest took ${outcome.longestMs} ms; deeds ${JSON.stringify(deeds.counts)}`,
+      `${unexcused.length} without excuse; the longest wait for an answer was ${outcome.longestMs} ms; deeds ${JSON.stringify(deeds.counts)}`,
   );
   expect(unexcused, 'lost without excuse').toEqual([]);
   expect(deeds.wrong, 'answers of commands').toEqual([]);

@@ -23,6 +23,7 @@ export interface Outcome {
   /** Releases that have answered. */
   releases: Set<string>;
   losses: Loss[];
+  /** Until an answer. */
   longestMs: number;
 }
 
@@ -73,8 +74,8 @@ async function runClient(
       write(connection, kind, id);
       const response = await connection.response(HUNG_MS);
       const why = typeof response === 'string' ? response : judge(response, kind);
-      outcome.longestMs = Math.max(outcome.longestMs, Date.now() - askedAt);
       if (why === null) {
+        outcome.longestMs = Math.max(outcome.longestMs, Date.now() - askedAt);
         outcome.answered[kind] += 1;
         outcome.releases.add((response as RawResponse).body.split(' ', 1)[0]!);
       } else outcome.losses.push({ id, kind, why, port: own, openedAt, lostAt: Date.now() });

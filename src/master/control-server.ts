@@ -14,8 +14,8 @@ import { toReport, ZdsupError } from '../shared/errors.js';
 export type Handle = (request: ControlRequest, progress: (step: Progress) => void) => Promise<ControlResult>;
 
 /**
- * So many connections may be open at once. Beyond it those make room that have had their answer and stay, then the oldest that
- * have sent no whole request: they must not use up the descriptors that workers are forked with.
+ * So many connections may be open at once. Beyond it the oldest makes room that has sent no whole request, or has had its
+ * answer and stays: they must not use up the descriptors that workers are forked with.
  */
 export const MAX_OPEN = 256;
 
@@ -28,7 +28,7 @@ export interface ControlServer {
 
 /** Listens at `path`, a name of its own that {@link takeSocketPath} then moves into place. */
 export async function listenForControl(path: string, handle: Handle): Promise<ControlServer> {
-  const open = new Map<Socket, Client>();
+  const open = new Map<Socket, Client>(); // By age.
   const underWay = new Set<Promise<ControlResult>>();
   const noted: Handle = (request, progress) => {
     const handled = handle(request, progress);
@@ -40,7 +40,7 @@ export async function listenForControl(path: string, handle: Handle): Promise<Co
     socket.on('close', () => open.delete(socket));
     socket.on('error', () => {}); // A client that hangs up only detaches.
     open.set(socket, serve(socket, noted));
-    if (open.size > MAX_OPEN) makeRoom([...open.values()]);
+    if (open.size > MAX_OPEN) makeRoom(open.values());
   });
   rmSync(path, { force: true }); // The name has this process's id: what is there was left by a killed one of the same id.
   await listen(server, path);
@@ -73,9 +73,12 @@ interface Client {
 }
 
 /** Those that are served stay, however many; the newcomer is the youngest of the silent ones. */
-function makeRoom(clients: Client[]): void {
-  const first = (stage: Client['stage']) => clients.find((client) => client.stage === stage);
-  (first('answered') ?? first('silent'))?.dismiss();
+function makeRoom(clients: Iterable<Client>): void {
+  for (const client of clients)
+    if (client.stage !== 'served') {
+      client.dismiss();
+      return;
+    }
 }
 
 function serve(socket: Socket, handle: Handle): Client {
@@ -84,10 +87,10 @@ function serve(socket: Socket, handle: Handle): Client {
   const client: Client = {
     stage: 'silent',
     dismiss() {
-      if (client.stage === 'silent') {
-        hearNoMore();
+      const isSilent = client.stage === 'silent';
+      hearNoMore();
+      if (isSilent)
         write(socket, refused(`more than ${MAX_OPEN} connections are open, and this one has asked for nothing yet`));
-      }
       socket.destroySoon();
     },
   };

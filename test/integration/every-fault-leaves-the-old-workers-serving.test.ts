@@ -86,22 +86,22 @@ const pidsOf = async (master: Master): Promise<(number | null)[]> =>
 const errorsOf = (master: Master): string[] =>
   master.log.filter(({ level }) => level === 'error').map(({ msg }) => msg);
 
-/** Silent clients of the control socket, and what each one was told. Not all at once: its queue takes some hundred. */
+/** Silent clients of the control socket, and what each one was told. */
 async function silentClients(path: string, count: number): Promise<{ heard: string[]; open(): number }> {
-  const heard: string[] = Array(count).fill('');
+  const heard: string[] = [];
   const sockets: Socket[] = [];
   onTestFinished(() => {
     for (const socket of sockets) socket.destroy();
   });
   while (sockets.length < count) {
-    const more = Array.from({ length: Math.min(50, count - sockets.length) }, (_, index) => {
-      const own = sockets.length + index;
-      return connect(path)
-        .on('data', (chunk) => (heard[own] += String(chunk)))
-        .on('error', () => {});
-    });
-    sockets.push(...more);
-    await Promise.all(more.map((socket) => new Promise((met) => socket.once('connect', met).once('close', met))));
+    const index = sockets.length;
+    heard[index] = '';
+    const socket = connect(path).on('data', (chunk) => (heard[index] += String(chunk)));
+    const isConnected = await new Promise<boolean>((met) =>
+      socket.on('connect', () => met(true)).on('error', () => met(false)),
+    );
+    if (isConnected) sockets.push(socket);
+    else await new Promise((again) => setTimeout(again, 20)); // The kernel's queue is full: the master has not come round to it.
   }
   return { heard, open: () => sockets.filter((socket) => !socket.closed).length };
 }
@@ -121,12 +121,12 @@ test('1,000 silent connections to the control socket change nothing: 256 stay, f
   expect(descriptorsOf(master.pid)).toBeLessThan(before + MAX_OPEN + 30);
   expect(
     silent.heard.filter((text) => text.includes(`more than ${MAX_OPEN} connections are open`)).length,
-  ).toBeGreaterThan(700);
-  expect((await master.status()).state).toBe('running');
+    'who is sent away is told',
+  ).toBeGreaterThanOrEqual(1_000 - MAX_OPEN);
+  await master.statusUntil('status is answered', ({ state }) => state === 'running');
   expect(await early).toMatchObject({ ok: true, generation: 2 });
   const again = await silentClients(path, 1_000);
-  const { code, stderr } = await master.run('reload');
-  expect(code, stderr).toBe(0);
+  expect(await ask(path, { command: 'reload' })).toMatchObject({ ok: true, generation: 3 });
   await until('all are closed at the time limit', () => silent.open() + again.open() === 0);
   await until('no descriptor is left over', () => descriptorsOf(master.pid) <= before + 5);
   expect((await master.status()).generation).toBe(3);

@@ -157,6 +157,7 @@ async function run(argv: string[]): Promise<number | undefined> {
 
   program
     .command('describe')
+    .alias('show') // As it is typed by those who come from PM2.
     .description('tell everything about an app: config in force, workers, last exits and rollouts')
     .argument('[app]', "name of the app, or 'all'")
     .option('--json', 'print it as JSON')

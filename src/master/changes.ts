@@ -60,7 +60,7 @@ async function changedSince(root: string, at: number): Promise<string[]> {
     folders.map(async (folder) => {
       const isTold = changed.some((file) => dirname(file) === folder);
       const { mtimeMs } = (await stat(folder).catch(() => null)) ?? { mtimeMs: 0 };
-      return mtimeMs > at && !isTold ? [`${relative(root, folder) || '.'}/ (an entry was removed)`] : [];
+      return mtimeMs > at && !isTold ? [`${relative(root, folder) || '.'}/ (its entries have changed)`] : [];
     }),
   );
   return [...changed.map((file) => relative(root, file)), ...emptied.flat()].sort();

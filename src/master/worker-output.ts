@@ -18,7 +18,7 @@ export interface LastWords {
 }
 
 /** Lines kept of each worker's stderr. */
-const KEPT_LINES = 20;
+const KEPT_LINES = 40;
 /** A line is kept up to here, in characters. */
 const KEPT_LINE_LENGTH = 2_000;
 /** How long a dead worker's stderr may stay open (a grandchild holds it), in ms. */

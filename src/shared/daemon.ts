@@ -1,7 +1,10 @@
-/** What the command and the daemon it starts say to each other over their IPC channel, until the app serves (types alone). */
+/** What the command and the daemon it starts say to each other until the app serves: the order by a pipe, the answers over an IPC channel. */
 import type { StartRequest } from './app-record.js';
 import type { Progress } from './control-protocol.js';
 import type { ErrorReport, ExitStatus } from './errors.js';
+
+/** Where the daemon reads its order: a pipe, and not the channel, which would take it along where the command goes at once. */
+export const ORDER_FD = 4;
 
 /** To the daemon, once. */
 export interface DaemonOrder {

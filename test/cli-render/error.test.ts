@@ -25,7 +25,7 @@ describe('an error', () => {
   test("has the worker's last words between the two", () => {
     expect(renderError(REPORT, ['Error: no database', '    at app.js:3'])).toBe(
       'error: worker 0 of generation 2 exited with code 1 before it was ready (ZDSUP_ROLLOUT_FAILED)\n' +
-        "the worker's last lines on stderr:\n" +
+        'the last lines of its output:\n' +
         '  Error: no database\n' +
         '      at app.js:3\n' +
         'hint: generation 1 goes on serving\n',

@@ -226,7 +226,7 @@ test('a script of that name wins over the app, and start says so', async () => {
   const world = makeDaemonWorld();
   await startDaemon(world, serving('twofold'));
   await zdsup(world, ['stop', 'twofold']);
-  const project = makeProject({ 'twofold.js': answering("''", 0), 'package.json': '{"name": "script-app"}' });
+  const project = makeProject({ twofold: answering("''", 0), 'package.json': '{"name": "script-app"}' });
   const { code, stderr } = await zdsup(world, ['start', 'twofold', '-d'], { cwd: project.folder });
   expect(code).toBe(0);
   expect(stderr).toMatch(/^note: twofold is taken for the script in this folder/);
@@ -234,8 +234,28 @@ test('a script of that name wins over the app, and start says so', async () => {
     ['script-app', 'running'],
     ['twofold', 'stopped'],
   ]);
-  const folder = makeProject({ 'twofold/index.js': '' });
-  expect((await zdsup(world, ['start', 'twofold'], { cwd: folder.folder })).code, 'a folder is no script').toBe(0);
+  const folder = makeProject({ 'twofold/index.js': '', 'twofold.js': '' });
+  const named = await zdsup(world, ['start', 'twofold'], { cwd: folder.folder });
+  expect(named.code, 'neither a folder nor a script of another spelling').toBe(0);
+});
+
+test('Ctrl-C right after the start only ends the waiting: the daemon has its order already', async () => {
+  const world = makeDaemonWorld();
+  const project = serving('hasty');
+  for (const name of ['hasty-1', 'hasty-2', 'hasty-3']) {
+    const command = spawn(process.execPath, [world.bin, 'start', '-d', '--name', name], {
+      cwd: project.folder,
+      env: { ...world.env, PWD: project.folder, PORT: String(await freePort()) },
+      stdio: 'ignore',
+    });
+    await until('the daemon has been started', () => existsSync(join(world.home, 'logs', `${name}.log`)));
+    command.kill('SIGINT');
+    expect((await once(command, 'exit'))[0]).toBe(130);
+    await until(
+      `${name} runs`,
+      async () => (await snapshots(world)).find((app) => app.name === name)?.state === 'running',
+    );
+  }
 });
 
 test('start of what runs exits 4, by name, script or config; --or-reload reloads it, with the exit status of the reload', async () => {

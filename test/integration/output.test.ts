@@ -93,14 +93,14 @@ ${APP()}`,
 test("a crashed worker's last lines are in the reload's report, also what it wrote without a newline", async () => {
   const { master, project } = await start(APP());
   project.write({
-    'app.js': `for (let line = 1; line <= 30; line++) console.error('line ' + line); process.stderr.write('the end', () => process.exit(3));`,
+    'app.js': `for (let line = 1; line <= 60; line++) console.error('line ' + line); process.stderr.write('the end', () => process.exit(3));`,
   });
   const reload = await master.run('reload');
   expect(reload.code).toBe(1);
   expect(reload.stderr).toContain('worker 0 of generation 2 exited with code 3 before it was ready');
-  const kept = [...Array.from({ length: 19 }, (_, index) => `line ${index + 12}`), 'the end'];
+  const kept = [...Array.from({ length: 39 }, (_, index) => `line ${index + 22}`), 'the end'];
   expect(reload.stderr).toContain(
-    ["the worker's last lines on stderr:", ...kept.map((line) => `  ${line}`), 'hint:'].join('\n'),
+    ['the last lines of its output:', ...kept.map((line) => `  ${line}`), 'hint:'].join('\n'),
   );
   const { stdout } = await master.run('reload', '--json');
   expect((JSON.parse(stdout) as { stderr: string[] }).stderr).toEqual(kept);

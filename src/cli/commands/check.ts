@@ -62,7 +62,7 @@ export async function check(target: string | undefined, options: CheckCommandOpt
   const { end, listeners } = await checkPlan(plan, {
     smoke,
     mustListen,
-    progress: (step) => void (TOLD.has(step.kind) && progress.show(step)),
+    progress: (step) => void (TOLD.has(step.kind) && progress.show({ ...step, message: plain(step.message) })),
     signal: interrupted.signal,
   });
   progress.end();
@@ -71,7 +71,7 @@ export async function check(target: string | undefined, options: CheckCommandOpt
     return INTERRUPTED;
   }
   if (end.rollout.outcome === 'failed') {
-    failed(plan.appName, end.rollout.reason ?? 'the check failed', end.stderr, options.json);
+    failed(plan.appName, plain(end.rollout.reason ?? 'the check failed'), end.stderr, options.json);
     return 1;
   }
   const changes =
@@ -130,6 +130,9 @@ function failed(app: string, reason: string, stderr: string[], json: boolean): v
     process.stdout.write(`${JSON.stringify({ type: 'result', ok: false, exitStatus: 1, error, stderr }, null, 2)}\n`);
   else printError(error, { json: false, stderr });
 }
+
+/** The worker that is tried is of no generation that anybody else knows. */
+const plain = (message: string): string => message.replaceAll(/^generation 1: | of generation 1/g, '');
 
 const smokeOf = (run: string | undefined, configured: SmokeConfig | null): SmokeConfig | null =>
   run === undefined ? configured : { run, timeoutMs: configured?.timeoutMs ?? RUN_TIMEOUT_MS };

@@ -7,11 +7,13 @@ import { spawn } from 'node:child_process';
 import { closeSync, openSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { dirname, resolve } from 'node:path';
+import type { Writable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import { runningApps } from '../../client/apps.js';
 import type { StartRequest } from '../../shared/app-record.js';
 import type { ControlResult } from '../../shared/control-protocol.js';
 import type { DaemonAnswer, DaemonOrder, StartResult } from '../../shared/daemon.js';
+import { ORDER_FD } from '../../shared/daemon.js';
 import { toReport, ZdsupError } from '../../shared/errors.js';
 import { logPath, stateDir } from '../../shared/paths.js';
 import { carryOutOne, detachOnInterrupt, progressOf, tell } from './carry-out.js';
@@ -92,12 +94,14 @@ async function launch(order: DaemonOrder, { env, json }: StartDaemonsOptions): P
         cwd: '/',
         env,
         detached: true,
-        stdio: ['ignore', log, log, 'ipc'],
+        stdio: ['ignore', log, log, 'ipc', 'pipe'],
       });
+      // In the kernel's hands by the next line: also where this process goes at once, the daemon has its order.
+      (child.stdio[ORDER_FD] as Writable | null)?.on('error', () => {}).end(JSON.stringify(order));
     } finally {
       closeSync(log);
     }
-    const result = await answerOf(child, order, (answer) => progress.show(answer));
+    const result = await answerOf(child, order.app, (answer) => progress.show(answer));
     return result.ok ? { ...result, durationMs: Date.now() - startedAt } : result;
   } finally {
     progress.end();
@@ -108,7 +112,7 @@ async function launch(order: DaemonOrder, { env, json }: StartDaemonsOptions): P
 /** After a failure the process is waited for as well: whoever starts again at once must not meet it. */
 function answerOf(
   child: ChildProcess,
-  order: DaemonOrder,
+  app: string,
   show: (step: Extract<DaemonAnswer, { type: 'progress' }>) => void,
 ): Promise<StartResult> {
   return new Promise((resolve_, reject) => {
@@ -127,10 +131,7 @@ function answerOf(
       if (child.pid === undefined) reject(notForked(error));
     });
     // Not `exit`, which may overtake an answer that is in the channel still.
-    child.on('close', (code, signal) =>
-      failure ? resolve_(failure) : reject(died(order.app, signal ?? `code ${code}`)),
-    );
-    if (child.pid !== undefined) child.send(order, () => {}); // One that has ended already is heard of by `close`.
+    child.on('close', (code, signal) => (failure ? resolve_(failure) : reject(died(app, signal ?? `code ${code}`))));
   });
 }
 

@@ -105,7 +105,7 @@ const candidatesFor = (target: string, cwd: string, baseDir: string): string[] =
 
 const isFile = (target: string, { cwd = '.' }: StartOptions, baseDir: string): boolean =>
   candidatesFor(target, resolve(baseDir, cwd), baseDir).some((path) =>
-    [path, `${path}.js`].some((file) => statSync(file, { throwIfNoEntry: false })?.isFile()),
+    statSync(path, { throwIfNoEntry: false })?.isFile(),
   );
 
 /** As given on the command line it is relative to the shell's folder; the config wants it relative to --cwd. */

@@ -2,9 +2,11 @@
  * Runs in the CLI. `zdsup start`: in the foreground this process becomes the master; with --daemon a child does, in a
  * session of its own (start-daemon.ts). The one place where the command knows the master.
  */
+import { closeSync, readFileSync } from 'node:fs';
 import type { RunningApp } from '../../client/apps.js';
 import { logicalFolder, runningApps } from '../../client/apps.js';
 import type { DaemonOrder } from '../../shared/daemon.js';
+import { ORDER_FD } from '../../shared/daemon.js';
 import { toReport, ZdsupError } from '../../shared/errors.js';
 import { VERSION } from '../../shared/version.cjs';
 import { environmentAtStart } from './environment.js';
@@ -29,7 +31,7 @@ export interface StartOptions {
 }
 
 export async function start(target: string | undefined, args: string[], options: StartOptions): Promise<number> {
-  if (options.asDaemon && process.connected) return becomeDaemon();
+  if (options.asDaemon) return becomeDaemon();
   const wanted = await resolveTarget(target, args, options, logicalFolder());
   if ('running' in wanted) return startedAlready(wanted.running, options);
   return wanted.daemon ? detach(wanted, options) : foreground(wanted, options);
@@ -86,13 +88,10 @@ async function detach({ request, logFormat }: Wanted, options: StartOptions): Pr
   });
 }
 
-/** What the command has judged comes over the channel; the environment is that of the command. */
+/** The environment is that of the command, which may have gone by now. */
 async function becomeDaemon(): Promise<number> {
-  const order = await new Promise<DaemonOrder>((resolve) => {
-    process.once('disconnect', () => process.exit(1)); // The command went before it had said anything.
-    process.once('message', (message) => resolve(message as DaemonOrder));
-  });
-  process.removeAllListeners('disconnect');
+  const order = JSON.parse(readFileSync(ORDER_FD, 'utf8')) as DaemonOrder;
+  closeSync(ORDER_FD); // Not for the workers.
   process.umask(process.umask() | 0o022); // The caller's, but what others may write to is nobody's wish.
   const { app, request, plan, logFile, logFormat } = order;
   const { Starter } = await import('../../master/starter.js');

@@ -13,7 +13,7 @@ export function printError(report: ErrorReport, options: { json: boolean; stderr
 export function renderError(report: ErrorReport, stderr: string[]): string {
   const { red, dim } = styles(process.stderr);
   const lines = [`${red('error:')} ${report.message} ${dim(`(${report.code})`)}`];
-  if (stderr.length > 0) lines.push(dim("the worker's last lines on stderr:"), ...stderr.map((line) => `  ${line}`));
+  if (stderr.length > 0) lines.push(dim('the last lines of its output:'), ...stderr.map((line) => `  ${line}`));
   if (report.hint !== undefined) lines.push(`hint: ${report.hint}`);
   return `${lines.join('\n')}\n`;
 }

@@ -1,6 +1,6 @@
 /** Runs in the master. The commands that start a rollout: they wait for its end, and for the old generation's. */
 import { isCrashLooping } from '../../domain/crash-loop.js';
-import { changeUnderWay } from '../../domain/fleet.js';
+import { changeUnderWay, isConfirmed, workersOf } from '../../domain/fleet.js';
 import type { RolloutKind } from '../../domain/types.js';
 import type { ControlResult } from '../../shared/control-protocol.js';
 import type { Effects, Observer, RolloutEnd } from '../effects.js';
@@ -40,7 +40,7 @@ export async function rollOut(
     if (options.noWait) return done(serving, `the ${kind} was accepted and goes on; zdsup status shows it`);
     const end = await orEnded(context, kind, watch.ended);
     if (end.rollout.outcome === 'failed' && supervisor.state.stop) throw stopped(appName, kind);
-    if (end.rollout.outcome === 'failed') return failure(end, appName, isModified(context, end.rollout.from));
+    if (end.rollout.outcome === 'failed') return failure(end, appName, conditionOf(context, end.rollout.from));
     await orEnded(context, kind, watch.drained);
     const { to } = end.rollout;
     if (to !== null && isCrashLooping(supervisor.state.generations[to])) return crashLoops(to, appName);
@@ -78,30 +78,34 @@ function watchRollout(
   return { ended: rolloutEnded, drained, stop: () => effects.observers.delete(observer) };
 }
 
-const isModified = ({ supervisor }: CommandContext, generation: number | null): boolean =>
-  generation !== null && supervisor.state.generations[generation]?.modified === true;
+/** Of the old generation: `modified` was edited in place, and what it starts again is not what it was; `down` has no worker that serves. */
+type Condition = 'serves' | 'modified' | 'down';
 
-/** @param modified the old generation's folder was edited in place: what it starts again is not what it was */
-export function failure(end: RolloutEnd, appName: string, modified = false): ControlResult {
+function conditionOf({ supervisor: { state } }: CommandContext, generation: number | null): Condition {
+  if (!workersOf(state, generation).some(isConfirmed)) return 'down';
+  return generation !== null && state.generations[generation]?.modified ? 'modified' : 'serves';
+}
+
+export function failure(end: RolloutEnd, appName: string, condition: Condition = 'serves'): ControlResult {
   const error = end.error ?? {
     code: 'ZDSUP_ROLLOUT_FAILED' as const,
     message: end.rollout.reason ?? 'the rollout failed',
-    hint: whatNow(end.rollout, appName, modified),
+    hint: whatNow(end.rollout, appName, condition),
     exitStatus: 1 as const,
   };
   const exitStatus = error.exitStatus === 0 ? 1 : error.exitStatus;
   return { type: 'result', ok: false, exitStatus, error, ...(end.stderr.length > 0 ? { stderr: end.stderr } : {}) };
 }
 
-function whatNow({ from, to, kind }: RolloutEnd['rollout'], appName: string, modified: boolean): string {
+function whatNow({ from, to, kind }: RolloutEnd['rollout'], appName: string, condition: Condition): string {
   if (from === null) return 'mend it and start again';
   const again = `mend the release and run zdsup ${kind} ${appName} again`;
   const edited = 'its folder was edited in place, and workers that start again run what is there now';
-  if (kind === 'reload' || to === null)
-    return `generation ${from} goes on serving${modified ? `, but ${edited}` : ''}; ${again}`;
-  return modified
-    ? `generation ${from} is tried again, but ${edited}; the socket is held, and connections wait; ${again}`
-    : `generation ${from} was started again; ${again}`;
+  if (kind === 'restart' && to !== null && condition !== 'serves')
+    return `generation ${from} is tried again, but ${condition === 'modified' ? edited : 'does not serve yet'}; the socket is held, and connections wait; ${again}`;
+  if (kind === 'restart' && to !== null) return `generation ${from} was started again; ${again}`;
+  if (condition === 'down') return `generation ${from} is down, as it was before, and is tried again; ${again}`;
+  return `generation ${from} goes on serving${condition === 'modified' ? `, but ${edited}` : ''}; ${again}`;
 }
 
 const crashLoops = (generation: number, appName: string): ControlResult => ({

@@ -1,6 +1,6 @@
 /** Runs in the planner. Resolves what one generation runs: entry, folder, arguments, environment, policy. */
 import { createHash } from 'node:crypto';
-import { readdir, readFile, realpath, stat } from 'node:fs/promises';
+import { lstat, readdir, readFile, realpath, stat } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { basename, dirname, extname, isAbsolute, join, relative, resolve } from 'node:path';
 import { parseEnv } from 'node:util';
@@ -48,12 +48,12 @@ export async function makePlan(
     });
   });
   const entry = await resolveEntry(resolve(logicalCwd, config.script));
-  const path = await releaseFolder(entry, cwd);
+  const path = await releaseFolder(entry, cwd, await linkedFolder(resolve(logicalCwd, config.script), cwd));
   const readAt = Date.now();
   const baseline = await fingerprint(path, entry);
   const id = createHash('sha256').update(path).update(baseline).digest('hex').slice(0, 8);
   return {
-    appName: config.name ?? deriveAppName(await nameSource(path)),
+    appName: config.name ?? deriveAppName(await nameSource(await releaseFolder(entry, cwd, null))),
     config,
     release: { id, path },
     entry,
@@ -90,10 +90,20 @@ async function resolveEntry(logical: string): Promise<string> {
   return realpath(logical);
 }
 
-/** The package the entry belongs to, not above the working folder where the entry lies in it; else the entry's folder. */
-async function releaseFolder(entry: string, cwd: string): Promise<string> {
+/** What a link on the way from the working folder to the script points to, the nearest to the script: a `current` that a deploy moves. */
+async function linkedFolder(script: string, cwd: string): Promise<string | null> {
+  for (let folder = dirname(script); folder !== dirname(folder); folder = dirname(folder)) {
+    const real = await realpath(folder).catch(() => null);
+    if (real === null || real === cwd) return null;
+    if ((await lstat(folder)).isSymbolicLink()) return real;
+  }
+  return null;
+}
+
+/** The package the entry belongs to, not above the link that led to it, nor the working folder where the entry lies in it; else the entry's folder. */
+async function releaseFolder(entry: string, cwd: string, linked: string | null): Promise<string> {
   const up = relative(cwd, entry);
-  const top = up.startsWith('..') || isAbsolute(up) ? null : cwd;
+  const top = linked ?? (up.startsWith('..') || isAbsolute(up) ? null : cwd);
   for (let folder = dirname(entry); ; folder = dirname(folder)) {
     if (await stat(join(folder, 'package.json')).catch(() => null)) return folder;
     if (folder === top) return folder;

@@ -11,8 +11,8 @@ export interface CommandContext {
   effects: Effects;
   history: History;
   snapshot(): Promise<AppSnapshot>;
-  /** Settles when the last worker has gone. */
-  ended: Promise<unknown>;
+  /** Settles when the last worker has gone: true where everything was ended at once, or the first start has failed. */
+  ended: Promise<boolean>;
 }
 
 export type Tell = (progress: Progress) => void;

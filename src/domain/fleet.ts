@@ -34,18 +34,21 @@ export const isActive = (worker: Worker): boolean => worker.status.state === 'ac
 
 /** Active, and it has said so itself: a worker that hangs between its check and its first connection replaces nobody. */
 export const isConfirmed = (worker: Worker): boolean =>
-  worker.status.state === 'active' && worker.status.confirmBy === null && !worker.unresponsive;
+  worker.status.state === 'active' && worker.status.confirmBy === null && stays(worker);
 
-/** The worker that fills the slot: one that does not answer any more leaves it open for its replacement. */
+/** Whoever does not answer any more, or has asked to be replaced, counts on nobody's side: its slot is filled anew. */
+export const stays = (worker: Worker): boolean => !worker.unresponsive && !worker.leaving;
+
+/** The worker that fills the slot: one that does not stay leaves it open for its replacement. */
 export const liveIn = (fleet: Fleet, generation: number, slot: number): Worker | undefined =>
   workersOf(fleet, generation).find((worker) => worker.slot === slot && fillsSlot(worker));
 
-/** Live, and it answers: it counts against the room that a rollout has. */
-export const fillsSlot = (worker: Worker): boolean => isLive(worker) && !worker.unresponsive;
+/** Live, and it stays: it counts against the room that a rollout has. */
+export const fillsSlot = (worker: Worker): boolean => isLive(worker) && stays(worker);
 
-/** Workers that take traffic and answer. */
+/** Workers that take traffic and stay. */
 export const activeCount = (fleet: Fleet): number =>
-  allWorkers(fleet).filter((worker) => isActive(worker) && !worker.unresponsive).length;
+  allWorkers(fleet).filter((worker) => isActive(worker) && stays(worker)).length;
 
 export const emptySlot = (expected: Expected): Slot => ({
   restarts: 0,

@@ -16,6 +16,7 @@ import {
   rememberListeners,
   rolloutUnderWay,
   slotOf,
+  stays,
   workersOf,
 } from './fleet.js';
 import { nameOf, where } from './names.js';
@@ -153,6 +154,7 @@ function fork(fleet: Fleet, generation: Generation, slot: number, now: number, e
     probeFailure: null,
     served: false,
     unresponsive: false,
+    leaving: false,
   };
   effects.push({ type: 'fork', id, slot, generation: generation.number });
 }
@@ -163,6 +165,7 @@ function activateReady(fleet: Fleet, now: number, effects: Effect[]): boolean {
     const generation = fleet.generations[worker.generation]!;
     if (
       worker.status.state !== 'ready' ||
+      worker.leaving ||
       !generation.slots.includes(worker.slot) ||
       !mayActivate(fleet, worker, generation, now)
     )
@@ -171,7 +174,7 @@ function activateReady(fleet: Fleet, now: number, effects: Effect[]): boolean {
     worker.status = { state: 'active', readyAt: worker.status.readyAt, confirmBy };
     worker.served = true;
     effects.push({ type: 'activate', id: worker.id });
-    const active = workersOf(fleet, generation.number).filter((other) => isActive(other) && !other.unresponsive).length;
+    const active = workersOf(fleet, generation.number).filter((other) => isActive(other) && stays(other)).length;
     effects.push({
       type: 'progress',
       kind: 'worker-active',
@@ -204,8 +207,9 @@ function retireSurplus(fleet: Fleet, now: number, effects: Effect[]): boolean {
     if (!isLive(worker)) continue;
     const generation = fleet.generations[worker.generation]!;
     if (generation.slots.includes(worker.slot)) {
-      if (!worker.unresponsive || !isReplaced(fleet, worker)) continue;
-      retire(fleet, worker, generation, 'unresponsive', now, effects);
+      // One that leaves before it has served helps nobody by waiting.
+      if (stays(worker) || !(isReplaced(fleet, worker) || (worker.leaving && !isActive(worker)))) continue;
+      retire(fleet, worker, generation, worker.unresponsive ? 'unresponsive' : 'replaced', now, effects);
       return true;
     }
     const rollout = fleet.rollout;

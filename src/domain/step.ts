@@ -70,6 +70,7 @@ function apply(fleet: Fleet, event: Event, context: Context, effects: Effect[]):
     case 'smoke-passed':
     case 'smoke-failed':
     case 'unresponsive':
+    case 'leaving':
     case 'exited': {
       const worker = fleet.workers[event.id];
       if (!worker) return 'that worker is gone';

@@ -64,6 +64,8 @@ export interface Worker {
   served: boolean;
   /** Its event loop has not answered for `livenessTimeout`: its slot is to be filled anew. */
   unresponsive: boolean;
+  /** Its app wants it to be replaced: it serves until its successor does, and its slot is filled anew meanwhile. */
+  leaving: boolean;
 }
 
 export interface Slot {
@@ -170,6 +172,8 @@ export type Event =
   | { type: 'smoke-failed'; id: number; reason: string }
   /** Its event loop has not answered for `livenessTimeout`. */
   | { type: 'unresponsive'; id: number }
+  /** Its app has called `cluster.worker.disconnect()`. */
+  | { type: 'leaving'; id: number }
   | { type: 'exited'; id: number; code: number | null; signal: string | null; error?: string }
   | { type: 'release-checked'; generation: number; modified: boolean }
   | { type: 'stop-requested' }

@@ -10,6 +10,7 @@ import {
   rememberListeners,
   rolloutUnderWay,
   slotOf,
+  stays,
   workersOf,
 } from './fleet.js';
 import { nameOf, where } from './names.js';
@@ -80,6 +81,8 @@ export function applyToWorker(
       return undefined;
     case 'unresponsive':
       return unresponsive(fleet, worker, context, effects);
+    case 'leaving':
+      return leaving(fleet, worker, context, effects);
     case 'exited':
       exited(fleet, worker, event, context, effects);
       return undefined;
@@ -114,7 +117,7 @@ function listening(
 function closed(fleet: Fleet, worker: Worker, key: string, context: Context, effects: Effect[]): string | undefined {
   if (!(key in worker.listeners)) return 'it does not have that listener';
   // One that drains runs the app's own end: its successors keep the socket.
-  if (!isLive(worker)) return 'it is leaving';
+  if (!isLive(worker) || worker.leaving) return 'it is leaving';
   const label = worker.listeners[key];
   delete worker.listeners[key];
   const generation = fleet.generations[worker.generation]!;
@@ -135,8 +138,7 @@ function exited(
   context: Context,
   effects: Effect[],
 ): void {
-  const { now, random } = context;
-  const generation = fleet.generations[worker.generation]!;
+  const { now } = context;
   const { status } = worker;
   delete fleet.workers[worker.id];
   if (status.state === 'draining' || (status.state === 'killing' && status.reason !== 'not ready')) {
@@ -148,6 +150,15 @@ function exited(
       ...where(worker),
     });
     return;
+  }
+  if (worker.leaving) {
+    effects.push({
+      type: 'progress',
+      kind: 'worker-ended',
+      message: `${nameOf(worker)} has ended ahead of its successor`,
+      ...where(worker),
+    });
+    return; // Its slot was given up when it said so.
   }
   if (worker.unresponsive && liveIn(fleet, worker.generation, worker.slot)) {
     effects.push({
@@ -168,7 +179,14 @@ function exited(
         : ' before it was ready';
   const finished = event.code === 0 && status.state === 'starting' && Object.keys(worker.listeners).length === 0;
   const message = `${nameOf(worker)} ${cause}${moment}${finished ? ': it never listened, and had nothing left to do' : ''}`;
-  if (rolloutUnderWay(fleet) && fleet.rollout!.to === worker.generation) {
+  vacate(fleet, worker, message, context, effects);
+}
+
+/** Whoever was in its slot has gone, or is going: what was to come of it is given up, else the slot is filled again. */
+function vacate(fleet: Fleet, worker: Worker, message: string, context: Context, effects: Effect[]): void {
+  const { now, random } = context;
+  const generation = fleet.generations[worker.generation]!;
+  if (isComing(fleet, worker)) {
     abortRollout(fleet, message, worker.id, now, effects);
     return;
   }
@@ -189,10 +207,20 @@ function exited(
   noteCrash(worker, generation, now, effects);
 }
 
+/** Not gone yet, and not counted on: a restart and a stop wait for it, and its drain has a deadline. */
+function leaving(fleet: Fleet, worker: Worker, context: Context, effects: Effect[]): string | undefined {
+  if (!isLive(worker)) return 'it is leaving';
+  if (!stays(worker)) return 'it is being replaced';
+  const message = `${nameOf(worker)} has called cluster.worker.disconnect(): it serves until its successor does`;
+  vacate(fleet, worker, message, context, effects);
+  worker.leaving = true;
+  return undefined;
+}
+
 /** Its slot is filled anew, and it is retired once its replacement serves. One at a time: a host that starves all would lose all. */
 function unresponsive(fleet: Fleet, worker: Worker, context: Context, effects: Effect[]): string | undefined {
   if (!isActive(worker)) return 'it is not active';
-  if (worker.unresponsive) return 'it is being replaced';
+  if (!stays(worker)) return 'it is being replaced';
   if (isComing(fleet, worker)) {
     if (fleet.rollout!.step === 'aborting') return 'it is given up';
     worker.unresponsive = true;

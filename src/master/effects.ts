@@ -9,7 +9,6 @@ import type { Progress, ProgressKind } from '../shared/control-protocol.js';
 import type { ErrorReport } from '../shared/errors.js';
 import { toReport } from '../shared/errors.js';
 import { fingerprint } from './fingerprint.js';
-import { Leavers } from './leavers.js';
 import type { Listeners } from './listeners.js';
 import type { Logger } from './log.js';
 import type { Plan } from './plan.js';
@@ -77,7 +76,6 @@ export class Effects {
   readonly workers = new Map<number, WorkerProcess>();
   readonly plans = new Map<number, Plan>();
   readonly observers = new Set<Observer>();
-  private readonly leavers = new Leavers();
   private readonly candidates = new Map<number, Plan>();
   private readonly prepareErrors = new Map<number, ErrorReport>();
   private readonly lastWords = new Map<number, string[]>();
@@ -104,7 +102,6 @@ export class Effects {
         return;
       case 'activate':
         this.workers.get(effect.id)?.activate();
-        this.leavers.replacedBy(this.workers.get(effect.id));
         return;
       case 'retire':
         this.stopChecks(effect.id);
@@ -130,7 +127,6 @@ export class Effects {
         return;
       }
       case 'generation-gone':
-        this.leavers.generationGone(effect.generation, fleet.stop !== null);
         this.plans.delete(effect.generation);
         for (const observer of this.observers) observer.generationGone?.(effect.generation);
         return;
@@ -156,8 +152,6 @@ export class Effects {
     if (event.type === 'exited') {
       this.stopChecks(event.id);
       this.noteExit(event);
-      const worker = this.workers.get(event.id);
-      if (worker?.leaving) this.leavers.add(worker, this.plans.get(worker.identity.generation)!.config.drainTimeoutMs);
       this.workers.delete(event.id);
     }
     this.options.post(event);

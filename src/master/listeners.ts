@@ -146,10 +146,12 @@ export class Listeners {
   private async bind(key: string, spec: ListenSpec): Promise<Listener | number> {
     if (this.offTraffic) return this.bindAside(key, spec);
     let bound = bindSocket(spec);
-    if (bound === EADDRINUSE && hasFile(spec) && (await removeStaleUnixPath(spec.address ?? ''))) {
-      // While the path was asked for, another worker's ask may have bound it.
+    if (bound === EADDRINUSE && hasFile(spec) && (await isStaleUnixPath(spec.address ?? ''))) {
+      // While the path was asked for, another worker's ask may have bound it: it is not stale any more then, though nobody answers yet.
       const meanwhile = this.table.get(key);
       if (meanwhile) return meanwhile;
+      removeQuietly(spec.address ?? '');
+      removeQuietly(heldLinkOf(spec.address ?? ''));
       bound = bindSocket(spec);
     }
     if (typeof bound === 'number') return bound;
@@ -267,7 +269,7 @@ function restoreUnixPath(listener: Listener): void {
 }
 
 /** A master that was killed left the path and its link: both are ours to remove once nobody answers there. */
-async function removeStaleUnixPath(path: string): Promise<boolean> {
+async function isStaleUnixPath(path: string): Promise<boolean> {
   const own = lstatSync(path, { throwIfNoEntry: false });
   const link = lstatSync(heldLinkOf(path), { throwIfNoEntry: false });
   if (!own || !link || own.ino !== link.ino) return false;
@@ -277,10 +279,7 @@ async function removeStaleUnixPath(path: string): Promise<boolean> {
     );
     probe.on('connect', () => probe.destroy());
   });
-  if (alive) return false;
-  removeQuietly(path);
-  removeQuietly(heldLinkOf(path));
-  return true;
+  return !alive;
 }
 
 function removeQuietly(path: string): void {

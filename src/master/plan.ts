@@ -3,6 +3,7 @@
  * this and not from what the files say then. Made by a short-lived child (planning/planner.ts): the config is
  * user code, and neither its module cache nor the schema that judges it stays in the master's memory.
  */
+import type { ChildProcess } from 'node:child_process';
 import { fork } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { basename, dirname } from 'node:path';
@@ -48,6 +49,7 @@ export type PlanAnswer = { ok: true; plans: Plan[] } | { ok: false; error: Error
 const PLANNER = fileURLToPath(new URL('planning/planner.js', import.meta.url));
 /** A config that has not returned by then never will, in ms. */
 const TIMEOUT_MS = 10_000;
+const ENDING: NodeJS.Signals[] = ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT'];
 
 type Outcome = PlanAnswer | { ended: number | null } | { unforked: string } | 'timeout';
 
@@ -79,6 +81,7 @@ async function askPlanner(question: PlannerQuestion, masterEnv: NodeJS.ProcessEn
   });
   keepNonBlocking(process.stderr);
   let timer: NodeJS.Timeout | undefined;
+  const unbind = endWithThisProcess(child);
   try {
     const outcome = await new Promise<Outcome>((resolve) => {
       timer = setTimeout(() => resolve('timeout'), TIMEOUT_MS);
@@ -92,8 +95,28 @@ async function askPlanner(question: PlannerQuestion, masterEnv: NodeJS.ProcessEn
     return unwrap(outcome, configPath);
   } finally {
     clearTimeout(timer);
+    unbind();
     child.kill('SIGKILL');
   }
+}
+
+/** A config in an endless loop does not hear that whoever asked has gone, and its session gets no signal of the terminal. */
+function endWithThisProcess(child: ChildProcess): () => void {
+  const end = (): void => void child.kill('SIGKILL');
+  // Whoever has a listener of its own decides by itself, and ends with `exit`.
+  const signals = ENDING.filter((name) => process.listenerCount(name) === 0);
+  const unbind = (): void => {
+    process.off('exit', end);
+    for (const name of signals) process.off(name, pass);
+  };
+  const pass = (name: NodeJS.Signals): void => {
+    end();
+    unbind();
+    process.kill(process.pid, name);
+  };
+  process.on('exit', end);
+  for (const name of signals) process.on(name, pass);
+  return unbind;
 }
 
 function unwrap(outcome: Outcome, configPath: string | undefined): Plan[] {

@@ -14,6 +14,8 @@ import { eachLine } from './worker-output.js';
 
 /** Lines kept of what the script writes. */
 const KEPT_LINES = 20;
+/** Of a command that could not be started, in characters. */
+const NAMED_LENGTH = 200;
 
 export interface SmokeTarget {
   key: string;
@@ -33,7 +35,12 @@ export function startSmokeTest(plan: Plan, smoke: SmokeConfig, target: SmokeTarg
   const stopped = new Promise<void>((resolve) => {
     end = resolve;
   });
-  return { ended: run(plan, smoke, target, stopped), stop: () => end() };
+  const ended = run(plan, smoke, target, stopped).catch((error: Error) => ({
+    // No descriptor, no memory, a command that no process can be given: the rollout's failure, never the master's.
+    reason: `${smoke.run.slice(0, NAMED_LENGTH)} could not be started: ${error.message}`,
+    lines: [],
+  }));
+  return { ended, stop: () => end() };
 }
 
 async function run(
@@ -43,11 +50,24 @@ async function run(
   stopped: Promise<void>,
 ): Promise<null | { reason: string; lines: string[] }> {
   const gateway = target && (await openGateway(target));
+  try {
+    return await runScript(plan, smoke, gateway?.url, stopped);
+  } finally {
+    gateway?.close();
+  }
+}
+
+async function runScript(
+  plan: Plan,
+  smoke: SmokeConfig,
+  url: string | undefined,
+  stopped: Promise<void>,
+): Promise<null | { reason: string; lines: string[] }> {
   const lines: string[] = [];
   const child = spawn(smoke.run, {
     shell: true,
     cwd: plan.cwd,
-    env: { ...plan.env, ...(gateway ? { ZDSUP_CHECK_URL: gateway.url } : {}) },
+    env: { ...plan.env, ...(url === undefined ? {} : { ZDSUP_CHECK_URL: url }) },
     stdio: ['ignore', 'pipe', 'pipe'],
     detached: true, // A process group of its own: what the script has started ends with it.
   });
@@ -73,7 +93,6 @@ async function run(
   });
   clearTimeout(timer);
   killGroup(child.pid);
-  gateway?.close();
   return reason === null ? null : { reason, lines };
 }
 
@@ -88,12 +107,25 @@ function killGroup(pid: number | undefined): void {
 
 /** A port on loopback whose every connection goes to that worker. */
 async function openGateway({ key, protocol, worker }: SmokeTarget): Promise<{ url: string; close(): void }> {
-  const server: Server = createServer({ pauseOnConnect: true }, (socket) => worker.deliver(key, socket));
+  const open = new Set<Socket>();
+  const server: Server = createServer({ pauseOnConnect: true }, (socket) => {
+    open.add(socket);
+    socket.on('close', () => open.delete(socket));
+    socket.on('error', () => {});
+    worker.deliver(key, socket);
+  });
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
     server.listen(0, '127.0.0.1', resolve);
   });
   const { port } = server.address() as { port: number };
   const secure = protocol === 'https' || protocol === 'tls';
-  return { url: `${secure ? 'https' : 'http'}://127.0.0.1:${port}`, close: () => server.close() };
+  return {
+    url: `${secure ? 'https' : 'http'}://127.0.0.1:${port}`,
+    close() {
+      server.close();
+      // What a blocked worker has not taken waits in its channel, and would stay there when the worker dies.
+      for (const socket of open) socket.destroy();
+    },
+  };
 }

@@ -15,6 +15,9 @@ const LONGEST_TIMER_MS = 2 ** 31 - 1;
 /** A timer that fires so much too late, in ms, tells of time in which this process was stopped or starved. */
 const STANDSTILL_MS = 500;
 
+/** After a standstill the clock stays so long before what is due, in ms: words that came meanwhile are heard, and workers that were stopped too can speak. */
+const HEARING_MS = 500;
+
 /** Wall time at the start, monotonic from there on: a clock that is set moves no deadline. In whole ms since 1970. */
 const steadyClock = (): number => Math.floor(performance.timeOrigin + performance.now());
 
@@ -30,6 +33,10 @@ export class Supervisor {
    * its channel, and timers come before channels in a turn of the event loop.
    */
   private lostMs = 0;
+  /** Of the timer, by the clock that decides. */
+  private dueAt: number | null = null;
+  /** The hearing after a standstill is given once: a process that starves at every turn still comes to its deadlines. */
+  private heard = false;
 
   constructor(
     private readonly perform: Perform,
@@ -38,7 +45,7 @@ export class Supervisor {
 
   /** The instant by the clock that decides. */
   now(): number {
-    return this.clock() - this.lostMs;
+    return Math.max(this.decidedAt, this.clock() - this.lostMs);
   }
 
   get state(): Fleet {
@@ -63,7 +70,7 @@ export class Supervisor {
     this.running = true;
     try {
       for (let next = this.queue.shift(); next; next = this.queue.shift()) {
-        this.decidedAt = this.now();
+        this.decidedAt = this.instantOfDecision();
         const result = step(this.fleet, next.event, { now: this.decidedAt, random: Math.random() });
         this.fleet = result.fleet;
         for (const effect of result.effects) this.perform(effect, this.fleet);
@@ -79,16 +86,32 @@ export class Supervisor {
   private setTimer(): void {
     if (this.timer) clearTimeout(this.timer);
     const at = this.fleet.ended ? null : nextWakeAt(this.fleet, this.decidedAt);
-    if (at === null) this.timer = null;
-    else this.timer = this.wakeIn(Math.min(Math.max(0, at - this.now()), LONGEST_TIMER_MS));
+    if (at === null) {
+      this.timer = null;
+      this.dueAt = null;
+    } else this.timer = this.wakeIn(Math.min(Math.max(0, at - this.now()), LONGEST_TIMER_MS));
   }
 
   private wakeIn(ms: number): NodeJS.Timeout {
-    const dueAt = this.now() + ms;
+    this.dueAt = this.now() + ms;
     return setTimeout(() => {
-      const lateMs = this.now() - dueAt;
-      if (lateMs > STANDSTILL_MS) this.lostMs += lateMs;
+      if (this.lateMs(this.now()) <= STANDSTILL_MS) this.heard = false;
       this.post({ type: 'timer' });
     }, ms);
+  }
+
+  private lateMs(now: number): number {
+    return this.dueAt === null ? 0 : now - this.dueAt;
+  }
+
+  /** Leaves a standstill out, whoever brings the first event after it. */
+  private instantOfDecision(): number {
+    const now = this.now();
+    const lateMs = this.lateMs(now);
+    if (lateMs <= STANDSTILL_MS) return now;
+    const lostMs = lateMs + (this.heard ? 0 : HEARING_MS);
+    this.heard = true;
+    this.lostMs += lostMs;
+    return Math.max(this.decidedAt, now - lostMs);
   }
 }

@@ -60,9 +60,6 @@ export class WorkerProcess implements ListenerClient {
   private readonly worker: ClusterWorker;
   private readonly words: LastWords;
   private readonly keys = new Set<string>();
-  /** Its app wants it to be replaced. */
-  leaving = false;
-  private retired = false;
   private accepting = false;
   private gone = false;
   private nextSeq = 1;
@@ -113,7 +110,6 @@ export class WorkerProcess implements ListenerClient {
   }
 
   retire(deadlineMs: number, closeIdle: boolean): void {
-    this.retired = true;
     this.accepting = false;
     this.send({ act: 'retire', deadlineMs, closeIdle });
   }
@@ -232,14 +228,6 @@ export class WorkerProcess implements ListenerClient {
     this.post({ type: 'exited', id: this.identity.id, ...how });
   }
 
-  /** To the core it has gone; the process serves until its successor does. */
-  private leaves(): void {
-    if (this.leaving || this.retired || this.gone) return;
-    this.leaving = true;
-    const error = 'has called cluster.worker.disconnect(): it serves until its successor does';
-    this.post({ type: 'exited', id: this.identity.id, code: null, signal: null, error });
-  }
-
   private receive(message: WorkerMessage): void {
     const { id } = this.identity;
     switch (message.act) {
@@ -263,7 +251,7 @@ export class WorkerProcess implements ListenerClient {
         this.post({ type: 'closed', id, key: message.key });
         break;
       case 'leaving':
-        this.leaves();
+        this.post({ type: 'leaving', id });
         break;
       case 'activated':
         this.post({ type: 'activated', id });

@@ -47,6 +47,7 @@ const USUAL = {
   'fail-probe': 2,
   'fail-smoke': 1,
   block: 2,
+  'ask-to-leave': 1,
   scale: 3,
   speak: 2,
   answer: 5,

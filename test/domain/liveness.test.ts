@@ -115,3 +115,41 @@ describe('a crash loop', () => {
     expect(scene.reload()).toBeUndefined();
   });
 });
+
+describe('a worker whose app has asked to be replaced', () => {
+  const leave = (scene: Scene): string | undefined =>
+    scene.send({ type: 'leaving', id: scene.worker(1, 0).id }).ignored;
+
+  test('serves until its successor does, then drains by a deadline and is killed there', () => {
+    const scene = new Scene({ instances: 1 }).start();
+    leave(scene);
+    expect(leave(scene)).toBe('it is being replaced');
+    expect(scene.slots('active')).toEqual(['1/0']);
+    scene.processes.get(scene.worker(1, 0).id)!.hung = true;
+    scene.advance(1_000);
+    scene.boot().advance(1_000);
+    expect(scene.slots('draining')).toEqual(['1/0']);
+    expect(scene.slots('active')).toEqual(['1/0']);
+    scene.settle();
+    expect(scene.slots('draining')).toEqual([]);
+    expect(scene.slots('killing')).toEqual([]);
+  });
+
+  test('is not forgotten by a restart: the first new worker is forked when it has gone', () => {
+    const scene = new Scene({ instances: 1 }).start();
+    leave(scene);
+    scene.restart();
+    expect(scene.slots('draining')).toEqual(['1/0']);
+    expect(scene.slots('starting')).toEqual([]);
+  });
+
+  test('is waited for by a stop', () => {
+    const scene = new Scene({ instances: 1 }).start();
+    leave(scene);
+    scene.send({ type: 'stop-requested' });
+    expect(scene.fleet.ended).toBe(false);
+    expect(scene.slots('draining')).toEqual(['1/0']);
+    scene.settle();
+    expect(scene.fleet.ended).toBe(true);
+  });
+});

@@ -48,6 +48,10 @@ const MOVES: Record<Act, (world: World, pick: number) => Event | undefined> = {
     const process = chosen(world, pick, runs);
     return process && { type: 'unresponsive', id: process.id };
   },
+  'ask-to-leave': (world, pick) => {
+    const process = chosen(world, pick, runs);
+    return process && { type: 'leaving', id: process.id };
+  },
   scale: (_, pick) => ({ type: 'scale-requested', count: 1 + (pick % 5) }),
   speak: (world, pick) => {
     const process = chosen(world, pick, runs);

@@ -11,10 +11,13 @@ export const leaving = (worker: Worker): boolean => !live(worker);
 export const activeIds = (fleet: Fleet): number[] =>
   all(fleet).flatMap((worker) => (worker.status.state === 'active' ? [worker.id] : []));
 
+/** Counted on: it answers, and has not asked to be replaced. */
+export const stays = (worker: Worker): boolean => !worker.unresponsive && !worker.leaving;
+
 export const confirmedIds = (fleet: Fleet): number[] =>
   activeIds(fleet).filter((id) => {
-    const { status, unresponsive } = fleet.workers[id]!;
-    return status.state === 'active' && status.confirmBy === null && !unresponsive;
+    const { status } = fleet.workers[id]!;
+    return status.state === 'active' && status.confirmBy === null && stays(fleet.workers[id]!);
   });
 
 export function hold(condition: boolean, what: string): void {

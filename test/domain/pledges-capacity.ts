@@ -2,7 +2,7 @@
 import { heldKeys } from '../../src/domain/fleet.js';
 import type { Fleet, Rollout } from '../../src/domain/types.js';
 import type { Pledge } from './pledge.js';
-import { activeIds, all, confirmedIds, hold, leaving, live, sameRollout, underWay } from './pledge.js';
+import { activeIds, all, confirmedIds, hold, leaving, live, sameRollout, stays, underWay } from './pledge.js';
 
 /**
  * Capacity is the number of workers that accept, have said so, and answer. Three things lower it: a worker that exits or blocks by itself, a stop, and a decision
@@ -23,7 +23,7 @@ export const capacityStaysAboveTheFloor: Pledge = (moment) => {
   if (after.stop || after.ended) return;
   const active = new Set(confirmedIds(before));
   if (event.type === 'activated') active.add(event.id);
-  if (event.type === 'exited' || event.type === 'unresponsive') active.delete(event.id);
+  if (event.type === 'exited' || event.type === 'unresponsive' || event.type === 'leaving') active.delete(event.id);
   const rollout = sameRollout(moment);
   let floor = rollout ? floorOf(rollout, after) : Number.POSITIVE_INFINITY;
   const isSurplus = (id: number): boolean => !rollout && isOutOfSlots(after, id);
@@ -115,7 +115,7 @@ function keepsToSurge(fleet: Fleet, { kind, from, to, fromSlots }: Rollout): voi
         ? fromSlots.length + instances
         : Math.max(fromSlots.length, instances) + surge;
   const workers = all(fleet).filter(
-    (worker) => live(worker) && !worker.unresponsive && (worker.generation === from || worker.generation === to),
+    (worker) => live(worker) && stays(worker) && (worker.generation === from || worker.generation === to),
   );
   hold(workers.length <= cap, `${workers.length} workers live, the surge allows ${cap}`);
 }

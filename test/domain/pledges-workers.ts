@@ -1,7 +1,7 @@
 /** What one worker goes through. */
 import type { Fleet, Worker } from '../../src/domain/types.js';
 import type { Pledge } from './pledge.js';
-import { activeIds, all, hold, leaving, live, underWay } from './pledge.js';
+import { activeIds, all, hold, leaving, live, stays, underWay } from './pledge.js';
 import type { Process } from './world.js';
 
 export const whatDrainsNeverServesAgain: Pledge = ({ before, after, effects }) => {
@@ -38,8 +38,8 @@ export const everyDrainHasADeadline: Pledge = ({ before, after, effects, context
  * also sits its `minReady` out; a respawn may skip that only if nobody else serves and its release is known to be as it was.
  */
 export const noTrafficBeforeReady: Pledge = ({ before, event, after, effects, context: { now } }, world) => {
-  const serving = new Set(activeIds(before).filter((id) => !before.workers[id]!.unresponsive));
-  if (event.type === 'exited' || event.type === 'unresponsive') serving.delete(event.id);
+  const serving = new Set(activeIds(before).filter((id) => stays(before.workers[id]!)));
+  if (event.type === 'exited' || event.type === 'unresponsive' || event.type === 'leaving') serving.delete(event.id);
   for (const effect of effects) {
     if (effect.type === 'retire' || effect.type === 'kill') serving.delete(effect.id);
     if (effect.type !== 'activate') continue;
@@ -82,7 +82,7 @@ export const everyProcessIsAccountedFor: Pledge = ({ after, effects }, world) =>
   const there = [...world.processes.keys(), ...forked].sort((a, b) => a - b);
   hold(`${known}` === `${there}`, `the core knows workers ${known}, there are ${there}`);
   const places = all(after)
-    .filter((worker) => live(worker) && !worker.unresponsive)
+    .filter((worker) => live(worker) && stays(worker))
     .map((worker: Worker) => `${worker.generation}/${worker.slot}`);
   hold(new Set(places).size === places.length, `one live worker for a slot, there are ${places}`);
 };

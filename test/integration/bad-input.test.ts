@@ -1,9 +1,11 @@
 /** What is wrong is named where it lies: file, key, line, and what was meant; nothing that runs is touched by it. */
-import { chmodSync, mkdirSync, rmSync } from 'node:fs';
-import { expect, test } from 'vitest';
+import { chmodSync, existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
+import { expect, onTestFinished, test } from 'vitest';
+import { isAlive, killOwn } from '../helpers/cleanup.js';
 import { freePort } from '../helpers/ports.js';
 import type { Project } from '../helpers/project.js';
 import { answering, makeProject } from '../helpers/project.js';
+import { until } from '../helpers/until.js';
 import type { Finished, Master } from '../helpers/zdsup.js';
 import { makeWorld, startMaster, zdsup } from '../helpers/zdsup.js';
 
@@ -287,4 +289,33 @@ test('a config that never returns holds up its own reload alone: the old worker 
   project.write({ 'zdsup.config.mjs': exporting });
   expect((await master.run('reload')).code).toBe(0);
   expect(await ask()).not.toBe(before);
+});
+
+const LOOPING = "require('node:fs').writeFileSync(__dirname + '/looping', String(process.pid));\nfor (;;);";
+
+const planner = (project: Project): Promise<number> =>
+  until(
+    'the config is being read',
+    () => existsSync(project.path('looping')) && Number(readFileSync(project.path('looping'), 'utf8')),
+  ) as Promise<number>;
+
+test('a config in an endless loop ends with the master that reads it', async () => {
+  const project = makeProject({ ...APP, 'zdsup.config.cjs': "module.exports = { name: 'shop', script: 'app.js' };" });
+  const master = await startMaster({ cwd: project.folder, args: [] });
+  project.write({ 'zdsup.config.cjs': LOOPING });
+  master.signal('SIGHUP');
+  const pid = await planner(project);
+  onTestFinished(() => killOwn(pid));
+  expect((await master.run('stop')).code).toBe(0);
+  await until('it has ended', () => !isAlive(pid), Boolean, 5_000);
+});
+
+test('a config in an endless loop ends with the command that is left with Ctrl-C', async () => {
+  const project = makeProject({ ...APP, 'zdsup.config.cjs': LOOPING });
+  const starting = await startMaster({ cwd: project.folder, args: [], wait: false });
+  const pid = await planner(project);
+  onTestFinished(() => killOwn(pid));
+  starting.signal('SIGINT');
+  expect(await starting.exited()).toEqual({ code: null, signal: 'SIGINT' });
+  await until('it has ended', () => !isAlive(pid), Boolean, 5_000);
 });

@@ -1,7 +1,7 @@
 /** `check`: the new code is tried off the traffic; what runs is not touched, whatever comes of it. And `smoke`, which every rollout asks. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, readlinkSync, writeFileSync } from 'node:fs';
 import { request } from 'node:http';
 import { describe, expect, test } from 'vitest';
 import type { CheckReport } from '../../src/shared/check-report.js';
@@ -202,3 +202,37 @@ test('with smoke in the config, a reload whose first worker fails it is given up
   expect(tally.answeredBy.size, 'the worker that was tried had no traffic').toBe(1);
   expect((await master.status()).generation).toBe(1);
 });
+
+test('a smoke test that no process can be given fails its rollout; the master goes on', async () => {
+  const { master } = await startSmoked(`true ${'x'.repeat(200_000)}`);
+  const { code, stderr } = await master.run('reload');
+  expect(code).toBe(1);
+  expect(stderr).toMatch(/failed the smoke test: true x+ could not be started: /);
+  expect((await master.status()).generation).toBe(1);
+});
+
+test('what a smoke test has connected to a worker that hangs does not stay with the master', async () => {
+  const script = `const net = require('node:net'); const { port } = new URL(process.env.ZDSUP_CHECK_URL);
+for (let i = 0; i < 40; i++) net.connect(port, '127.0.0.1').on('error', () => {});`;
+  const { master, project } = await startSmoked('node smoke.js');
+  project.write({
+    'smoke.js': script,
+    'app.js': `require('node:http').createServer().listen(process.env.PORT, () => setTimeout(() => { for (;;); }, 20));`,
+  });
+  const before = socketsOf(master.pid);
+  expect((await master.run('reload')).code).toBe(1);
+  await until(
+    'the master has about as many sockets as before',
+    () => socketsOf(master.pid),
+    (count) => count < before + 20,
+  );
+});
+
+const socketsOf = (pid: number): number =>
+  readdirSync(`/proc/${pid}/fd`).filter((fd) => {
+    try {
+      return readlinkSync(`/proc/${pid}/fd/${fd}`).startsWith('socket:');
+    } catch {
+      return false; // Closed meanwhile.
+    }
+  }).length;

@@ -5,6 +5,7 @@ import { existsSync, readdirSync, statSync } from 'node:fs';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
+import type { ControlRequest } from '../../src/shared/control-protocol.js';
 import type { Snapshot } from '../../src/shared/snapshot.js';
 import { isAlive, killOwn } from '../helpers/cleanup.js';
 import { Connection } from '../helpers/load/client.js';
@@ -222,6 +223,15 @@ test('a master that is stopped by SIGSTOP is unresponsive, its workers serve, an
   await master.statusUntil('it answers again', (app) => app.state === 'running' && app.workers[0]?.restarts === 0);
 });
 
+/** All that the master answers to it. */
+async function saidTo(master: Master, request: ControlRequest): Promise<string> {
+  const socket = connect(join(master.world.home, 'run/cue.sock'));
+  socket.end(`${JSON.stringify(request)}\n`);
+  let answer = '';
+  for await (const chunk of socket) answer += chunk;
+  return answer;
+}
+
 test('the second Ctrl-C, a second after the first, ends everything at once; TERM may be repeated', async () => {
   const { master, port } = await start();
   const connection = (await Connection.open({ port })) as Connection;
@@ -231,12 +241,16 @@ test('the second Ctrl-C, a second after the first, ends everything at once; TERM
   await master.seen('it drains', (line) => line.kind === 'worker-retired');
   expect((await master.status()).state).toBe('stopping');
   expect(connection.isOpen).toBe(true);
+  const stopping = saidTo(master, { command: 'stop' });
+  expect(await saidTo(master, { command: 'status' })).toContain('"stopping"'); // Behind it in the master's queue.
   await until('it has ended', () => {
     master.signal('SIGINT');
     return !isAlive(master.pid);
   });
   expect((await master.exited()).code).toBe(1);
   await until('its workers have gone', () => master.workerPids.every((pid) => !isAlive(pid)));
+  // A stop that an end at once has overtaken is no graceful one.
+  expect(await stopping).toContain('the app was ended at once');
   connection.end();
 });
 

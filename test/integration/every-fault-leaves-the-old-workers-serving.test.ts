@@ -86,6 +86,8 @@ const pidsOf = async (master: Master): Promise<(number | null)[]> =>
 const errorsOf = (master: Master): string[] =>
   master.log.filter(({ level }) => level === 'error').map(({ msg }) => msg);
 
+const TOLD = new RegExp(`more than ${MAX_OPEN} connections are open|no whole request came within`);
+
 /** Silent clients of the control socket, and what each one was told. */
 async function silentClients(path: string, count: number): Promise<{ heard: string[]; open(): number }> {
   const heard: string[] = [];
@@ -114,14 +116,15 @@ test('1,000 silent connections to the control socket change nothing: 256 stay, f
   const before = descriptorsOf(master.pid);
   // One that was there first, and has asked, is not sent away for them.
   const early = ask(path, { command: 'reload' });
+  early.catch(() => {}); // Awaited below.
   await master.seen('it has begun', ({ kind, generation }) => kind === 'worker-started' && generation === 2);
 
   const silent = await silentClients(path, 1_000);
   await until('those beyond 256 are told and closed', () => silent.open() <= MAX_OPEN);
   expect(descriptorsOf(master.pid)).toBeLessThan(before + MAX_OPEN + 30);
   expect(
-    silent.heard.filter((text) => text.includes(`more than ${MAX_OPEN} connections are open`)).length,
-    'who is sent away is told',
+    silent.heard.filter((text) => TOLD.test(text)).length,
+    'who is sent away is told, for their number or for their time',
   ).toBeGreaterThanOrEqual(1_000 - MAX_OPEN);
   await master.statusUntil('status is answered', ({ state }) => state === 'running');
   expect(await early).toMatchObject({ ok: true, generation: 2 });

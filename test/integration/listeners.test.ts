@@ -1,10 +1,11 @@
 /** The master holds every socket an unmodified app listens on, whatever its kind, from the first `listen` to the stop. */
-import { existsSync, statSync } from 'node:fs';
+import { existsSync, readdirSync, statSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { expect, test } from 'vitest';
 import { Connection } from '../helpers/load/client.js';
 import { freePort, freePorts } from '../helpers/ports.js';
 import { answering, makeProject } from '../helpers/project.js';
+import { until } from '../helpers/until.js';
 import type { Master } from '../helpers/zdsup.js';
 import { startMaster } from '../helpers/zdsup.js';
 
@@ -87,6 +88,26 @@ test('a unix socket left by a killed master does not stand in the way of the nex
   const second = await startMaster({ cwd: project.folder, args: ['app.js', '--name', 'unix'], world: first.world });
   expect(await get({ path })).toBe(JSON.stringify(path));
   expect((await second.run('stop')).code).toBe(0);
+});
+
+test('of several workers that ask for such a socket at once, none takes the path from the others', async () => {
+  const project = makeProject();
+  const path = project.path('app.sock');
+  project.write({
+    'app.js': `${APP(`'${path}'`)}\nrequire('node:fs').writeFileSync('asking-' + process.pid, '');`,
+    'zdsup.config.json': JSON.stringify({ name: 'unix', script: 'app.js', instances: 4, minReady: 50 }),
+  });
+  const first = await startMaster({ cwd: project.folder, args: [] });
+  await first.killed();
+  const asking = (): number => readdirSync(project.folder).filter((name) => name.startsWith('asking-')).length;
+  expect(asking()).toBe(4);
+  const second = await startMaster({ cwd: project.folder, args: [], world: first.world, wait: false });
+  await until('all are forked', () => second.workerPids.length === 4);
+  second.signal('SIGSTOP'); // What all of them ask, it then reads in one turn.
+  await until('all have asked', asking, (count) => count === 8);
+  second.signal('SIGCONT');
+  await second.serving(1);
+  expect(await get({ path })).toBe(JSON.stringify(path));
 });
 
 test('several ports in one app', async () => {

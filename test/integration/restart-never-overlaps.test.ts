@@ -1,6 +1,7 @@
 /** `restart`: for an app that cannot run beside itself. Connections wait meanwhile; none is refused, none is lost. */
 import { writeFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
+import { isAlive } from '../helpers/cleanup.js';
 import { startLoad } from '../helpers/load/client.js';
 import { keepAlive, perRequest } from '../helpers/load/exchanges.js';
 import { lostCount } from '../helpers/load/tally.js';
@@ -105,3 +106,38 @@ test('a restart is refused while a reload is under way', async () => {
   expect(stderr).toContain('another rollout of alone is under way');
   expect((await reloading).code).toBe(0);
 });
+
+test('a restart and a stop wait for a worker that has called cluster.worker.disconnect(), and end one that hangs', async () => {
+  const { master, project, port } = await start({ instances: 1, drainTimeout: '1s', killTimeout: '1s' });
+  writeFileSync(project.path('app.js'), LEAVING);
+  expect((await master.run('restart')).code).toBe(0);
+  const get = async (path: string): Promise<string> => (await fetch(`http://127.0.0.1:${port}${path}`)).text();
+  const leaver = Number(await get('/hang'));
+  const { code, stderr } = await master.run('restart'); // Its workers die where an old one is there.
+  expect(code, stderr).toBe(0);
+  expect(isAlive(leaver)).toBe(false);
+  const last = Number(await get('/hang'));
+  expect((await master.run('stop')).code).toBe(0);
+  expect(isAlive(last)).toBe(false);
+});
+
+/** Asks to be replaced, and blocks; its mark stays, so that it counts as there for as long as its process lives. */
+const LEAVING = `
+const fs = require('node:fs');
+for (const other of fs.readdirSync('here')) {
+  if (!other.startsWith('pid-')) continue;
+  try {
+    process.kill(Number(other.slice(4)), 0);
+  } catch {
+    continue;
+  }
+  if (fs.readFileSync('here/' + other, 'utf8') !== process.env.ZDSUP_GENERATION) throw new Error('beside ' + other);
+}
+fs.writeFileSync('here/pid-' + process.pid, process.env.ZDSUP_GENERATION);
+require('node:http').createServer((request, response) => {
+  response.end(String(process.pid));
+  if (request.url !== '/hang') return;
+  require('node:cluster').worker.disconnect();
+  setTimeout(() => { for (;;); }, 50);
+}).listen(process.env.PORT);
+`;

@@ -73,7 +73,8 @@ async function start(
     ...(options.world ? { world: options.world } : {}),
     wait: false,
   });
-  await master.seen('a worker takes traffic', (line) => line.kind === 'worker-active');
+  // On a busy host the tools that an entry needs may take longer than an app without a listener is waited for.
+  await master.statusUntil('it listens', (app) => app.workers[0]?.state === 'active' && app.listeners.length > 0);
   return { master, port, facts: await ask(port) };
 }
 

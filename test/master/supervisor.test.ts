@@ -92,3 +92,44 @@ test('a deadline does not pass while the process is stopped: what came meanwhile
   expect(effects.filter(({ type }) => type === 'activate')).toHaveLength(1);
   supervisor.post({ type: 'end-at-once' });
 });
+
+/** Up to the timer of the readiness deadline, of a worker that has yet to say that it is ready. */
+function unready(clock: () => number): { supervisor: Supervisor; kills: () => number } {
+  const effects: Effect[] = [];
+  const supervisor = new Supervisor((effect) => effects.push(effect), clock);
+  supervisor.post({ type: 'rollout-requested', kind: 'reload', source: 'start', allowListeners: false });
+  supervisor.post({ type: 'prepared', rolloutId: 1, policy: { ...POLICY, check: 'message' } });
+  supervisor.post({ type: 'hello', id: 1 });
+  supervisor.post({ type: 'listening', id: 1, key: 'tcp:1', label: 'port 1' });
+  return { supervisor, kills: () => effects.filter(({ type }) => type === 'kill').length };
+}
+
+test('nor does the deadline whose own timer fires late, nor by an event that comes ahead of it', () => {
+  vi.useFakeTimers();
+  let now = 1_000;
+  const { supervisor, kills } = unready(() => now);
+  now += 2_000;
+  vi.advanceTimersToNextTimer(); // What comes sooner: an app that never listens would be ready.
+  now = 200_000; // Stopped over the deadline.
+  supervisor.post({ type: 'probe-failed', id: 1, reason: 'no answer' });
+  expect(kills()).toBe(0);
+  vi.advanceTimersToNextTimer();
+  now += 100;
+  supervisor.post({ type: 'ready-message', id: 1 });
+  now += 1_000;
+  vi.advanceTimersToNextTimer();
+  expect(kills()).toBe(0);
+  supervisor.post({ type: 'end-at-once' });
+});
+
+test('a process that is late at every turn still comes to its deadlines', () => {
+  vi.useFakeTimers();
+  let now = 1_000;
+  const { supervisor, kills } = unready(() => now);
+  for (let turns = 0; turns < 10 && kills() === 0; turns++) {
+    now += 70_000;
+    vi.advanceTimersToNextTimer();
+  }
+  expect(kills()).toBe(1);
+  supervisor.post({ type: 'end-at-once' });
+});

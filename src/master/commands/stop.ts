@@ -12,7 +12,9 @@ export async function stop(
   const observer: Observer = { progress: tell };
   effects.observers.add(observer);
   supervisor.post({ type: 'stop-requested' });
-  if (await ended) throw stoppedAtOnce(appName);
+  const failed = await ended;
+  // A second Ctrl-C in the master's terminal came over it; a first start that has failed is no such end.
+  if (failed && supervisor.state.stop) throw stoppedAtOnce(appName);
   return {
     type: 'result',
     ok: true,

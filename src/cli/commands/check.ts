@@ -56,7 +56,7 @@ export async function check(target: string | undefined, options: CheckCommandOpt
   const progress = makeProgress(plan.appName, options.json ? 'none' : process.stderr.isTTY ? 'live' : 'lines');
   const interrupted = new AbortController();
   const interrupt = (): void => interrupted.abort();
-  process.once('SIGINT', interrupt).once('SIGTERM', interrupt);
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, interrupt); // A script of its own group would go on.
   const startedAt = performance.now();
   const mustListen = (running?.listeners.length ?? 0) > 0 && plan.config.ready.check !== 'message';
   const { end, listeners } = await checkPlan(plan, {

@@ -250,7 +250,7 @@ test('the second Ctrl-C, a second after the first, ends everything at once; TERM
   expect((await master.exited()).code).toBe(1);
   await until('its workers have gone', () => master.workerPids.every((pid) => !isAlive(pid)));
   // A stop that an end at once has overtaken is no graceful one.
-  expect(await stopping).toContain('the app was ended at once');
+  expect(await stopping).toContain('was ended at once');
   connection.end();
 });
 

@@ -1,6 +1,4 @@
 #!/usr/bin/env node
-import { setFlagsFromString } from 'node:v8';
-
 // Old Nodes must still parse this far: they get a clear word instead of a syntax error.
 var parts = process.versions.node.split('.');
 if (Number(parts[0]) < 20 || (Number(parts[0]) === 20 && Number(parts[1]) < 19)) {
@@ -17,5 +15,5 @@ if (Number(parts[0]) < 20 || (Number(parts[0]) === 20 && Number(parts[1]) < 19))
 // better off without: flags that differ from Node's own make it compile its built-in modules anew (8 ms).
 if (process.argv[2] === 'start')
   for (const flag of ['--no-opt', '--no-maglev', '--no-sparkplug', '--semi-space-growth-factor=1'])
-    setFlagsFromString(flag);
-import('../dist/cli/main.js').then((cli) => cli.main(process.argv));
+    require('node:v8').setFlagsFromString(flag);
+require('../dist/cli/main.cjs').main(process.argv);

@@ -1,6 +1,7 @@
-// Compiles src to dist. dist is emptied first, so that a deleted source leaves no module behind.
+// Compiles src to dist, and joins what is loaded most often into one file each. dist is emptied first, so that a deleted
+// source leaves no module behind.
 import { execFileSync } from 'node:child_process';
-import { existsSync, readdirSync, rmSync } from 'node:fs';
+import { copyFileSync, existsSync, readdirSync, rmSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -8,23 +9,36 @@ import { fileURLToPath } from 'node:url';
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');
 // A packed tarball carries dist and no src: `npm install` of it has nothing to build.
 if (existsSync(join(root, 'src'))) {
-  const tsc = join(dirname(createRequire(import.meta.url).resolve('typescript/package.json')), 'bin/tsc');
+  const { resolve } = createRequire(import.meta.url);
+  const tsc = join(dirname(resolve('typescript/package.json')), 'bin/tsc');
   const dist = join(root, 'dist');
   rmSync(dist, { recursive: true, force: true });
   execFileSync(process.execPath, [tsc, '-p', join(root, 'tsconfig.json')], { stdio: 'inherit' });
-  // Every worker loads the preload before the app: see docs/adr/0006.
   const { buildSync } = await import('esbuild');
-  const preload = join(dist, 'worker/preload.cjs');
-  buildSync({
-    entryPoints: [preload],
-    outfile: preload,
-    allowOverwrite: true,
+  const joined = {
+    absWorkingDir: dist,
     bundle: true,
     platform: 'node',
     format: 'cjs',
     target: 'node20.19',
     logLevel: 'error',
+  };
+
+  // Every worker loads the preload before the app: see docs/adr/0006.
+  const preload = 'worker/preload.cjs';
+  buildSync({ ...joined, entryPoints: [preload], outfile: preload, allowOverwrite: true });
+  for (const name of readdirSync(join(dist, 'worker')))
+    if (!name.startsWith('preload.')) rmSync(join(dist, 'worker', name)); // They are in it.
+
+  // The command is typed often. What starts a master is left as it is: see docs/adr/0011.
+  buildSync({
+    ...joined,
+    entryPoints: ['cli/main.js'],
+    outfile: 'cli/main.cjs',
+    external: ['./commands/start.js', './commands/check.js'],
+    minifySyntax: true,
+    minifyWhitespace: true,
   });
-  for (const name of readdirSync(dirname(preload)))
-    if (!name.startsWith('preload.')) rmSync(join(dirname(preload), name)); // They are in it.
+  for (const name of ['main.js', 'definitions.js']) rmSync(join(dist, 'cli', name)); // They are in it.
+  copyFileSync(join(dirname(resolve('commander')), 'LICENSE'), join(dist, 'cli/commander.LICENSE'));
 }

@@ -21,15 +21,30 @@ export interface RunningApp {
 
 /** Masters whose control socket answers, by name. Others' are left out, but for root. */
 export async function runningApps(): Promise<RunningApp[]> {
-  const found = new Map<string, RunningApp>();
+  const found = controlSockets().map(async (paths) => {
+    for (const app of paths) if (await answers(app.socketPath)) return app;
+    return null;
+  });
+  return (await Promise.all(found)).filter((app) => app !== null);
+}
+
+/**
+ * The control sockets of each app, by name. The first at which somebody answers is the app's: a master that was killed has
+ * left one behind at which nobody does.
+ */
+export function controlSockets(): [RunningApp, ...RunningApp[]][] {
+  const found = new Map<string, [RunningApp, ...RunningApp[]]>();
   for (const folder of runDirsToSearch(process.env, homedir(), namesIn(SYSTEM_RUN_PARENT))) {
     for (const file of namesIn(folder)) {
       if (!file.endsWith('.sock') || file.startsWith('.')) continue;
       const app = { name: basename(file, '.sock'), socketPath: join(folder, file) };
-      if (!found.has(app.name) && isOurs(app.socketPath) && (await answers(app.socketPath))) found.set(app.name, app);
+      if (!isOurs(app.socketPath)) continue;
+      const others = found.get(app.name);
+      if (others) others.push(app);
+      else found.set(app.name, [app]);
     }
   }
-  return [...found.values()].sort((a, b) => a.name.localeCompare(b.name));
+  return [...found.values()].sort(([a], [b]) => a.name.localeCompare(b.name));
 }
 
 /** Where something is remembered of an app. The names alone, since what is in the files is wanted of those only that do not run. */

@@ -72,9 +72,13 @@ export class ZdsupError extends Error {
   }
 }
 
+/** Told by its name: the joined command has a copy of the class, and the modules that it starts a master with another (docs/adr/0011). */
+export const isZdsupError = (error: unknown): error is ZdsupError =>
+  error instanceof Error && error.name === 'ZdsupError';
+
 /** Any thrown value as a report; what is no {@link ZdsupError} is a defect of zdsup itself and says so. */
 export function toReport(error: unknown): ErrorReport {
-  if (error instanceof ZdsupError) return error.toReport();
+  if (isZdsupError(error)) return error.toReport();
   const message = error instanceof Error ? error.message : String(error);
   return {
     code: 'ZDSUP_INTERNAL',

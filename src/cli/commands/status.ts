@@ -1,36 +1,49 @@
 /** Runs in the CLI. `zdsup status`: a table for people, the snapshot with `--json`. */
 
 import type { RunningApp } from '../../client/apps.js';
-import { gone, notRunning, recordFiles, runningApps } from '../../client/apps.js';
+import { controlSockets, gone, notRunning, recordFiles, runningApps } from '../../client/apps.js';
 import { askStatus, NobodyThere } from '../../client/control-client.js';
 import type { KnownApp } from '../../client/known-apps.js';
 import { ZdsupError } from '../../shared/errors.js';
 import type { AppSnapshot } from '../../shared/snapshot.js';
-import { renderStatus } from '../render/status.js';
 
 /** @returns 3 where one was named that does not run: what is remembered of it is shown all the same */
 export async function status(name: string | undefined, options: { json: boolean }): Promise<number> {
   const all = name === undefined || name === 'all';
-  const known = await knownToo(await runningApps());
-  const apps = all ? known : known.filter((app) => app.name === name);
-  if (!all && apps.length === 0)
-    throw await notRunning(
-      name,
-      known.flatMap((app) => app.running ?? []),
-    );
-  const snapshots = (await Promise.all(apps.map((app) => snapshotOf(app, all)))).filter((found) => found !== null);
-  if (!all && snapshots.length === 0) throw gone(name);
-  if (options.json) process.stdout.write(`${JSON.stringify({ apps: snapshots }, null, 2)}\n`);
+  const asked = controlSockets()
+    .filter(([app]) => all || app.name === name)
+    .map(askFirst);
+  // While the masters look at their workers.
+  const table = options.json ? null : import('../render/status.js');
+  const live = (await Promise.all(asked)).filter((found) => found !== null);
+  const resting = await atRest(
+    live.map(({ app }) => app),
+    all ? null : name,
+  );
+  const snapshots = [...live.map(({ snapshot }) => snapshot), ...resting].sort((a, b) => a.name.localeCompare(b.name));
+  if (!all && snapshots.length === 0) throw asked.length > 0 ? gone(name) : await notRunning(name, await runningApps());
+  if (table === null) process.stdout.write(`${JSON.stringify({ apps: snapshots }, null, 2)}\n`);
   else if (snapshots.length === 0) process.stdout.write('no app is running; start one with zdsup start <script>\n');
-  else process.stdout.write(renderStatus(snapshots, Date.now(), process.stdout.columns));
+  else process.stdout.write((await table).renderStatus(snapshots, Date.now(), process.stdout.columns));
   return !all && snapshots[0]!.ended ? 3 : 0;
 }
 
-/** Those that run and the others. What reads the records is loaded where one is wanted. */
-async function knownToo(running: RunningApp[]): Promise<KnownApp[]> {
-  if (recordFiles().some(({ name }) => !running.some((app) => app.name === name)))
-    return (await import('../../client/known-apps.js')).withRemembered(running);
-  return running.map((app) => ({ name: app.name, running: app, remembered: null }));
+/** Null where nobody answers at any of the sockets. */
+async function askFirst(sockets: RunningApp[]): Promise<{ app: RunningApp; snapshot: AppSnapshot } | null> {
+  for (const app of sockets) {
+    const snapshot = await askFor(app);
+    if (snapshot) return { app, snapshot };
+  }
+  return null;
+}
+
+/** Those that are remembered and not in `running`. What reads the records is loaded where there is such a one. */
+async function atRest(running: RunningApp[], only: string | null): Promise<AppSnapshot[]> {
+  const wanted = (one: string): boolean => (only ?? one) === one && !running.some(({ name }) => name === one);
+  if (!recordFiles().some(({ name }) => wanted(name))) return [];
+  const known = await (await import('../../client/known-apps.js')).withRemembered(running);
+  const snapshots = known.filter(({ name }) => wanted(name)).map((app) => snapshotOf(app, only === null));
+  return (await Promise.all(snapshots)).filter((found) => found !== null);
 }
 
 /** Null where there is nothing to show: it has gone meanwhile, or its record is broken, which is told. */

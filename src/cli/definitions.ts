@@ -1,0 +1,194 @@
+/** Runs in the CLI. The commands, their operands and options. What a command does is loaded when it is called. */
+import type { Command } from 'commander';
+import { InvalidArgumentError, Option } from 'commander';
+
+/** Gives a command its operands and options. `settle` is told the exit status, once it is done. */
+type Define = (command: Command, settle: (status: number | undefined) => void) => void;
+
+const start: Define = (command, settle) =>
+  command
+    .description("run an app: a script, a config file, this folder's config file, or one that is remembered")
+    .argument('[target]', 'script, config file, or the name of an app that ran before')
+    .argument('[args...]', "the app's own arguments, after --")
+    .option('--name <name>', "name of the app (default: package.json's, else the folder's)")
+    .option('-i, --instances <n>', "number of workers, or 'max' for one a CPU", instances)
+    .option('--cwd <folder>', 'working folder of the workers')
+    .option('--env-file <file>', 'read variables from a file, again at each reload (repeatable)', collect)
+    .option('--node-args <args>', 'arguments for Node itself, such as "--max-old-space-size=512"')
+    .option('--only <name>', 'which app of a config with several')
+    .option(
+      '--ready <check>',
+      "when a worker takes traffic: 'listening', 'message' (process.send('ready')), or a path such as /healthz",
+    )
+    .option('--drain-timeout <duration>', 'how long requests in flight may take, such as 30s')
+    .option('-d, --daemon', 'run in the background; returns when the app serves')
+    .option('--no-daemon', 'in the foreground, also what ran as a daemon before')
+    .option('--or-reload', 'reload the app where it runs already')
+    .addOption(new Option('--as-daemon').hideHelp())
+    .addOption(
+      new Option(
+        '--log-format <format>',
+        "format of zdsup's own log on stderr (default: pretty on a terminal, else json)",
+      ).choices(['json', 'pretty']),
+    )
+    .option('--json', 'errors, and the result of --daemon, as JSON; in the foreground the log too')
+    .action(async (target: string | undefined, args: string[], options) => {
+      const { start } = await import('./commands/start.js');
+      settle(await start(target, args, options));
+    });
+
+const rollOut =
+  (name: 'reload' | 'restart', description: string): Define =>
+  (command, settle) =>
+    command
+      .description(description)
+      .argument('[app]', "name of the app, or 'all'")
+      .option('--allow-listeners', 'accept a release that opens other ports than the serving one')
+      .option('--no-wait', `return as soon as the ${name} has begun`)
+      .option('--json', 'print the result as JSON')
+      .action(async (app: string | undefined, options: { allowListeners?: boolean; wait: boolean; json?: boolean }) => {
+        const { rollOut } = await import('./commands/roll-out.js');
+        settle(
+          await rollOut(name, app, {
+            allowListeners: options.allowListeners === true,
+            noWait: !options.wait,
+            json: options.json === true,
+          }),
+        );
+      });
+
+const scale: Define = (command, settle) =>
+  command
+    .description('run another number of workers; stands until the number in the config is edited')
+    .usage('[options] [app] <n|+n|-n>')
+    .argument('[app-and-number...]', "name of the app, or 'all', and a number of workers, or by how many more or fewer")
+    .option('--json', 'print the result as JSON')
+    .allowUnknownOption() // -2 looks like one.
+    .action(async (operands: string[], options: { json?: boolean }) => {
+      const { scale } = await import('./commands/scale.js');
+      settle(await scale(operands, { json: options.json === true }));
+    });
+
+const check: Define = (command, settle) =>
+  command
+    .description(
+      'try the new code off the traffic, and say what a reload would change; exit 0 where it would be let in',
+    )
+    .argument('[app]', 'name of an app, a folder, a script or a config file (default: the app of this folder)')
+    .option('--run <command>', 'a smoke test: a shell command, with ZDSUP_CHECK_URL (default: smoke of the config)')
+    .option('--allow-listeners', 'accept other ports than those of the serving release')
+    .option('--json', 'print the result as JSON')
+    .action(async (app: string | undefined, options: { run?: string; allowListeners?: boolean; json?: boolean }) => {
+      const { check } = await import('./commands/check.js');
+      settle(
+        await check(app, {
+          ...(options.run === undefined ? {} : { run: options.run }),
+          allowListeners: options.allowListeners === true,
+          json: options.json === true,
+        }),
+      );
+    });
+
+const stop: Define = (command, settle) =>
+  command
+    .description('end an app: requests in flight are answered first')
+    .argument('[app]', "name of the app, or 'all'")
+    .option('--json', 'print the result as JSON')
+    .action(async (app: string | undefined, options: { json?: boolean }) => {
+      const { stop } = await import('./commands/stop.js');
+      settle(await stop(app, { json: options.json === true }));
+    });
+
+const status: Define = (command, settle) =>
+  command
+    .description('show what runs, and what has run and is remembered')
+    .argument('[app]', 'name of the app (default: all of them)')
+    .option('--json', 'print the snapshot as JSON')
+    .action(async (app: string | undefined, options: { json?: boolean }) => {
+      const { status } = await import('./commands/status.js');
+      settle(await status(app, { json: options.json === true }));
+    });
+
+const logs: Define = (command, settle) =>
+  command
+    .description('show what a daemon and its workers have written')
+    .argument('[app]', 'name of the app')
+    .option('-f, --follow', 'go on showing what is written')
+    .option('-n, --lines <n>', 'how many lines from the end', wholeNumber, 20)
+    .option('--json', 'print each line as a JSON value')
+    .action(async (app: string | undefined, options: { follow?: boolean; lines: number; json?: boolean }) => {
+      const { logs } = await import('./commands/logs.js');
+      settle(await logs(app, { follow: options.follow === true, lines: options.lines, json: options.json === true }));
+    });
+
+const describe: Define = (command, settle) =>
+  command
+    .description('tell everything about an app: config in force, workers, last exits and rollouts')
+    .argument('[app]', "name of the app, or 'all'")
+    .option('--json', 'print it as JSON')
+    .action(async (app: string | undefined, options: { json?: boolean }) => {
+      const { describe } = await import('./commands/describe.js');
+      settle(await describe(app, { json: options.json === true }));
+    });
+
+const forget: Define = (command, settle) =>
+  command
+    .description('forget an app that does not run, and its log')
+    .argument('[app]', "name of the app, or 'all'")
+    .option('--json', 'print the result as JSON')
+    .action(async (app: string | undefined, options: { json?: boolean }) => {
+      const { forget } = await import('./commands/delete.js');
+      settle(await forget(app, { json: options.json === true }));
+    });
+
+const signal: Define = (command, settle) =>
+  command
+    .description('send a signal to the workers that listen for it')
+    .usage('[options] [app] <signal>')
+    .argument('<words...>', "name of the app, or 'all'; then a signal, such as USR2")
+    .option('--json', 'print the result as JSON')
+    .action(async (words: string[], options: { json?: boolean }) => {
+      const { signal } = await import('./commands/signal.js');
+      settle(await signal(words, { json: options.json === true }));
+    });
+
+function wholeNumber(value: string): number {
+  if (!/^\d{1,9}$/.test(value)) throw new InvalidArgumentError('Allowed is a whole number from 0.');
+  return Number(value);
+}
+
+/** The schema judges numbers; here only what is no number at all. */
+function instances(value: string): number | string {
+  if (value === 'max') return value;
+  if (!/^[-+]?\d+(\.\d+)?$/.test(value)) throw new InvalidArgumentError("Allowed are a whole number from 1 and 'max'.");
+  return Number(value);
+}
+
+const collect = (value: string, before: string[] | undefined): string[] => [...(before ?? []), value];
+
+/** In the order of the help: name, then aliases. */
+export const COMMANDS: { names: [string, ...string[]]; define: Define }[] = [
+  { names: ['start'], define: start },
+  {
+    names: ['reload'],
+    define: rollOut(
+      'reload',
+      'bring in new code, config and env files without losing a request; waits until the old workers have gone',
+    ),
+  },
+  {
+    names: ['restart'],
+    define: rollOut(
+      'restart',
+      'as reload, for an app that cannot run beside itself: the old workers end first, connections wait meanwhile',
+    ),
+  },
+  { names: ['scale'], define: scale },
+  { names: ['check'], define: check },
+  { names: ['stop'], define: stop },
+  { names: ['status', 'list', 'ls'], define: status },
+  { names: ['logs'], define: logs },
+  { names: ['describe', 'show'], define: describe }, // `show` as it is typed by those who come from PM2.
+  { names: ['delete'], define: forget },
+  { names: ['signal'], define: signal },
+];

@@ -1,6 +1,7 @@
 /** A load, whatever its clients speak: they run until it is stopped, and a test waits for their answers. */
+import { expect } from 'vitest';
 import type { Tally } from './tally.js';
-import { emptyTally } from './tally.js';
+import { emptyTally, lostCount } from './tally.js';
 
 export interface Load {
   readonly tally: Tally;
@@ -47,4 +48,12 @@ export function runClients(count: number, client: (run: Run) => Promise<void>): 
       return tally;
     },
   };
+}
+
+/** Stops the load once it has been answered `more` times from now; a single loss fails the test, and prints the tally. */
+export async function expectNothingLost(load: Load, more = 0): Promise<Tally> {
+  await load.reached(load.tally.answered + more);
+  const tally = await load.stop();
+  expect(lostCount(tally), JSON.stringify(tally.lost)).toBe(0);
+  return tally;
 }

@@ -7,6 +7,7 @@ import { startLoad } from './load/client.js';
 import { keepAlive } from './load/exchanges.js';
 import { expectNothingLost } from './load/load.js';
 import type { Tally } from './load/tally.js';
+import { commandsIn } from './pages.js';
 import type { Project } from './project.js';
 import { makeProject } from './project.js';
 import type { Master } from './zdsup.js';
@@ -17,8 +18,7 @@ const EXAMPLES = join(ROOT, 'examples');
 
 /** The lines of its README's `sh` blocks. */
 export function commandsOf(example: string): string[] {
-  const page = readFileSync(join(EXAMPLES, example, 'README.md'), 'utf8');
-  return [...page.matchAll(/^```sh\n([\s\S]*?)^```/gm)].flatMap(([, block]) => block!.trim().split('\n'));
+  return commandsIn(readFileSync(join(EXAMPLES, example, 'README.md'), 'utf8'));
 }
 
 /** A copy of the example in a folder of the test's own; what it depends on is taken from `packages`, a node_modules folder. */

@@ -12,6 +12,7 @@ import { fileURLToPath } from 'node:url';
 import { runningApps } from '../../client/apps.js';
 import type { StartRequest } from '../../shared/app-record.js';
 import type { ControlResult } from '../../shared/control-protocol.js';
+import { failedResult } from '../../shared/control-protocol.js';
 import type { DaemonAnswer, DaemonOrder, StartResult } from '../../shared/daemon.js';
 import { ORDER_FD } from '../../shared/daemon.js';
 import { toReport, ZdsupError } from '../../shared/errors.js';
@@ -71,14 +72,7 @@ async function startOne(
     const { logFormat } = options;
     return await launch({ app, request, plan, logFile, ...(logFormat ? { logFormat } : {}) }, options);
   } catch (error) {
-    const report = toReport(error);
-    return {
-      app,
-      type: 'result',
-      ok: false,
-      exitStatus: report.exitStatus === 0 ? 1 : report.exitStatus,
-      error: report,
-    };
+    return { app, ...failedResult(toReport(error)) };
   }
 }
 

@@ -3,7 +3,7 @@ import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { connect } from 'node:net';
 import { homedir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
-import { deriveAppName, isAppName } from '../shared/app-name.js';
+import { deriveAppName, isAppName, nameInPackage } from '../shared/app-name.js';
 import { ZdsupError } from '../shared/errors.js';
 import { nearestWord } from '../shared/nearest.js';
 import {
@@ -148,12 +148,10 @@ function namesHere(folder: string): string[] {
 
 function packageName(folder: string): string {
   try {
-    const { name } = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8')) as { name?: unknown };
-    if (typeof name === 'string' && name !== '') return deriveAppName(name);
+    return deriveAppName(nameInPackage(readFileSync(join(folder, 'package.json'), 'utf8')) ?? basename(folder));
   } catch {
-    // One that does not parse names nothing.
+    return deriveAppName(basename(folder)); // It cannot be read.
   }
-  return deriveAppName(basename(folder));
 }
 
 function namesIn(folder: string): string[] {

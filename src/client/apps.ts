@@ -4,6 +4,7 @@ import { connect } from 'node:net';
 import { homedir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import { deriveAppName, isAppName, nameInPackage } from '../shared/app-name.js';
+import { isAnswered } from '../shared/control-socket.js';
 import { ZdsupError } from '../shared/errors.js';
 import { nearestWord } from '../shared/nearest.js';
 import {
@@ -171,14 +172,4 @@ function isOurs(path: string): boolean {
   }
 }
 
-/** Does anybody accept there? */
-export function answers(path: string): Promise<boolean> {
-  return new Promise((resolve) => {
-    const probe = connect(path);
-    probe.on('connect', () => {
-      probe.destroy();
-      resolve(true);
-    });
-    probe.on('error', (error: NodeJS.ErrnoException) => resolve(error.code === 'EAGAIN')); // Its queue is full.
-  });
-}
+export const answers = (socketPath: string): Promise<boolean> => isAnswered(connect(socketPath));

@@ -3,7 +3,8 @@ import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { connect } from 'node:net';
 import { homedir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
-import { deriveAppName, isAppName } from '../shared/app-name.js';
+import { deriveAppName, isAppName, nameInPackage } from '../shared/app-name.js';
+import { isAnswered } from '../shared/control-socket.js';
 import { ZdsupError } from '../shared/errors.js';
 import { nearestWord } from '../shared/nearest.js';
 import {
@@ -163,12 +164,10 @@ function namesHere(folder: string): string[] {
 
 function packageName(folder: string): string {
   try {
-    const { name } = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8')) as { name?: unknown };
-    if (typeof name === 'string' && name !== '') return deriveAppName(name);
+    return deriveAppName(nameInPackage(readFileSync(join(folder, 'package.json'), 'utf8')) ?? basename(folder));
   } catch {
-    // One that does not parse names nothing.
+    return deriveAppName(basename(folder)); // It cannot be read.
   }
-  return deriveAppName(basename(folder));
 }
 
 function namesIn(folder: string): string[] {
@@ -188,14 +187,4 @@ function isOurs(path: string): boolean {
   }
 }
 
-/** Does anybody accept there? */
-export function answers(path: string): Promise<boolean> {
-  return new Promise((resolve) => {
-    const probe = connect(path);
-    probe.on('connect', () => {
-      probe.destroy();
-      resolve(true);
-    });
-    probe.on('error', (error: NodeJS.ErrnoException) => resolve(error.code === 'EAGAIN')); // Its queue is full.
-  });
-}
+export const answers = (socketPath: string): Promise<boolean> => isAnswered(connect(socketPath));

@@ -1,6 +1,6 @@
 /** Pure data of the core: what should run, what runs, what happened, what is to be done. No I/O, no clock. */
 import type { BackoffConfig } from '../shared/config.js';
-import type { ProgressKind } from '../shared/control-protocol.js';
+import type { Progress } from '../shared/control-protocol.js';
 
 /** The numbers of a generation's config that the core decides by. */
 export interface Policy {
@@ -189,16 +189,7 @@ export type Effect =
   | { type: 'retire'; id: number; deadlineMs: number; closeIdle: boolean }
   | { type: 'kill'; id: number }
   | { type: 'check-release'; generation: number }
-  | {
-      type: 'progress';
-      kind: ProgressKind;
-      message: string;
-      generation?: number;
-      slot?: number;
-      pid?: number;
-      activeCount?: number;
-      wantedCount?: number;
-    }
+  | Omit<Progress, 'at'>
   | { type: 'rollout-ended'; rollout: Rollout }
   /** `reason`: why it was taken back; null where it holds. */
   | { type: 'scale-ended'; id: number; reason: string | null; culprit: number | null }

@@ -7,7 +7,7 @@ import { rmSync } from 'node:fs';
 import type { Server, Socket } from 'node:net';
 import { createServer } from 'node:net';
 import type { ControlRequest, ControlResult, Progress } from '../shared/control-protocol.js';
-import { MAX_REQUEST_BYTES, REQUEST_TIMEOUT_MS, SCALE_TO } from '../shared/control-protocol.js';
+import { failedResult, MAX_REQUEST_BYTES, REQUEST_TIMEOUT_MS, SCALE_TO } from '../shared/control-protocol.js';
 import { toReport, ZdsupError } from '../shared/errors.js';
 
 /** Carries a command out. A rejected promise becomes the result's error. */
@@ -133,8 +133,7 @@ function serve(socket: Socket, handle: Handle): Client {
     try {
       return await handle(parse(line), (progress) => write(socket, progress));
     } catch (error) {
-      const report = toReport(error);
-      return { type: 'result', ok: false, exitStatus: report.exitStatus === 0 ? 1 : report.exitStatus, error: report };
+      return failedResult(toReport(error));
     }
   }
 }
@@ -170,9 +169,7 @@ function write(socket: Socket, line: ControlResult | Progress): void {
   if (socket.writable) socket.write(`${JSON.stringify(line)}\n`);
 }
 
-function refused(message: string): ControlResult {
-  return { type: 'result', ok: false, exitStatus: 2, error: protocolError(message).toReport() };
-}
+const refused = (message: string): ControlResult => failedResult(protocolError(message).toReport());
 
 const protocolError = (message: string): ZdsupError =>
   new ZdsupError({

@@ -3,6 +3,7 @@
  * the IPC channel between the two. A command that has gone (Ctrl-C, a closed terminal) is no loss.
  */
 import type { Progress } from '../shared/control-protocol.js';
+import { failedResult } from '../shared/control-protocol.js';
 import type { DaemonAnswer, StartResult } from '../shared/daemon.js';
 import type { ErrorReport } from '../shared/errors.js';
 import { failure } from './commands/rollouts.js';
@@ -18,8 +19,7 @@ export class Starter {
       progress: (progress: Progress) => this.tell(progress),
       rolloutEnded: (end) => {
         if (end.rollout.outcome === 'failed') {
-          const result = failure(end, app);
-          if (!result.ok) this.finish({ ...result, app });
+          this.finish({ ...failure(end, app), app });
           return;
         }
         this.finish({
@@ -40,7 +40,7 @@ export class Starter {
 
   /** It could not even begin. */
   failed(app: string, error: ErrorReport): void {
-    this.finish({ type: 'result', ok: false, exitStatus: error.exitStatus === 0 ? 1 : error.exitStatus, error, app });
+    this.finish({ ...failedResult(error), app });
   }
 
   private finish(result: StartResult): void {

@@ -15,6 +15,7 @@ import {
 } from 'node:fs';
 import { connect } from 'node:net';
 import { dirname } from 'node:path';
+import { isAnswered, runsAlready } from '../shared/control-socket.js';
 import { ZdsupError } from '../shared/errors.js';
 
 /** By hand: Node's own recursive mkdir never returns where a parent exists and cannot hold folders (/proc). */
@@ -77,7 +78,7 @@ export async function takeSocketPath(temporary: string, path: string, app: strin
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
     }
-    if (await answers(path)) throw running(app);
+    if (await answers(path)) throw runsAlready(app);
     // Moved away first and asked again under its new name: between the two, a rival may have put its own there.
     const aside = `${temporary}.stale`;
     try {
@@ -88,29 +89,10 @@ export async function takeSocketPath(temporary: string, path: string, app: strin
     }
     if (await answers(aside)) {
       renameSync(aside, path);
-      throw running(app);
+      throw runsAlready(app);
     }
     unlinkSync(aside);
   }
 }
 
-function running(app: string): ZdsupError {
-  return new ZdsupError({
-    code: 'ZDSUP_APP_RUNNING',
-    message: `${app} is running already`,
-    hint: `zdsup reload ${app} brings in new code; --name starts a second app`,
-    exitStatus: 4,
-  });
-}
-
-/** Does anybody accept there? A socket file whose process is gone refuses. */
-function answers(path: string): Promise<boolean> {
-  return new Promise((resolve) => {
-    const probe = connect(path);
-    probe.on('connect', () => {
-      probe.destroy();
-      resolve(true);
-    });
-    probe.on('error', (error: NodeJS.ErrnoException) => resolve(error.code === 'EAGAIN'));
-  });
-}
+const answers = (path: string): Promise<boolean> => isAnswered(connect(path));

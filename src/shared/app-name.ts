@@ -18,3 +18,13 @@ export function deriveAppName(source: string): string {
   if (plain === RESERVED) return `${RESERVED}-app`;
   return plain === '' ? 'app' : plain;
 }
+
+/** The name that a package.json gives. Null where it gives none; one that does not parse names nothing, and Node itself will say why. */
+export function nameInPackage(text: string): string | null {
+  try {
+    const { name } = JSON.parse(text) as { name?: unknown };
+    return typeof name === 'string' && name !== '' ? name : null;
+  } catch {
+    return null;
+  }
+}

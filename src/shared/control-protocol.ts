@@ -114,14 +114,24 @@ export type ControlResult =
       unheard: SignalledWorker[];
       message: string;
     }
-  | {
-      type: 'result';
-      ok: false;
-      exitStatus: Exclude<ExitStatus, 0>;
-      error: ErrorReport;
-      /** The last lines the failed worker wrote to stderr, where there are any. */
-      stderr?: string[];
-    };
+  | FailedResult;
+
+export interface FailedResult {
+  type: 'result';
+  ok: false;
+  exitStatus: Exclude<ExitStatus, 0>;
+  error: ErrorReport;
+  /** The last lines the failed worker wrote to stderr, where there are any. */
+  stderr?: string[];
+}
+
+export const failedResult = (error: ErrorReport, stderr: string[] = []): FailedResult => ({
+  type: 'result',
+  ok: false,
+  exitStatus: error.exitStatus === 0 ? 1 : error.exitStatus,
+  error,
+  ...(stderr.length > 0 ? { stderr } : {}),
+});
 
 export interface SignalledWorker {
   slot: number;

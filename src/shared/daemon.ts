@@ -1,7 +1,6 @@
 /** What the command and the daemon it starts say to each other until the app serves: the order by a pipe, the answers over an IPC channel. */
 import type { StartRequest } from './app-record.js';
-import type { Progress } from './control-protocol.js';
-import type { ErrorReport, ExitStatus } from './errors.js';
+import type { FailedResult, Progress } from './control-protocol.js';
 
 /** Where the daemon reads its order: a pipe, and not the channel, which would take it along where the command goes at once. */
 export const ORDER_FD = 4;
@@ -31,12 +30,5 @@ export type StartResult = { app: string } & (
       durationMs: number;
       message: string;
     }
-  | {
-      type: 'result';
-      ok: false;
-      exitStatus: Exclude<ExitStatus, 0>;
-      error: ErrorReport;
-      /** The last lines the failed worker wrote to stderr, where there are any. */
-      stderr?: string[];
-    }
+  | FailedResult
 );

@@ -6,17 +6,13 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect, onTestFinished, test } from 'vitest';
 import { killOwn, temporaryFolder } from '../helpers/cleanup.js';
-import { pages } from '../helpers/pages.js';
+import { commandsIn, pages } from '../helpers/pages.js';
 import { freePort } from '../helpers/ports.js';
 import { answering, makeProject } from '../helpers/project.js';
 import { until } from '../helpers/until.js';
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 const README = readFileSync(join(ROOT, 'README.md'), 'utf8');
-
-/** The lines of a page's `sh` blocks. */
-const commandsOf = (page: string): string[] =>
-  [...page.matchAll(/^```sh\n([\s\S]*?)^```/gm)].flatMap(([, block]) => block!.trim().split('\n'));
 
 const SERVE = 'npm ci && npx zdsup start examples/hello-http/server.js -i 2';
 const TEST = 'npm ci && npm test';
@@ -66,7 +62,7 @@ const answers = async (port: number): Promise<string | null> =>
 test("the README's first command serves the example with 2 workers, from a fresh clone; Ctrl-C ends it", {
   timeout: 300_000,
 }, async () => {
-  expect(commandsOf(README)[0]).toBe(SERVE);
+  expect(commandsIn(README)[0]).toBe(SERVE);
   const clone = freshClone();
   const port = await freePort();
   const home = temporaryFolder();
@@ -91,14 +87,14 @@ test("the README's first command serves the example with 2 workers, from a fresh
 });
 
 test("CI runs the README's own test command", () => {
-  expect(commandsOf(README)[1]).toBe(TEST);
+  expect(commandsIn(README)[1]).toBe(TEST);
   expect(readFileSync(join(ROOT, '.ci/run'), 'utf8')).toContain(`bash -c '${TEST}'`);
 });
 
 test('the daily commands of the README work as they stand, with the packed tarball installed globally', {
   timeout: 300_000,
 }, async () => {
-  const daily = commandsOf(README).slice(2);
+  const daily = commandsIn(README).slice(2);
   expect(daily).toEqual([
     ...[INSTALL, 'zdsup start app.js -i 4', 'zdsup status', 'zdsup reload'],
     ...['zdsup check', 'zdsup scale 6', 'zdsup restart', 'zdsup stop'],
@@ -144,10 +140,10 @@ test('the daily commands of the README work as they stand, with the packed tarba
 });
 
 test('commands of the other pages are those of CI, or are run by the tests above', () => {
-  const known = new Set([...commandsOf(README), 'npm ci', 'npm test']);
+  const known = new Set([...commandsIn(README), 'npm ci', 'npm test']);
   for (const page of pages().filter((page) => page !== 'README.md'))
     expect(
-      commandsOf(readFileSync(join(ROOT, page), 'utf8')).filter((command) => !known.has(command)),
+      commandsIn(readFileSync(join(ROOT, page), 'utf8')).filter((command) => !known.has(command)),
       page,
     ).toEqual([]);
 });

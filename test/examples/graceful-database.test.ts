@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { copyExample, startExample } from '../helpers/examples.js';
 import { startLoad } from '../helpers/load/client.js';
-import { lostCount } from '../helpers/load/tally.js';
+import { expectNothingLost } from '../helpers/load/load.js';
 import { freePort } from '../helpers/ports.js';
 
 test('graceful-database: every order that was accepted is committed, though its worker was retired behind the answer', async () => {
@@ -26,9 +26,7 @@ test('graceful-database: every order that was accepted is committed, though its 
   });
   await load.reached(10);
   for (let reload = 1; reload <= 2; reload++) expect((await master.run('reload')).code).toBe(0);
-  await load.reached(load.tally.answered + 10);
-  const tally = await load.stop();
-  expect(lostCount(tally), JSON.stringify(tally.lost)).toBe(0);
+  await expectNothingLost(load, 10);
   expect((await master.run('stop')).code).toBe(0);
   await master.exited();
 

@@ -4,23 +4,14 @@ import { spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import { expect, onTestFinished, test } from 'vitest';
 import { killOwn } from '../helpers/cleanup.js';
-import { copyExample, startExample } from '../helpers/examples.js';
-import { startLoad } from '../helpers/load/client.js';
-import { keepAlive } from '../helpers/load/exchanges.js';
-import { lostCount } from '../helpers/load/tally.js';
+import { copyExample, reloadUnderLoad, startExample } from '../helpers/examples.js';
 import { freePort } from '../helpers/ports.js';
 import { until } from '../helpers/until.js';
 
 test.each(['hello-http', 'typescript', 'websocket'])('%s: a reload under load loses no request', async (example) => {
   const [port, project] = [await freePort(), copyExample(example)];
   const master = await startExample(project, example, { PORT: String(port) });
-  const load = startLoad({ port }, 4, keepAlive());
-  await load.reached(50);
-  const { code, stderr } = await master.run('reload');
-  expect(code, stderr).toBe(0);
-  await load.reached(load.tally.answered + 50);
-  const tally = await load.stop();
-  expect(lostCount(tally), JSON.stringify(tally.lost)).toBe(0);
+  await reloadUnderLoad(master, port);
   expect((await master.status()).workers.map((worker) => worker.generation)).toEqual([2, 2]);
   expect((await master.run('stop')).code).toBe(0);
 });

@@ -1,23 +1,14 @@
 /** The examples whose packages are installed here alone: each by its README's own command, through a reload under load. */
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { copyExample, startExample } from '../helpers/examples.js';
-import { startLoad } from '../helpers/load/client.js';
-import { keepAlive } from '../helpers/load/exchanges.js';
-import { lostCount } from '../helpers/load/tally.js';
+import { copyExample, reloadUnderLoad, startExample } from '../helpers/examples.js';
 import { freePort } from '../helpers/ports.js';
 import { FRAMEWORKS } from './places.js';
 
 test.each(['express', 'fastify'])('%s: a reload under load loses no request', async (example) => {
   const [port, project] = [await freePort(), copyExample(example, join(FRAMEWORKS, 'node_modules'))];
   const master = await startExample(project, example, { PORT: String(port) });
-  const load = startLoad({ port }, 4, keepAlive());
-  await load.reached(50);
-  const { code, stderr } = await master.run('reload');
-  expect(code, stderr).toBe(0);
-  await load.reached(load.tally.answered + 50);
-  const tally = await load.stop();
-  expect(lostCount(tally), JSON.stringify(tally.lost)).toBe(0);
+  const tally = await reloadUnderLoad(master, port);
   expect(tally.answeredBy.size, 'old and new workers have answered').toBeGreaterThan(1);
   expect((await master.run('stop')).code).toBe(0);
   await master.exited();

@@ -2,6 +2,12 @@
 import { cpSync, mkdirSync, readFileSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { expect } from 'vitest';
+import { startLoad } from './load/client.js';
+import { keepAlive } from './load/exchanges.js';
+import { expectNothingLost } from './load/load.js';
+import type { Tally } from './load/tally.js';
+import { commandsIn } from './pages.js';
 import type { Project } from './project.js';
 import { makeProject } from './project.js';
 import type { Master } from './zdsup.js';
@@ -12,8 +18,7 @@ const EXAMPLES = join(ROOT, 'examples');
 
 /** The lines of its README's `sh` blocks. */
 export function commandsOf(example: string): string[] {
-  const page = readFileSync(join(EXAMPLES, example, 'README.md'), 'utf8');
-  return [...page.matchAll(/^```sh\n([\s\S]*?)^```/gm)].flatMap(([, block]) => block!.trim().split('\n'));
+  return commandsIn(readFileSync(join(EXAMPLES, example, 'README.md'), 'utf8'));
 }
 
 /** A copy of the example in a folder of the test's own; what it depends on is taken from `packages`, a node_modules folder. */
@@ -42,4 +47,13 @@ export async function startExample(
   const line = commandsOf(example).find((command) => command.startsWith('zdsup start'));
   if (line === undefined) throw new Error(`examples/${example}/README.md starts nothing`);
   return startMaster({ cwd: project.path(example), args: [...line.split(' ').slice(2), ...more], env });
+}
+
+/** What every example that serves is held to. */
+export async function reloadUnderLoad(master: Master, port: number): Promise<Tally> {
+  const load = startLoad({ port }, 4, keepAlive());
+  await load.reached(50);
+  const { code, stderr } = await master.run('reload');
+  expect(code, stderr).toBe(0);
+  return expectNothingLost(load, 50);
 }

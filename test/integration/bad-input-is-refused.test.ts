@@ -6,17 +6,9 @@ import { expect, test } from 'vitest';
 import { temporaryFolder } from '../helpers/cleanup.js';
 import { freePort } from '../helpers/ports.js';
 import { answering, makeProject } from '../helpers/project.js';
+import { expectRefusal } from '../helpers/refusal.js';
 import type { Finished } from '../helpers/zdsup.js';
 import { makeWorld, startMaster, zdsup } from '../helpers/zdsup.js';
-
-/** One error, its code, a hint, no stack trace. */
-function expectRefusal({ code, stderr, stdout }: Finished, exitStatus: number, says: RegExp): void {
-  expect(stderr).toMatch(says);
-  expect({ code, stdout }).toEqual({ code: exitStatus, stdout: '' });
-  expect(stderr.match(/^error: /gm), 'one error').toHaveLength(1);
-  expect(stderr, 'a hint').toMatch(/^hint: \S/m);
-  expect(stderr, 'no stack trace').not.toMatch(/\n\s+at /);
-}
 
 const APP = { 'app.js': "require('node:http').createServer().listen(0);" };
 

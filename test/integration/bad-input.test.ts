@@ -5,19 +5,12 @@ import { isAlive, killOwn } from '../helpers/cleanup.js';
 import { freePort } from '../helpers/ports.js';
 import type { Project } from '../helpers/project.js';
 import { answering, makeProject } from '../helpers/project.js';
+import { expectRefusal } from '../helpers/refusal.js';
 import { until } from '../helpers/until.js';
 import type { Finished, Master } from '../helpers/zdsup.js';
 import { makeWorld, startMaster, zdsup } from '../helpers/zdsup.js';
 
 const APP = { 'app.js': "require('node:http').createServer().listen(0);" };
-
-/** One error with its code, a hint, no stack trace, and nothing on stdout. */
-function expectRefusal({ code, stderr, stdout }: Finished, exitStatus: number, says: RegExp): void {
-  expect(stderr).toMatch(says);
-  expect({ code, stdout }).toEqual({ code: exitStatus, stdout: '' });
-  expect(stderr).toMatch(/^error: .+ \(ZDSUP_\w+\)\nhint: \S.*\n$/m);
-  expect(stderr).not.toMatch(/\n\s+at /);
-}
 
 const config = (more: object): Record<string, string> => ({
   ...APP,

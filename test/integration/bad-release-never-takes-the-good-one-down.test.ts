@@ -2,7 +2,8 @@
 import { expect, test } from 'vitest';
 import { startLoad } from '../helpers/load/client.js';
 import { keepAlive, perRequest } from '../helpers/load/exchanges.js';
-import { answerers, lostCount } from '../helpers/load/tally.js';
+import { expectNothingLost } from '../helpers/load/load.js';
+import { answerers } from '../helpers/load/tally.js';
 import { freePorts } from '../helpers/ports.js';
 import { makeProject } from '../helpers/project.js';
 import { startMaster } from '../helpers/zdsup.js';
@@ -100,8 +101,7 @@ test.each(BAD)(
     ).toEqual(oldPids);
     await Promise.all(loads.map((load) => load.reached(load.tally.answered + 10)));
     for (const load of loads) {
-      const tally = await load.stop();
-      expect(lostCount(tally), JSON.stringify(tally.lost)).toBe(0);
+      const tally = await expectNothingLost(load);
       expect(answerers(tally)).toEqual(['release 1']);
     }
   },
@@ -127,9 +127,7 @@ test('a release that hangs between its check and its first connection replaces n
   const { code, stderr } = await master.run('reload');
   expect(stderr).toContain('was ready, then hung: it took no traffic within 2 s');
   expect(code).toBe(1);
-  await load.reached(load.tally.answered + 10);
-  const tally = await load.stop();
-  expect(lostCount(tally), JSON.stringify(tally.lost)).toBe(0);
+  await expectNothingLost(load, 10);
 });
 
 test('a release that closes its server again before it takes traffic fails with the reason', async () => {

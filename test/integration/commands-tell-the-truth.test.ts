@@ -8,6 +8,7 @@ import { expect, test } from 'vitest';
 import type { ControlRequest } from '../../src/shared/control-protocol.js';
 import type { Snapshot } from '../../src/shared/snapshot.js';
 import { isAlive, killOwn } from '../helpers/cleanup.js';
+import { interruptUntilEnded } from '../helpers/end-at-once.js';
 import { Connection } from '../helpers/load/client.js';
 import { freePort } from '../helpers/ports.js';
 import { answering, makeProject } from '../helpers/project.js';
@@ -243,12 +244,7 @@ test('the second Ctrl-C, a second after the first, ends everything at once; TERM
   expect(connection.isOpen).toBe(true);
   const stopping = saidTo(master, { command: 'stop' });
   expect(await saidTo(master, { command: 'status' })).toContain('"stopping"'); // Behind it in the master's queue.
-  await until('it has ended', () => {
-    master.signal('SIGINT');
-    return !isAlive(master.pid);
-  });
-  expect((await master.exited()).code).toBe(1);
-  await until('its workers have gone', () => master.workerPids.every((pid) => !isAlive(pid)));
+  await interruptUntilEnded(master);
   // A stop that an end at once has overtaken is no graceful one.
   expect(await stopping).toContain('was ended at once');
   connection.end();

@@ -8,17 +8,18 @@ import { startMaster } from '../helpers/zdsup.js';
 const LOOPING = (port: number): string =>
   `require('node:fs').existsSync('database') || setTimeout(() => { throw new Error('no database') }, 100);\n${answering('process.pid', port)}`;
 
-async function start() {
+async function start(app = LOOPING, more: Record<string, unknown> = {}) {
   const port = await freePort();
   const project = makeProject({
     database: '',
-    'app.js': LOOPING(port),
+    'app.js': app(port),
     'zdsup.config.json': JSON.stringify({
       name: 'loops',
       script: 'app.js',
       minReady: 50,
       backoff: { initial: 100, factor: 1, jitter: 0 },
       crashLoop: '3 in 3s',
+      ...more,
     }),
   });
   const master = await startMaster({ cwd: project.folder, args: [] });
@@ -52,24 +53,16 @@ test('out of a crash loop, a bad release fails at once and the good one after it
 });
 
 test('a reload whose generation crash-loops while the old one drains does not say that all is well', async () => {
-  const port = await freePort();
-  const held = `require('node:http').createServer((request, response) => {
+  const held = (at: number): string => `require('node:http').createServer((request, response) => {
     if (request.url === '/held') setTimeout(() => response.end('held'), 4000); else response.end('1');
-  }).listen(${port});`;
-  const project = makeProject({
-    'app.js': held,
-    'zdsup.config.json': JSON.stringify({
-      name: 'late',
-      script: 'app.js',
-      minReady: 50,
-      backoff: { initial: 50, factor: 1, jitter: 0 },
-      crashLoop: '3 in 60s',
-    }),
+  }).listen(${at});`;
+  const { master, project, port } = await start(held, {
+    backoff: { initial: 50, factor: 1, jitter: 0 },
+    crashLoop: '3 in 60s',
   });
-  const master = await startMaster({ cwd: project.folder, args: [] });
   const answer = fetch(`http://127.0.0.1:${port}/held`);
   await master.statusUntil('the request is in flight', (app) => app.workers[0]?.inFlight === 1);
-  writeFileSync(project.path('app.js'), `setTimeout(() => process.exit(5), 400);\n${held}`);
+  writeFileSync(project.path('app.js'), `setTimeout(() => process.exit(5), 400);\n${held(port)}`);
   const { code, stderr } = await master.run('reload');
   expect(code, stderr).toBe(1);
   expect(stderr).toContain('was promoted, and crash-loops since');

@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { isAlive, killOwn } from '../helpers/cleanup.js';
+import { interruptUntilEnded } from '../helpers/end-at-once.js';
 import { Connection } from '../helpers/load/client.js';
 import { freePort } from '../helpers/ports.js';
 import type { Project } from '../helpers/project.js';
@@ -31,12 +32,7 @@ async function startHolding(): Promise<{ master: Master; held: Connection }> {
 async function interruptTwice(master: Master): Promise<void> {
   master.signal('SIGINT');
   await master.seen('it stops', ({ msg }) => msg === 'SIGINT: stopping');
-  await until('it has ended', () => {
-    master.signal('SIGINT');
-    return !isAlive(master.pid);
-  });
-  expect((await master.exited()).code).toBe(1);
-  await until('its workers have gone', () => master.workerPids.every((pid) => !isAlive(pid)));
+  await interruptUntilEnded(master);
 }
 
 test('a reload that waits for its drain ends with exit 1 and says that everything was ended at once', async () => {

@@ -7,10 +7,12 @@ import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
 import { ask } from '../../src/client/control-client.js';
 import { killOwn } from '../helpers/cleanup.js';
-import type { Exchange, Load } from '../helpers/load/client.js';
+import type { Exchange } from '../helpers/load/client.js';
 import { startLoad } from '../helpers/load/client.js';
 import { keepAlive, perRequest, upload } from '../helpers/load/exchanges.js';
-import { answerers, lostCount } from '../helpers/load/tally.js';
+import type { Load } from '../helpers/load/load.js';
+import { expectNothingLost } from '../helpers/load/load.js';
+import { answerers } from '../helpers/load/tally.js';
 import { freePort } from '../helpers/ports.js';
 import type { Project } from '../helpers/project.js';
 import { answering, makeProject } from '../helpers/project.js';
@@ -89,11 +91,7 @@ async function underLoad(
 }
 
 async function nothingIsLost(loads: Load[]): Promise<void> {
-  for (const load of loads) {
-    await load.reached(load.tally.answered + 10);
-    const tally = await load.stop();
-    expect(lostCount(tally), JSON.stringify(tally.lost)).toBe(0);
-  }
+  for (const load of loads) await expectNothingLost(load, 10);
 }
 
 test('3,000 POSTs of 16 KB from 10 clients, reloads in a loop: all are answered with what they sent', {

@@ -8,7 +8,7 @@ import { killOwn } from '../helpers/cleanup.js';
 import { Connection } from '../helpers/load/client.js';
 import { Http2Connection, startHttp2Load, tcp } from '../helpers/load/http2-client.js';
 import { startCountingProxy } from '../helpers/load/http2-proxy.js';
-import { lostCount } from '../helpers/load/tally.js';
+import { expectNothingLost } from '../helpers/load/load.js';
 import { freePort } from '../helpers/ports.js';
 import { makeProject } from '../helpers/project.js';
 import { until } from '../helpers/until.js';
@@ -106,10 +106,7 @@ test.each(KINDS)('reloads under load lose no stream: %s', { timeout: 120_000 }, 
   const load = startHttp2Load({ port, tls }, 6, 10);
   await load.reached(200);
   for (let count = 0; count < RELOADS; count++) await reload(master);
-  await load.reached(load.tally.answered + 200);
-  const tally = await load.stop();
-
-  expect(lostCount(tally), JSON.stringify(tally.lost)).toBe(0);
+  const tally = await expectNothingLost(load, 200);
   expect(tally.answeredBy.size, 'workers of many generations have answered').toBeGreaterThan(RELOADS);
   expect(await answeredByWorkers(master)).toBe(tally.answered);
 });

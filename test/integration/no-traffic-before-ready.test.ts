@@ -4,7 +4,8 @@ import { expect, test } from 'vitest';
 import { killOwn } from '../helpers/cleanup.js';
 import { Connection, startLoad } from '../helpers/load/client.js';
 import { perRequest } from '../helpers/load/exchanges.js';
-import { answerers, lostCount } from '../helpers/load/tally.js';
+import { expectNothingLost } from '../helpers/load/load.js';
+import { answerers } from '../helpers/load/tally.js';
 import { freePort } from '../helpers/ports.js';
 import { answering, makeProject } from '../helpers/project.js';
 import { startMaster } from '../helpers/zdsup.js';
@@ -48,9 +49,7 @@ test.each(CHECKS)(
     project.write({ 'app.js': SLOW_STARTER('2', whenReady) });
     const { code, stderr } = await master.run('reload');
     expect(code, stderr).toBe(0);
-    await load.reached(load.tally.answered + 50);
-    const tally = await load.stop();
-    expect(lostCount(tally), JSON.stringify(tally.lost)).toBe(0);
+    const tally = await expectNothingLost(load, 50);
     expect(answerers(tally)).toEqual(['1', '2']);
   },
 );

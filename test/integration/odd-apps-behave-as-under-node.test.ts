@@ -5,6 +5,7 @@ import { expect, onTestFinished, test } from 'vitest';
 import { killOwn } from '../helpers/cleanup.js';
 import { startLoad } from '../helpers/load/client.js';
 import { keepAlive, perRequest } from '../helpers/load/exchanges.js';
+import { expectNothingLost } from '../helpers/load/load.js';
 import { lostCount } from '../helpers/load/tally.js';
 import { freePort } from '../helpers/ports.js';
 import { makeProject } from '../helpers/project.js';
@@ -166,8 +167,7 @@ serve().listen(port);`);
   const load = startLoad({ port }, 5, keepAlive());
   await load.reached(50);
   expect((await master.run('reload')).code).toBe(0);
-  await load.reached(load.tally.answered + 50);
-  expect(lostCount(await load.stop()), JSON.stringify(load.tally.lost)).toBe(0);
+  await expectNothingLost(load, 50);
   expect((await master.run('stop')).code).toBe(0);
 });
 
@@ -190,9 +190,7 @@ setTimeout(() => http.createServer((request, response) => {
   await fetch(`http://127.0.0.1:${port}/leave`, { headers: { connection: 'close' } });
   const [first] = master.workerPids;
   await master.seen('its successor', (line) => line.kind === 'worker-active' && line.pid !== first);
-  await load.reached(load.tally.answered + 50);
-  const tally = await load.stop();
-  expect(lostCount(tally), JSON.stringify(tally.lost)).toBe(0);
+  const tally = await expectNothingLost(load, 50);
   expect(tally.answeredBy.size).toBe(2);
   expect(tally.longestMs).toBeLessThan(10_000);
   expect(master.log.filter((line) => line.msg.includes('cluster.worker.disconnect()')).map((line) => line.msg)).toEqual(
@@ -224,8 +222,7 @@ test('an app that listens late loses nothing in a reload', async () => {
   const load = startLoad({ port }, 5, perRequest());
   await load.reached(20);
   expect((await master.run('reload')).code).toBe(0);
-  await load.reached(load.tally.answered + 20);
-  expect(lostCount(await load.stop()), JSON.stringify(load.tally.lost)).toBe(0);
+  await expectNothingLost(load, 20);
 });
 
 test('an app that closes its server and listens again refuses nobody meanwhile', async () => {

@@ -4,7 +4,7 @@ import { expect, test } from 'vitest';
 import type { Exchange, Target } from '../helpers/load/client.js';
 import { startLoad } from '../helpers/load/client.js';
 import { keepAlive, perRequest, pipelined, streamed, trickledUpload } from '../helpers/load/exchanges.js';
-import { lostCount } from '../helpers/load/tally.js';
+import { expectNothingLost } from '../helpers/load/load.js';
 import { freePorts } from '../helpers/ports.js';
 import { makeProject } from '../helpers/project.js';
 import { startMaster } from '../helpers/zdsup.js';
@@ -44,11 +44,7 @@ test.each(LOADS)(
       const { code, stderr } = await master.run('reload');
       expect(code, stderr).toBe(0);
     }
-    const answeredByThen = load.tally.answered;
-    await load.reached(answeredByThen + clients);
-    const tally = await load.stop();
-
-    expect(lostCount(tally), JSON.stringify(tally.lost)).toBe(0);
+    const tally = await expectNothingLost(load, clients);
     expect(tally.answeredBy.size, 'workers of many generations have answered').toBeGreaterThan(RELOADS);
     expect((await master.status()).generation).toBe(RELOADS + 1);
   },

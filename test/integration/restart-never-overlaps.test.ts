@@ -4,7 +4,7 @@ import { expect, test } from 'vitest';
 import { isAlive } from '../helpers/cleanup.js';
 import { startLoad } from '../helpers/load/client.js';
 import { keepAlive, perRequest } from '../helpers/load/exchanges.js';
-import { lostCount } from '../helpers/load/tally.js';
+import { expectNothingLost } from '../helpers/load/load.js';
 import { freePort } from '../helpers/ports.js';
 import type { Project } from '../helpers/project.js';
 import { answering, makeProject } from '../helpers/project.js';
@@ -41,9 +41,7 @@ test('five restarts under load never run old and new at once, and lose no reques
     expect(stdout).toContain(`generation ${restarts + 1} serves`);
   }
   for (const load of loads) {
-    await load.reached(load.tally.answered + 20);
-    const tally = await load.stop();
-    expect(lostCount(tally), JSON.stringify(tally.lost)).toBe(0);
+    const tally = await expectNothingLost(load, 20);
     expect(tally.answeredBy.size).toBeGreaterThan(5);
   }
 });
@@ -57,9 +55,7 @@ test('a restart into a bad release starts the old one again, says why with exit 
   expect(code).toBe(1);
   expect(stderr).toContain('not today');
   expect(stderr).toContain('generation 1 was started again');
-  await load.reached(load.tally.answered + 20);
-  const tally = await load.stop();
-  expect(lostCount(tally), JSON.stringify(tally.lost)).toBe(0);
+  await expectNothingLost(load, 20);
   expect((await master.status()).generation).toBe(1);
 });
 

@@ -3,7 +3,7 @@ import { writeFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { startLoad } from '../helpers/load/client.js';
 import { keepAlive, perRequest } from '../helpers/load/exchanges.js';
-import { lostCount } from '../helpers/load/tally.js';
+import { expectNothingLost } from '../helpers/load/load.js';
 import { freePort } from '../helpers/ports.js';
 import type { Project } from '../helpers/project.js';
 import { answering, makeProject } from '../helpers/project.js';
@@ -38,11 +38,7 @@ test('a scale up and down again under load loses no request, and returns when it
     expect(stdout).toContain(`crowd: ${count} worker`);
     expect(await slots(master)).toEqual(Array.from({ length: count }, (_, slot) => slot));
   }
-  for (const load of loads) {
-    await load.reached(load.tally.answered + 20);
-    const tally = await load.stop();
-    expect(lostCount(tally), JSON.stringify(tally.lost)).toBe(0);
-  }
+  for (const load of loads) await expectNothingLost(load, 20);
 });
 
 test('the number outlives a reload, until the one in the config is edited', async () => {

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { deriveAppName, isAppName } from '../../src/shared/app-name.js';
+import { deriveAppName, isAppName, nameInPackage } from '../../src/shared/app-name.js';
 
 describe('a name of an app', () => {
   test.for(['a', 'api', 'api-2', 'my.app_1', 'scope-x', `a${'b'.repeat(62)}`])('may be %s', (name) => {
@@ -44,5 +44,20 @@ describe('a name that is derived', () => {
 
   test('stays what it is where it is valid already', () => {
     expect(deriveAppName('my.app_1-x')).toBe('my.app_1-x');
+  });
+});
+
+describe('the name in a package.json', () => {
+  test.for([
+    ['{"name": "api"}', 'api'],
+    ['{"name": "@scope/x", "version": "1.0.0"}', '@scope/x'],
+    ['{"name": ""}', null],
+    ['{"name": 42}', null],
+    ['{}', null],
+    ['null', null],
+    ['{"name": "api",}', null],
+    ['', null],
+  ] as const)('of %j is %j', ([text, name]) => {
+    expect(nameInPackage(text)).toBe(name);
   });
 });

@@ -5,7 +5,7 @@ import { ask } from '../../src/client/control-client.js';
 import { closeWaits, descriptorsOf, rssMbOf } from '../helpers/kernel.js';
 import { startLoad } from '../helpers/load/client.js';
 import { keepAlive, perRequest } from '../helpers/load/exchanges.js';
-import { lostCount } from '../helpers/load/tally.js';
+import { expectNothingLost } from '../helpers/load/load.js';
 import { freePort } from '../helpers/ports.js';
 import { makeProject } from '../helpers/project.js';
 import { startMaster } from '../helpers/zdsup.js';
@@ -34,10 +34,7 @@ test('a thousand reloads under load', async () => {
         `${reload} reloads: master ${memory.at(-1)!.toFixed(1)} MB, ${descriptorsOf(master.pid)} descriptors`,
       );
   }
-  for (const load of loads) {
-    const tally = await load.stop();
-    expect(lostCount(tally), JSON.stringify(tally.lost)).toBe(0);
-  }
+  for (const load of loads) await expectNothingLost(load);
   const median = (values: number[]): number => [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)]!;
   const [early, late] = [median(memory.slice(SETTLED, SETTLED + 100)), median(memory.slice(-100))];
   expect(

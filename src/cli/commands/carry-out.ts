@@ -3,6 +3,7 @@ import type { RunningApp } from '../../client/apps.js';
 import { gone } from '../../client/apps.js';
 import { ask, askStatus, NobodyThere } from '../../client/control-client.js';
 import type { ControlRequest, ControlResult } from '../../shared/control-protocol.js';
+import { failedResult } from '../../shared/control-protocol.js';
 import type { StartResult } from '../../shared/daemon.js';
 import { toReport, ZdsupError } from '../../shared/errors.js';
 import { printError } from '../render/error.js';
@@ -47,8 +48,7 @@ export async function carryOutOne(
     return await ask(app.socketPath, request, { onProgress: progress.show });
   } catch (error) {
     if (!(error instanceof NobodyThere || error instanceof ZdsupError)) throw error;
-    const report = toReport(error instanceof NobodyThere ? gone(app.name) : error);
-    return { type: 'result', ok: false, exitStatus: report.exitStatus === 0 ? 1 : report.exitStatus, error: report };
+    return failedResult(toReport(error instanceof NobodyThere ? gone(app.name) : error));
   } finally {
     progress.end();
     attached.end();

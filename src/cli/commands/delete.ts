@@ -3,14 +3,15 @@ import { lstatSync, rmSync } from 'node:fs';
 import { dirname } from 'node:path';
 import type { KnownApp } from '../../client/known-apps.js';
 import { chooseKnown } from '../../client/known-apps.js';
-import type { ErrorReport } from '../../shared/errors.js';
+import type { FailedResult } from '../../shared/control-protocol.js';
+import { failedResult } from '../../shared/control-protocol.js';
 import { ZdsupError } from '../../shared/errors.js';
 import { logPath } from '../../shared/paths.js';
 import { printError } from '../render/error.js';
 
-type Outcome = { app: string; type: 'result' } & (
-  | { ok: true; exitStatus: 0; command: 'delete'; removed: string[]; message: string }
-  | { ok: false; exitStatus: 4; error: ErrorReport }
+type Outcome = { app: string } & (
+  | { type: 'result'; ok: true; exitStatus: 0; command: 'delete'; removed: string[]; message: string }
+  | FailedResult
 );
 
 /** @returns 4 where one of them runs: the others are forgotten all the same */
@@ -33,7 +34,7 @@ function forgetOne({ name, running, remembered }: KnownApp): Outcome {
       hint: `zdsup stop ${name}, then zdsup delete ${name}`,
       exitStatus: 4,
     });
-    return { app: name, type: 'result', ok: false, exitStatus: 4, error: error.toReport() };
+    return { app: name, ...failedResult(error.toReport()) };
   }
   const { state, path } = remembered!;
   const log = logPath(state, name); // Not as the record says: where root forgets, another user has written that.

@@ -12,6 +12,8 @@ import { fileURLToPath } from 'node:url';
 import { runningApps } from '../../client/apps.js';
 import type { StartRequest } from '../../shared/app-record.js';
 import type { ControlResult } from '../../shared/control-protocol.js';
+import { failedResult } from '../../shared/control-protocol.js';
+import { runsAlready } from '../../shared/control-socket.js';
 import type { DaemonAnswer, DaemonOrder, StartResult } from '../../shared/daemon.js';
 import { ORDER_FD } from '../../shared/daemon.js';
 import { toReport, ZdsupError } from '../../shared/errors.js';
@@ -24,7 +26,6 @@ export interface StartDaemonsOptions {
   /** Of the masters and their workers. */
   env: NodeJS.ProcessEnv;
   claimFolder(folder: string): void;
-  isRunning(name: string): ZdsupError;
   logFormat: 'json' | 'pretty' | undefined;
   json: boolean;
   orReload: boolean;
@@ -65,20 +66,13 @@ async function startOne(
     const running = (await runningApps()).find((one) => one.name === app);
     if (running && options.orReload)
       return await carryOutOne(running, { command: 'reload' }, { json: options.json, verb: 'reload' });
-    if (running) throw options.isRunning(app);
+    if (running) throw runsAlready(app);
     const logFile = logPath(resolve(stateDir(options.env, homedir())), app);
     options.claimFolder(dirname(logFile));
     const { logFormat } = options;
     return await launch({ app, request, plan, logFile, ...(logFormat ? { logFormat } : {}) }, options);
   } catch (error) {
-    const report = toReport(error);
-    return {
-      app,
-      type: 'result',
-      ok: false,
-      exitStatus: report.exitStatus === 0 ? 1 : report.exitStatus,
-      error: report,
-    };
+    return { app, ...failedResult(toReport(error)) };
   }
 }
 

@@ -5,6 +5,7 @@
 import { closeSync, readFileSync } from 'node:fs';
 import type { RunningApp } from '../../client/apps.js';
 import { logicalFolder, runningApps } from '../../client/apps.js';
+import { runsAlready } from '../../shared/control-socket.js';
 import type { DaemonOrder } from '../../shared/daemon.js';
 import { ORDER_FD } from '../../shared/daemon.js';
 import { toReport, ZdsupError } from '../../shared/errors.js';
@@ -59,18 +60,10 @@ async function foreground({ request: asked, logFormat }: Wanted, options: StartO
 }
 
 async function startedAlready(app: RunningApp, options: StartOptions): Promise<number> {
-  if (!options.orReload) throw isRunning(app.name);
+  if (!options.orReload) throw runsAlready(app.name);
   const { carryOut } = await import('./carry-out.js');
   return carryOut([app], { command: 'reload' }, { json: options.json === true, verb: 'reload', all: false });
 }
-
-const isRunning = (name: string): ZdsupError =>
-  new ZdsupError({
-    code: 'ZDSUP_APP_RUNNING',
-    message: `${name} is running already`,
-    hint: `zdsup reload ${name} brings in new code; --name starts a second app`,
-    exitStatus: 4,
-  });
 
 async function detach({ request, logFormat }: Wanted, options: StartOptions): Promise<number> {
   const env = environmentAtStart();
@@ -81,7 +74,6 @@ async function detach({ request, logFormat }: Wanted, options: StartOptions): Pr
   return startDaemons(plans, request, {
     env,
     claimFolder,
-    isRunning,
     logFormat,
     json: options.json === true,
     orReload: options.orReload === true,

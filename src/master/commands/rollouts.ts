@@ -2,7 +2,8 @@
 import { isCrashLooping } from '../../domain/crash-loop.js';
 import { changeUnderWay, isConfirmed, workersOf } from '../../domain/fleet.js';
 import type { RolloutKind } from '../../domain/types.js';
-import type { ControlResult } from '../../shared/control-protocol.js';
+import type { ControlResult, FailedResult } from '../../shared/control-protocol.js';
+import { failedResult } from '../../shared/control-protocol.js';
 import type { Effects, Observer, RolloutEnd } from '../effects.js';
 import type { CommandContext, Tell } from './context.js';
 import { ended, refuseWhileStopping, stopped, underWay } from './refusals.js';
@@ -86,15 +87,14 @@ function conditionOf({ supervisor: { state } }: CommandContext, generation: numb
   return generation !== null && state.generations[generation]?.modified ? 'modified' : 'serves';
 }
 
-export function failure(end: RolloutEnd, appName: string, condition: Condition = 'serves'): ControlResult {
+export function failure(end: RolloutEnd, appName: string, condition: Condition = 'serves'): FailedResult {
   const error = end.error ?? {
     code: 'ZDSUP_ROLLOUT_FAILED' as const,
     message: end.rollout.reason ?? 'the rollout failed',
     hint: whatNow(end.rollout, appName, condition),
     exitStatus: 1 as const,
   };
-  const exitStatus = error.exitStatus === 0 ? 1 : error.exitStatus;
-  return { type: 'result', ok: false, exitStatus, error, ...(end.stderr.length > 0 ? { stderr: end.stderr } : {}) };
+  return failedResult(error, end.stderr);
 }
 
 function whatNow({ from, to, kind }: RolloutEnd['rollout'], appName: string, condition: Condition): string {
@@ -108,14 +108,10 @@ function whatNow({ from, to, kind }: RolloutEnd['rollout'], appName: string, con
   return `generation ${from} goes on serving${condition === 'modified' ? `, but ${edited}` : ''}; ${again}`;
 }
 
-const crashLoops = (generation: number, appName: string): ControlResult => ({
-  type: 'result',
-  ok: false,
-  exitStatus: 1,
-  error: {
+const crashLoops = (generation: number, appName: string): ControlResult =>
+  failedResult({
     code: 'ZDSUP_ROLLOUT_FAILED',
     message: `generation ${generation} was promoted, and crash-loops since`,
     hint: `see zdsup status ${appName}; mend the release and run zdsup reload ${appName} again`,
     exitStatus: 1,
-  },
-});
+  });

@@ -2,6 +2,7 @@
 import { servingGeneration } from '../../domain/fleet.js';
 import { plural } from '../../domain/names.js';
 import type { ControlResult } from '../../shared/control-protocol.js';
+import { failedResult } from '../../shared/control-protocol.js';
 import { ZdsupError } from '../../shared/errors.js';
 import type { Observer, ScaleEnd } from '../effects.js';
 import type { CommandContext, Tell } from './context.js';
@@ -81,15 +82,13 @@ function refusal(context: CommandContext, why: string): ZdsupError {
   return underWay(context);
 }
 
-const takenBack = (end: ScaleEnd, before: number, appName: string): ControlResult => ({
-  type: 'result',
-  ok: false,
-  exitStatus: 1,
-  error: {
-    code: 'ZDSUP_SCALE_FAILED',
-    message: end.reason!,
-    hint: `${appName} has ${before} ${plural(before, 'worker')} as before; mend the cause and scale again`,
-    exitStatus: 1,
-  },
-  ...(end.stderr.length > 0 ? { stderr: end.stderr } : {}),
-});
+const takenBack = (end: ScaleEnd, before: number, appName: string): ControlResult =>
+  failedResult(
+    {
+      code: 'ZDSUP_SCALE_FAILED',
+      message: end.reason!,
+      hint: `${appName} has ${before} ${plural(before, 'worker')} as before; mend the cause and scale again`,
+      exitStatus: 1,
+    },
+    end.stderr,
+  );

@@ -5,7 +5,7 @@ import { availableParallelism } from 'node:os';
 import { basename, dirname, extname, isAbsolute, join, relative, resolve } from 'node:path';
 import { parseEnv } from 'node:util';
 import type { Policy } from '../../domain/types.js';
-import { deriveAppName } from '../../shared/app-name.js';
+import { deriveAppName, nameInPackage } from '../../shared/app-name.js';
 import type { Amount, AppConfig } from '../../shared/config.js';
 import { ZdsupError } from '../../shared/errors.js';
 import { nearestWord } from '../../shared/nearest.js';
@@ -168,11 +168,5 @@ const countOf = (amount: Amount, instances: number, round: (value: number) => nu
 /** The name of an app that was given none: its package's, else its folder's. */
 async function nameSource(folder: string): Promise<string> {
   const text = await readFile(join(folder, 'package.json'), 'utf8').catch(() => null);
-  try {
-    const name = text === null ? undefined : (JSON.parse(text) as { name?: unknown }).name;
-    if (typeof name === 'string' && name !== '') return name;
-  } catch {
-    // A package.json that does not parse names nothing; Node itself will say what is wrong with it.
-  }
-  return basename(folder);
+  return (text === null ? null : nameInPackage(text)) ?? basename(folder);
 }

@@ -1,6 +1,6 @@
 /** An app under chaos: its releases, good and bad, its master, its journal. */
 import { mkdirSync, readFileSync } from 'node:fs';
-import { basename } from 'node:path';
+import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { onTestFinished } from 'vitest';
 import { ask } from '../../../src/client/control-client.js';
@@ -19,7 +19,7 @@ export const GOOD = ['good-a', 'good-b'] as const;
 export const BAD = ['throws', 'exits', 'blocks', 'never listens', 'never ready', 'dies after ready'] as const;
 
 export const INSTANCES = 2;
-const APP = fileURLToPath(new URL('../../fixtures/chaos-app/app.cjs', import.meta.url));
+const FIXTURES = fileURLToPath(new URL('../../fixtures', import.meta.url));
 const folderOf = (release: string): string => release.replaceAll(' ', '-');
 
 export interface Scene {
@@ -44,7 +44,8 @@ export async function makeScene(app: string): Promise<Scene> {
   const project = makeProject();
   const journalFolder = project.path('journal');
   mkdirSync(journalFolder);
-  const source = readFileSync(APP, 'utf8');
+  const source = readFileSync(join(FIXTURES, 'chaos-app/app.cjs'), 'utf8');
+  project.write({ 'releases/ten-parts.cjs': readFileSync(join(FIXTURES, 'ten-parts.cjs'), 'utf8') }); // Beside them, as here.
   for (const release of [...GOOD, ...BAD])
     project.write({
       [`releases/${folderOf(release)}/app.cjs`]: source,

@@ -6,10 +6,12 @@
 import type { Socket } from 'node:net';
 import { connect } from 'node:net';
 import { connect as connectTls } from 'node:tls';
+import type { Load, Run } from './load.js';
+import { runClients } from './load.js';
 import type { RawResponse } from './response-reader.js';
 import { ResponseReader } from './response-reader.js';
 import type { Tally } from './tally.js';
-import { countAnswered, countLost, emptyTally } from './tally.js';
+import { countAnswered, countLost } from './tally.js';
 
 export interface Target {
   port?: number;
@@ -29,63 +31,24 @@ export interface Exchange {
   closing?: boolean;
 }
 
-export interface Load {
-  readonly tally: Tally;
-  /** Answers so far, for waiting until traffic flows. */
-  reached(answered: number): Promise<void>;
-  /** Lets each client finish the request it has under way, and gives the tally. */
-  stop(): Promise<Tally>;
-}
-
 /** No answer by then: it hangs, in ms. */
 const HUNG_MS = 20_000;
 
-export function startLoad(target: Target, clients: number, exchange: Exchange): Load {
-  const tally = emptyTally();
-  const state = { stopping: false };
-  const waiters = new Set<() => void>();
-  const running = Array.from({ length: clients }, () =>
-    runClient(target, exchange, tally, state, () => {
-      for (const wake of waiters) wake();
-    }),
-  );
-  return {
-    tally,
-    reached: (answered) =>
-      new Promise((resolve) => {
-        const look = (): void => {
-          if (tally.answered < answered) return;
-          waiters.delete(look);
-          resolve();
-        };
-        waiters.add(look);
-        look();
-      }),
-    async stop() {
-      state.stopping = true;
-      await Promise.all(running);
-      return tally;
-    },
-  };
-}
+export const startLoad = (target: Target, clients: number, exchange: Exchange): Load =>
+  runClients(clients, (run) => runClient(target, exchange, run));
 
-async function runClient(
-  target: Target,
-  exchange: Exchange,
-  tally: Tally,
-  state: { stopping: boolean },
-  answered: () => void,
-): Promise<void> {
-  while (!state.stopping) {
+async function runClient(target: Target, exchange: Exchange, run: Run): Promise<void> {
+  const { tally } = run;
+  while (!run.isStopping) {
     const connection = await Connection.open(target);
     if (typeof connection === 'string') {
       countLost(tally, connection, exchange.answers ?? 1);
       await new Promise(setImmediate);
       continue;
     }
-    while (!state.stopping || exchange.closing) {
+    while (!run.isStopping || exchange.closing) {
       const goesOn = await oneRound(connection, exchange, tally);
-      answered();
+      run.counted();
       if (!goesOn) break;
     }
     connection.end();

@@ -6,8 +6,9 @@ import { once } from 'node:events';
 import type { Socket } from 'node:net';
 import { connect } from 'node:net';
 import { connect as connectTls } from 'node:tls';
-import type { Tally } from './tally.js';
-import { countAnswered, countLost, emptyTally } from './tally.js';
+import type { Load, Run } from './load.js';
+import { runClients } from './load.js';
+import { countAnswered, countLost } from './tally.js';
 
 export interface Http2Target {
   port: number;
@@ -154,67 +155,42 @@ export class Http2Connection {
   }
 }
 
-export interface Http2Load {
-  readonly tally: Tally;
-  reached(answered: number): Promise<void>;
-  stop(): Promise<Tally>;
+/** `clients` connections with `streams` streams each under way at any time; one that is told to leave is replaced at once. */
+export const startHttp2Load = (target: Http2Target, clients: number, streams: number, path = '/'): Load =>
+  runClients(clients, (run) => runClient(target, streams, path, run));
+
+async function runClient(target: Http2Target, streams: number, path: string, run: Run): Promise<void> {
+  const leaving: Promise<unknown>[] = [];
+  while (!run.isStopping) {
+    let connection: Http2Connection;
+    try {
+      connection = await Http2Connection.connect(target);
+    } catch (error) {
+      countLost(run.tally, `connect: ${(error as NodeJS.ErrnoException).code}`);
+      continue;
+    }
+    const under = Array.from({ length: streams }, () => runStreams(connection, path, run));
+    await Promise.race(under);
+    // Its last streams end while the next connection is in use already.
+    leaving.push(
+      Promise.all(under).then(() => {
+        if (connection.goaways.length === 0) connection.socket.destroy();
+        return connection.ended;
+      }),
+    );
+  }
+  await Promise.all(leaving);
 }
 
-/** `clients` connections with `streams` streams each under way at any time; one that is told to leave is replaced at once. */
-export function startHttp2Load(target: Http2Target, clients: number, streams: number, path = '/'): Http2Load {
-  const tally = emptyTally();
-  const waiters = new Set<() => void>();
-  let isStopping = false;
-
-  const oneStream = async (connection: Http2Connection): Promise<void> => {
-    while (!isStopping && !connection.isLeaving) {
-      const askedAt = performance.now();
-      const { body, how } = await connection.request(path);
-      if (how !== 'end') countLost(tally, how);
-      else if (!body.startsWith('pid ')) countLost(tally, `answered ${JSON.stringify(body)}`);
-      else countAnswered(tally, body, askedAt);
-      for (const look of waiters) look();
-    }
-  };
-  const oneClient = async (): Promise<void> => {
-    const leaving: Promise<unknown>[] = [];
-    while (!isStopping) {
-      let connection: Http2Connection;
-      try {
-        connection = await Http2Connection.connect(target);
-      } catch (error) {
-        countLost(tally, `connect: ${(error as NodeJS.ErrnoException).code}`);
-        continue;
-      }
-      const under = Array.from({ length: streams }, () => oneStream(connection));
-      await Promise.race(under);
-      // Its last streams end while the next connection is in use already.
-      leaving.push(
-        Promise.all(under).then(() => {
-          if (connection.goaways.length === 0) connection.socket.destroy();
-          return connection.ended;
-        }),
-      );
-    }
-    await Promise.all(leaving);
-  };
-  const running = Array.from({ length: clients }, oneClient);
-  return {
-    tally,
-    reached: (answered) =>
-      new Promise((resolve) => {
-        const look = (): void => {
-          if (tally.answered < answered) return;
-          waiters.delete(look);
-          resolve();
-        };
-        waiters.add(look);
-        look();
-      }),
-    async stop() {
-      isStopping = true;
-      await Promise.all(running);
-      return tally;
-    },
-  };
+/** One after another, until the connection is left. */
+async function runStreams(connection: Http2Connection, path: string, run: Run): Promise<void> {
+  const { tally } = run;
+  while (!run.isStopping && !connection.isLeaving) {
+    const askedAt = performance.now();
+    const { body, how } = await connection.request(path);
+    if (how !== 'end') countLost(tally, how);
+    else if (!body.startsWith('pid ')) countLost(tally, `answered ${JSON.stringify(body)}`);
+    else countAnswered(tally, body, askedAt);
+    run.counted();
+  }
 }

@@ -2,12 +2,13 @@
  * Runs in the worker, while it drains. Says goodbye to HTTP/2 sessions so that no stream is lost: first a notice, a GOAWAY that
  * names no stream, behind which the client opens no more here and those on their way are served; then the session's own
  * `close()`, which names the last stream and lets the open ones finish. A `close()` alone drops what the client sent before
- * it read of it. Cuts nothing before the drain deadline. See docs/adr/0008.
+ * it read of it. The connection behind it is the client's to end first. Cuts nothing before the drain deadline. See docs/adr/0008.
  */
 import type net = require('node:net');
 
 import { carriersOf, openStreams, writeBetweenFrames } from '../node-internals/http2-wire.cjs';
 import { emptyFrame, goawayFrame, HIGHEST_STREAM_ID } from './http2-frames.cjs';
+import { letClientEndFirst } from './http2-last-end.cjs';
 import type { Session } from './http2-sessions.cjs';
 import { knownSessions, lastAskedAt, timeStreams } from './http2-sessions.cjs';
 
@@ -39,6 +40,7 @@ export function beginFarewell(): void {
  */
 export function sayFarewell(now: number, isLate: boolean): void {
   for (const session of knownSessions()) {
+    if (!session.destroyed) letClientEndFirst(session); // Also one that the client has told to end.
     if (session.closed || session.destroyed) continue;
     const farewell = farewells.get(session) ?? { since: now, stage: 'waiting', isRead: false };
     farewells.set(session, farewell);

@@ -20,6 +20,8 @@ const RELOADS = 5;
 const H2LOAD_RELOADS = 3;
 /** More than the kernel's buffers take, in bytes. */
 const BIG = 32 * 1024 * 1024;
+/** Less than the windows of flow control: it all arrives, though the client's app reads none of it. */
+const WINDOWFUL = 60_000;
 const NOTICE = 2 ** 31 - 1;
 const KINDS: [name: string, tls: boolean][] = [
   ['clear text', false],
@@ -279,6 +281,50 @@ test.each(KINDS)(
     expect((await reloading).code).toBe(0);
   },
 );
+
+/** Node's own client before 26 drops what its app has not read when the last frames and the end of the connection are one read. */
+test.each(KINDS)("Node's own client that is slow to read what has arrived gets all of it: %s", async (_name, tls) => {
+  const { master, port } = await start(
+    tls,
+    {},
+    APP.replace("stream.end('pid ' + process.pid, ", `stream.end(Buffer.alloc(${WINDOWFUL}), `),
+  );
+  const [old] = (await master.status()).workers;
+  const client = http2.connect(`${tls ? 'https' : 'http'}://127.0.0.1:${port}`, { rejectUnauthorized: false });
+  onTestFinished(() => client.destroy());
+  const stream = client.request({ ':path': '/held' });
+  const closed = once(stream, 'close');
+  await master.statusUntil('it is in flight', ({ workers }) => workers[0]!.inFlight === 1);
+  let goaways = 0;
+  client.on('goaway', () => (goaways += 1));
+  const reloading = master.run('reload');
+  await until('the session is going to end behind it', () => goaways === 2);
+  killOwn(old!.pid!, 'SIGUSR2');
+  await once(stream, 'readable'); // None of it is read.
+  await master.statusUntil('it is answered', ({ workers }) =>
+    workers.every(({ pid, inFlight }) => pid !== old!.pid || inFlight === 0),
+  );
+  let received = 0;
+  stream.on('data', (chunk: Buffer) => (received += chunk.length));
+  await closed;
+  expect(received).toBe(WINDOWFUL);
+  expect((await reloading).code).toBe(0);
+});
+
+test("over TLS a session that is over is its client's to end first, and is ended for it soon after", async () => {
+  const { master, open } = await start(true);
+  const [leaving, staying] = [await open(), await open()];
+  await Promise.all([leaving.request('/'), staying.request('/')]);
+  const reloading = master.run('reload');
+  await until('both have heard the last', () => leaving.goaways.length === 2 && staying.goaways.length === 2);
+  const heardAt = performance.now();
+  leaving.socket.end();
+  expect(await leaving.ended).toBe('connection ended');
+  expect(staying.over).toBeNull();
+  expect(await staying.ended).toBe('connection ended');
+  expect((await reloading).code).toBe(0);
+  expect(performance.now() - heardAt, 'long before the drain deadline').toBeLessThan(5_000);
+});
 
 test('HTTP/1.1 on the same port drains as HTTPS does', async () => {
   const { master, port } = await start(true);

@@ -3,6 +3,7 @@ import type { Socket } from 'node:net';
 import { connect } from 'node:net';
 import type { ControlAnswer, ControlRequest, ControlResult, Progress } from '../shared/control-protocol.js';
 import { ANSWER_TIMEOUT_MS } from '../shared/control-protocol.js';
+import { isAnswered } from '../shared/control-socket.js';
 import type { AppDescription } from '../shared/description.js';
 import { ZdsupError } from '../shared/errors.js';
 
@@ -71,18 +72,10 @@ const HANGS_UP = 'it hangs up on whoever asks, as one that is out of file descri
 const CLOSED_WITHIN_MS = 50;
 
 /** Is there a process that listens? */
-function isHeld(socketPath: string): Promise<boolean> {
-  return new Promise((resolve) => {
-    setTimeout(() => {
-      const probe = connect(socketPath);
-      probe.on('error', () => resolve(false));
-      probe.on('connect', () => {
-        probe.destroy();
-        resolve(true);
-      });
-    }, CLOSED_WITHIN_MS);
+const isHeld = (socketPath: string): Promise<boolean> =>
+  new Promise((resolve) => {
+    setTimeout(() => resolve(isAnswered(connect(socketPath))), CLOSED_WITHIN_MS);
   });
-}
 
 /** Calls back with each whole line. By hand, since node:readline costs a command 4 ms to load. */
 function onLine(socket: Socket, line: (text: string) => void): void {

@@ -82,18 +82,11 @@ export async function runMaster(
     ended: (failed) => end(failed),
   });
   const supervisor: Supervisor = new Supervisor(effects.perform);
-  const history = new History(() => supervisor.state);
+  const time = { now: () => supervisor.now(), wallOf: (at: number) => supervisor.wallOf(at) };
+  const history = new History(() => supervisor.state, time);
   effects.observers.add(history);
   if (options.observer) effects.observers.add(options.observer);
-  const snapshot = () =>
-    takeSnapshot(
-      appName,
-      startedAt,
-      () => supervisor.state,
-      effects,
-      listeners,
-      () => supervisor.now(),
-    );
+  const snapshot = () => takeSnapshot(appName, startedAt, () => supervisor.state, effects, listeners, time);
 
   const temporary = join(runDir, `.${process.pid}`);
   const control = await listenForControl(temporary, (request, tell) =>

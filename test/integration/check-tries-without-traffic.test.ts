@@ -57,7 +57,8 @@ describe('of an app that runs', () => {
     writeFileSync(project.path('.env'), 'NEW=secret\n');
     const config = { name: 'shop', script: 'app.js', instances: 3, minReady: 50, envFile: '.env', env: { PORT: port } };
     writeFileSync(project.path('zdsup.config.json'), JSON.stringify(config));
-    const { changes } = await reported(master);
+    const { changes, state } = await reported(master);
+    expect(state).toBe('running');
     expect(changes).toMatchObject({
       files: ['lib.js'],
       config: [{ key: 'instances', from: 2, to: 3 }],

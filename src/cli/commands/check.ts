@@ -88,6 +88,7 @@ export async function check(target: string | undefined, options: CheckCommandOpt
     app: plan.appName,
     durationMs: Math.round(performance.now() - startedAt),
     smoke: smoke === null ? 'none' : 'passed',
+    state: running?.state ?? null,
     changes,
   };
   process.stdout.write(

@@ -13,20 +13,19 @@ import {
 } from './fleet.js';
 import { plural } from './names.js';
 import { isRipe } from './rollout.js';
-import type { Effect, Fleet, Generation, Worker } from './types.js';
+import type { Effect, Fleet, Generation, ScaleRefusal, Worker } from './types.js';
 
 /** Returns why it is refused, where it is. */
-export function requestScale(fleet: Fleet, count: number, effects: Effect[]): string | undefined {
+export function requestScale(fleet: Fleet, count: number, effects: Effect[]): ScaleRefusal | undefined {
   const generation = servingGeneration(fleet);
-  if (fleet.stop) return 'the master is stopping';
-  if (!generation) return 'no generation serves yet';
-  if (fleet.scaling) return 'another scale is under way';
-  if (rolloutUnderWay(fleet)) return 'a rollout is under way';
+  if (fleet.stop) return 'stopping';
+  if (!generation) return 'nothing-serves';
+  if (fleet.scaling) return 'scale-under-way';
+  if (rolloutUnderWay(fleet)) return 'rollout-under-way';
   const before = generation.slots.length;
-  if (count === before) return 'it has that many workers';
-  if (count < before && range(count).some((slot) => !isUp(fleet, generation, slot)))
-    return 'one of the workers that would stay is not up';
-  if (count > before && generation.modified) return 'the release was modified';
+  if (count === before) return 'same-count';
+  if (count < before && range(count).some((slot) => !isUp(fleet, generation, slot))) return 'too-few-up';
+  if (count > before && generation.modified) return 'release-modified';
   for (const slot of range(count))
     generation.slotState[slot] ??= emptySlot(expectedListeners(fleet, generation.number, slot));
   setCount(fleet, generation, count);

@@ -204,4 +204,17 @@ export interface Context {
   random: number;
 }
 
+/** Why a scale is refused: a kind, for the command has the words. */
+export type ScaleRefusal =
+  | 'stopping'
+  | 'nothing-serves'
+  | 'scale-under-way'
+  | 'rollout-under-way'
+  | 'same-count'
+  /** One of the workers that would stay is not up. */
+  | 'too-few-up'
+  /** The folder was edited in place: new workers would run other code than those that serve. */
+  | 'release-modified';
+
+/** `ignored`: why the event was, in words; of a scale a {@link ScaleRefusal}. */
 export type StepResult = { fleet: Fleet; effects: Effect[]; ignored?: string };

@@ -69,6 +69,7 @@ const LEVELS: Partial<Record<ProgressKind, 'warn' | 'error'>> = {
   'worker-exited': 'warn',
   unresponsive: 'warn',
   'crash-looping': 'error',
+  warning: 'warn',
   failed: 'error',
 };
 
@@ -170,6 +171,7 @@ export class Effects {
   private async prepare(rolloutId: number, scaled: Fleet['scaled']): Promise<void> {
     try {
       const plan = await this.options.makePlan(scaled);
+      for (const message of plan.warnings) this.tell({ type: 'progress', kind: 'warning', message });
       this.candidates.set(rolloutId, plan);
       this.options.post({ type: 'prepared', rolloutId, policy: plan.policy });
     } catch (error) {

@@ -3,6 +3,7 @@ import type { Fleet, Rollout } from '../domain/types.js';
 import type { ExitSnapshot } from '../shared/description.js';
 import type { RolloutSnapshot } from '../shared/snapshot.js';
 import type { Observer, WorkerExit } from './effects.js';
+import type { Time } from './snapshot.js';
 import { rolloutSnapshot } from './snapshot.js';
 
 const KEPT_EXITS = 10;
@@ -15,7 +16,10 @@ export class History implements Observer {
   readonly exits: ExitSnapshot[] = [];
   readonly rollouts: RolloutSnapshot[] = [];
 
-  constructor(private readonly state: () => Fleet) {}
+  constructor(
+    private readonly state: () => Fleet,
+    private readonly time: Pick<Time, 'wallOf'>,
+  ) {}
 
   /** Comes before the core hears of it: what the worker was told to do is in the fleet still. */
   workerExited({ id, slot, generation, pid, code, signal, error, stderr }: WorkerExit): void {
@@ -35,7 +39,7 @@ export class History implements Observer {
   }
 
   rolloutEnded({ rollout }: { rollout: Rollout }): void {
-    this.rollouts.unshift(rolloutSnapshot(rollout));
+    this.rollouts.unshift(rolloutSnapshot(rollout, this.time));
     this.rollouts.length = Math.min(this.rollouts.length, KEPT_ROLLOUTS);
   }
 }

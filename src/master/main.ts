@@ -1,7 +1,6 @@
 /**
  * Runs in the master: puts its parts together, from the config to the end of the last worker. Runs no user code.
  */
-import { unlinkSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { missingServerHandle } from '../node-internals/server-handle.cjs';
@@ -23,7 +22,8 @@ import type { Plan, PlanRequest } from './plan.js';
 import { readPlan } from './plan.js';
 import { installSignals } from './signals.js';
 import { takeSnapshot } from './snapshot.js';
-import { claimFolder, takeSocketPath } from './state-folder.js';
+import type { FileId } from './state-folder.js';
+import { claimFolder, leaveSocketPath, takeSocketPath } from './state-folder.js';
 import { Supervisor } from './supervisor.js';
 import { prepareUsage } from './usage.js';
 
@@ -82,25 +82,19 @@ export async function runMaster(
     ended: (failed) => end(failed),
   });
   const supervisor: Supervisor = new Supervisor(effects.perform);
-  const history = new History(() => supervisor.state);
+  const time = { now: () => supervisor.now(), wallOf: (at: number) => supervisor.wallOf(at) };
+  const history = new History(() => supervisor.state, time);
   effects.observers.add(history);
   if (options.observer) effects.observers.add(options.observer);
-  const snapshot = () =>
-    takeSnapshot(
-      appName,
-      startedAt,
-      () => supervisor.state,
-      effects,
-      listeners,
-      () => supervisor.now(),
-    );
+  const snapshot = () => takeSnapshot(appName, startedAt, () => supervisor.state, effects, listeners, time);
 
   const temporary = join(runDir, `.${process.pid}`);
   const control = await listenForControl(temporary, (request, tell) =>
     handleCommand({ appName, supervisor, effects, history, snapshot, ended }, request, tell),
   );
+  let socket: FileId;
   try {
-    await takeSocketPath(temporary, socketPath, appName);
+    socket = await takeSocketPath(temporary, socketPath, appName);
   } catch (error) {
     await control.close();
     throw error;
@@ -163,7 +157,7 @@ export async function runMaster(
     failedStart ? 'crashed' : 'stopped',
     failedStart ? firstEnd!.rollout.reason : failed ? 'ended at once' : null,
   );
-  removeQuietly(socketPath);
+  leaveSocketPath(socketPath, socket);
   await control.close();
   if (failed && firstEnd !== null) throwFailure(firstEnd, appName);
   logger.info('stopped');
@@ -197,11 +191,3 @@ const renamed = (from: string, to: string): ZdsupError =>
     hint: `put the name back, or zdsup stop ${from} and start it again`,
     exitStatus: 2,
   });
-
-function removeQuietly(path: string): void {
-  try {
-    unlinkSync(path);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
-  }
-}

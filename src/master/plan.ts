@@ -32,6 +32,8 @@ export interface Plan {
   baseline: string;
   /** When the release was looked at, in ms since 1970: what has changed since is not what this generation runs. */
   readAt: number;
+  /** What was passed over, a line each: told once, when the generation is prepared. */
+  warnings: string[];
 }
 
 /** The same for every generation. */

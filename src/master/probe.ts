@@ -99,24 +99,29 @@ async function makeRequest(near: Socket, target: ProbeTarget, options: RequestOp
   return request({ ...options, createConnection });
 }
 
-/** Two ends of one TCP connection on loopback. */
-function loopbackPair(): Promise<{ near: Socket; far: Socket }> {
-  return new Promise((resolve, reject) => {
-    const server = createServer({ pauseOnConnect: true });
-    server.on('error', reject);
-    server.listen(0, '127.0.0.1', () => {
-      const { port } = server.address() as { port: number };
-      const near = connect(port, '127.0.0.1');
-      near.on('error', reject);
-      server.on('connection', (far) => {
-        // Anybody on this host may connect to a port for a moment: only our own end counts.
-        if (far.remotePort !== near.localPort) {
-          far.destroy();
-          return;
-        }
-        server.close();
-        resolve({ near, far });
+/** Two ends of one TCP connection on loopback. Where there is none to be had, nothing of it stays. */
+async function loopbackPair(): Promise<{ near: Socket; far: Socket }> {
+  const server = createServer({ pauseOnConnect: true });
+  let near: Socket | undefined;
+  try {
+    return await new Promise((resolve, reject) => {
+      server.on('error', reject);
+      server.listen(0, '127.0.0.1', () => {
+        const { port } = server.address() as { port: number };
+        const own = connect(port, '127.0.0.1');
+        near = own;
+        own.on('error', reject);
+        server.on('connection', (far) => {
+          // Anybody on this host may connect to a port for a moment: only our own end counts.
+          if (far.remotePort === own.localPort) resolve({ near: own, far });
+          else far.destroy();
+        });
       });
     });
-  });
+  } catch (error) {
+    near?.destroy();
+    throw error;
+  } finally {
+    server.close();
+  }
 }

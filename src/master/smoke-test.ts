@@ -10,7 +10,7 @@ import type { SmokeConfig } from '../shared/config.js';
 import type { ListenSpec } from '../shared/messages.cjs';
 import { formatDuration } from '../shared/units.js';
 import type { Plan } from './plan.js';
-import { eachLine } from './worker-output.js';
+import { eachLine, LAST_WORDS_MS } from './worker-output.js';
 
 /** Lines kept of what the script writes. */
 const KEPT_LINES = 20;
@@ -79,6 +79,7 @@ async function runScript(
   };
   eachLine(child.stdout, note);
   eachLine(child.stderr, note);
+  const closed = new Promise<void>((resolve) => child.once('close', () => resolve()));
   let timer: NodeJS.Timeout | undefined;
   const reason = await new Promise<string | null>((resolve) => {
     timer = setTimeout(
@@ -92,12 +93,23 @@ async function runScript(
     void stopped.then(() => resolve('it was given up'));
   });
   clearTimeout(timer);
-  killGroup(child.pid);
-  return reason === null ? null : { reason, lines };
+  if (child.pid !== undefined) {
+    killGroup(child.pid);
+    await atMost(LAST_WORDS_MS, closed); // Its last lines may still be in the pipes; who has left the group may hold them open.
+  }
+  return reason === null ? null : { reason, lines: [...lines] };
 }
 
-function killGroup(pid: number | undefined): void {
-  if (pid === undefined) return;
+async function atMost(ms: number, settled: Promise<void>): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<void>((resolve) => {
+    timer = setTimeout(resolve, ms);
+  });
+  await Promise.race([settled, late]);
+  clearTimeout(timer);
+}
+
+function killGroup(pid: number): void {
   try {
     process.kill(-pid, 'SIGKILL');
   } catch {

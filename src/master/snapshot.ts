@@ -14,13 +14,19 @@ import type { Figures } from './worker-process.js';
  * the asker waits. What comes later is in the next answer. */
 const LOOK_MS = 250;
 
+/** The clock that decides: its instants are shown in wall time. */
+export interface Time {
+  now(): number;
+  wallOf(at: number): number;
+}
+
 export async function takeSnapshot(
   name: string,
   startedAt: number,
   state: () => Fleet,
   effects: Effects,
   listeners: Listeners,
-  now: () => number,
+  time: Time,
 ): Promise<AppSnapshot> {
   const { serving } = state();
   const looked = serving === null ? Promise.resolve() : effects.checkRelease(serving);
@@ -46,12 +52,12 @@ export async function takeSnapshot(
     generation: fleet.serving,
     listeners: listeners.snapshot(),
     weights: weightsOf(fleet),
-    rollout: fleet.rollout && rolloutSnapshot(fleet.rollout),
+    rollout: fleet.rollout && rolloutSnapshot(fleet.rollout, time),
     workers: [
       ...Object.values(fleet.workers).map((worker) =>
-        workerSnapshot(worker, fleet, now(), known.get(worker.id) ?? null, usage.get(worker.pid ?? -1)),
+        workerSnapshot(worker, fleet, time, known.get(worker.id) ?? null, usage.get(worker.pid ?? -1)),
       ),
-      ...waitingSlots(fleet, Date.now()),
+      ...waitingSlots(fleet, time),
     ].sort((a, b) => a.generation - b.generation || a.slot - b.slot),
   };
 }
@@ -81,14 +87,15 @@ function weightsOf(fleet: Fleet): Record<string, number> {
   return weights;
 }
 
-export function rolloutSnapshot({ id, from, to, step, startedAt, outcome, reason }: Rollout): RolloutSnapshot {
-  return { id, from, to, step, startedAt: iso(startedAt), outcome, reason };
+export function rolloutSnapshot(rollout: Rollout, { wallOf }: Pick<Time, 'wallOf'>): RolloutSnapshot {
+  const { id, from, to, step, startedAt, outcome, reason } = rollout;
+  return { id, from, to, step, startedAt: iso(wallOf(startedAt)), outcome, reason };
 }
 
 function workerSnapshot(
   worker: Worker,
   fleet: Fleet,
-  now: number,
+  time: Time,
   figures: Figures | null,
   usage: Usage | undefined,
 ): WorkerSnapshot {
@@ -98,10 +105,15 @@ function workerSnapshot(
     generation: worker.generation,
     state: worker.status.state,
     ...(worker.status.state === 'draining'
-      ? { drain: { webSockets: figures?.webSockets ?? null, leftMs: Math.max(0, worker.status.deadlineAt - now) } }
+      ? {
+          drain: {
+            webSockets: figures?.webSockets ?? null,
+            leftMs: Math.max(0, worker.status.deadlineAt - time.now()),
+          },
+        }
       : {}),
     ...(worker.unresponsive ? { unresponsive: true as const } : {}),
-    startedAt: iso(worker.forkedAt),
+    startedAt: iso(time.wallOf(worker.forkedAt)),
     restarts: slotOf(fleet.generations[worker.generation]!, worker.slot).restarts,
     connections: figures?.connections ?? null,
     inFlight: figures?.inFlight ?? null,
@@ -112,16 +124,16 @@ function workerSnapshot(
 }
 
 /** Slots that should have a worker, and wait out the pause after a crash. */
-function waitingSlots(fleet: Fleet, now: number): WorkerSnapshot[] {
+function waitingSlots(fleet: Fleet, { now, wallOf }: Time): WorkerSnapshot[] {
   return Object.values(fleet.generations).flatMap((generation) =>
     generation.slots.flatMap((slot) => {
       const { respawnAt, restarts } = slotOf(generation, slot);
-      if (respawnAt <= now || liveIn(fleet, generation.number, slot)) return [];
+      if (respawnAt <= now() || liveIn(fleet, generation.number, slot)) return [];
       const nothing = { connections: null, inFlight: null, requests: null, cpuPercent: null, rssBytes: null };
       return [
         {
           ...{ slot, pid: null, generation: generation.number, state: 'waiting' as const, startedAt: null },
-          ...{ respawnAt: iso(respawnAt), restarts },
+          ...{ respawnAt: iso(wallOf(respawnAt)), restarts },
           ...nothing,
         },
       ];

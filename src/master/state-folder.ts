@@ -8,8 +8,10 @@ import {
   constants,
   existsSync,
   linkSync,
+  lstatSync,
   mkdirSync,
   renameSync,
+  rmSync,
   statSync,
   unlinkSync,
 } from 'node:fs';
@@ -65,16 +67,24 @@ export function claimFolder(folder: string): void {
 const nearestThere = (folder: string): string =>
   existsSync(folder) || dirname(folder) === folder ? folder : nearestThere(dirname(folder));
 
+/** Which file a path names, whatever it is called. */
+export interface FileId {
+  dev: number;
+  ino: number;
+}
+
 /**
  * Makes `path` a name of the socket that listens at `temporary`. Atomic: link(2) refuses where somebody has it.
  * @throws ZdsupError ZDSUP_APP_RUNNING (exit 4) where a living master answers there
+ * @returns the socket, for {@link leaveSocketPath}
  */
-export async function takeSocketPath(temporary: string, path: string, app: string): Promise<void> {
+export async function takeSocketPath(temporary: string, path: string, app: string): Promise<FileId> {
+  const { dev, ino } = statSync(temporary);
   for (;;) {
     try {
       linkSync(temporary, path);
       unlinkSync(temporary);
-      return;
+      return { dev, ino };
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
     }
@@ -93,6 +103,12 @@ export async function takeSocketPath(temporary: string, path: string, app: strin
     }
     unlinkSync(aside);
   }
+}
+
+/** Removes the path where it is still that socket's: who has cleared the folder away and started anew has one of their own there. */
+export function leaveSocketPath(path: string, { dev, ino }: FileId): void {
+  const there = lstatSync(path, { throwIfNoEntry: false });
+  if (there?.dev === dev && there.ino === ino) rmSync(path, { force: true });
 }
 
 const answers = (path: string): Promise<boolean> => isAnswered(connect(path));

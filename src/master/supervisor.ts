@@ -21,6 +21,11 @@ const HEARING_MS = 500;
 /** Wall time at the start, monotonic from there on: a clock that is set moves no deadline. In whole ms since 1970. */
 const steadyClock = (): number => Math.floor(performance.timeOrigin + performance.now());
 
+/** Wall time may differ by so much from what it was taken for, in ms: rounding, and a clock that is being slewed. */
+const WALL_TOLERANCE_MS = 100;
+/** Shifts of wall time that are remembered. */
+const KEPT_SHIFTS = 1_000;
+
 export class Supervisor {
   private fleet: Fleet = emptyFleet();
   private readonly queue: { event: Event; done?: (ignored: string | undefined) => void }[] = [];
@@ -38,14 +43,24 @@ export class Supervisor {
   /** The hearing after a standstill is given once: a process that starves at every turn still comes to its deadlines. */
   private heard = false;
 
+  /** How far wall time is ahead of the clock that decides, from that instant on: it moves in a standstill, and where the host sleeps or its clock is set. */
+  private readonly shifts: { at: number; aheadMs: number }[] = [];
+
   constructor(
     private readonly perform: Perform,
     private readonly clock: () => number = steadyClock,
+    private readonly wall: () => number = Date.now,
   ) {}
 
   /** The instant by the clock that decides. */
   now(): number {
     return Math.max(this.decidedAt, this.clock() - this.lostMs);
+  }
+
+  /** An instant of the fleet's as people have it, in ms since 1970. */
+  wallOf(at: number): number {
+    const shift = this.shifts.findLast((one) => one.at <= at) ?? this.shifts[0];
+    return at + (shift?.aheadMs ?? 0);
   }
 
   get state(): Fleet {
@@ -71,6 +86,7 @@ export class Supervisor {
     try {
       for (let next = this.queue.shift(); next; next = this.queue.shift()) {
         this.decidedAt = this.instantOfDecision();
+        this.noteShift();
         const result = step(this.fleet, next.event, { now: this.decidedAt, random: Math.random() });
         this.fleet = result.fleet;
         for (const effect of result.effects) this.perform(effect, this.fleet);
@@ -112,6 +128,14 @@ export class Supervisor {
     const lostMs = lateMs + (this.heard ? 0 : HEARING_MS);
     this.heard = true;
     this.lostMs += lostMs;
-    return Math.max(this.decidedAt, now - lostMs);
+    return Math.max(this.decidedAt + 1, now - lostMs); // An instant before and one after it are told apart.
+  }
+
+  private noteShift(): void {
+    const aheadMs = this.wall() - this.decidedAt;
+    const last = this.shifts.at(-1);
+    if (last && Math.abs(aheadMs - last.aheadMs) <= WALL_TOLERANCE_MS) return;
+    this.shifts.push({ at: this.decidedAt, aheadMs });
+    if (this.shifts.length > KEPT_SHIFTS) this.shifts.shift();
   }
 }

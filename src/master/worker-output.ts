@@ -21,8 +21,8 @@ export interface LastWords {
 const KEPT_LINES = 40;
 /** A line is kept up to here, in characters. */
 const KEPT_LINE_LENGTH = 2_000;
-/** How long a dead worker's stderr may stay open (a grandchild holds it), in ms. */
-const LAST_WORDS_MS = 250;
+/** How long the pipes of a process that has ended may stay open (a grandchild holds them), in ms. */
+export const LAST_WORDS_MS = 250;
 /** How long the end of a line is waited for, in ms. */
 const REST_OF_LINE_MS = 500;
 /** What is longer without a line's end may be parted by another worker's lines, in bytes. */

@@ -1,4 +1,5 @@
 /** What `zdsup check` reports (types alone). */
+import type { AppState } from './snapshot.js';
 
 export interface ConfigChange {
   key: string;
@@ -26,6 +27,8 @@ export interface CheckReport {
   /** From the fork of its worker to readiness and smoke test passed. */
   durationMs: number;
   smoke: 'passed' | 'none';
+  /** Of the app that runs, where one does. */
+  state: AppState | null;
   /** Null where nothing runs to compare with. */
   changes: Changes | null;
   message: string;

@@ -7,6 +7,7 @@ import { isAppName } from './app-name.js';
 import type { Amount, AppConfig, BackoffConfig, ReadyConfig } from './config.js';
 import { ZdsupError } from './errors.js';
 import { nearestWord } from './nearest.js';
+import { counterpartOf } from './pm2-keys.js';
 import { formatDuration, parseDuration } from './units.js';
 
 const allowed = (text: string) => text;
@@ -130,7 +131,10 @@ const MAX_INSTANCES = 1_024;
  */
 export function parseConfig(input: unknown, source: string): AppConfig[] {
   const { apps } = (typeof input === 'object' && input !== null ? input : {}) as { apps?: unknown };
-  if (apps === undefined) return [parseApp(input, '', source)];
+  if (apps === undefined) {
+    refuseUnknownKeys([[input, '']], source);
+    return [parseApp(input, '', source)];
+  }
   if (!Array.isArray(apps) || apps.length === 0) throw invalid(source, 'apps', apps, 'a list with at least one app');
   const other = Object.keys(input as object).find((key) => key !== 'apps');
   if (other !== undefined)
@@ -140,11 +144,45 @@ export function parseConfig(input: unknown, source: string): AppConfig[] {
       (input as Record<string, unknown>)[other],
       "nothing beside 'apps': put it into each app",
     );
+  refuseUnknownKeys(
+    apps.map((app, index) => [app, `apps[${index}].`]),
+    source,
+  );
   const parsed = apps.map((app, index) => parseApp(app, `apps[${index}].`, source));
   for (const [index, { name }] of parsed.entries())
     if (name !== undefined && parsed.findIndex((other) => other.name === name) !== index)
       throw invalid(source, `apps[${index}].name`, name, 'a name that no other app in the file has');
   return parsed;
+}
+
+/** All of them at once: whoever brings a config of another tool should not have to ask for each. */
+function refuseUnknownKeys(apps: [app: unknown, prefix: string][], source: string): void {
+  const unknown = apps.flatMap(([app, prefix]) =>
+    typeof app !== 'object' || app === null || Array.isArray(app)
+      ? []
+      : Object.keys(app)
+          .filter((key) => !Object.hasOwn(appKeys, key))
+          .map((key) => ({ key, path: prefix + key })),
+  );
+  if (unknown.length > 0) throw unknownKeys(unknown, appKeys, source);
+}
+
+function unknownKeys(unknown: { key: string; path: string }[], known: object, source: string): ZdsupError {
+  const keys = [...new Set(unknown.map(({ key }) => key))];
+  const knownKeys = `known keys: ${Object.keys(known).join(', ')}`;
+  const hints = keys.flatMap((key) => {
+    const counterpart = known === appKeys ? counterpartOf(key) : undefined;
+    if (counterpart !== undefined) return [`${key} of PM2: ${counterpart}`];
+    const near = nearestWord(key, Object.keys(known));
+    if (near === undefined) return [];
+    return [keys.length === 1 ? `did you mean ${near}?` : `${key}: did you mean ${near}?`];
+  });
+  return new ZdsupError({
+    code: 'ZDSUP_CONFIG_INVALID',
+    message: `${source}: unknown ${unknown.length === 1 ? 'key' : 'keys'} ${unknown.map(({ path }) => path).join(', ')}`,
+    hint: [...hints, ...(hints.length < keys.length ? [knownKeys] : [])].join('; '),
+    exitStatus: 2,
+  });
 }
 
 function parseApp(input: unknown, prefix: string, source: string): AppConfig {
@@ -292,13 +330,7 @@ function fromIssue(issue: v.BaseIssue<unknown>, prefix: string, source: string):
         : path.startsWith('smoke.')
           ? smokeKeys
           : appKeys;
-    const near = nearestWord(key, Object.keys(known));
-    return new ZdsupError({
-      code: 'ZDSUP_CONFIG_INVALID',
-      message: `${source}: unknown key ${prefix}${path}`,
-      hint: near ? `did you mean ${near}?` : `known keys: ${Object.keys(known).join(', ')}`,
-      exitStatus: 2,
-    });
+    return unknownKeys([{ key, path: prefix + path }], known, source);
   }
   if (path === 'script' && issue.input === undefined)
     return new ZdsupError({

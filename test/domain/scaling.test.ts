@@ -40,7 +40,7 @@ describe('a scale-up', () => {
   test('is refused where the folder was edited in place', () => {
     const scene = new Scene().start();
     scene.send({ type: 'release-checked', generation: 1, modified: true });
-    expect(scene.scale(3)).toBe('the release was modified');
+    expect(scene.scale(3)).toBe('release-modified');
     expect(scene.scale(1)).toBeUndefined();
   });
 });
@@ -59,7 +59,7 @@ describe('a scale-down', () => {
   test('is refused while a worker that would stay is down', () => {
     const scene = new Scene().start();
     scene.crash(scene.worker(1, 0));
-    expect(scene.scale(1)).toBe('one of the workers that would stay is not up');
+    expect(scene.scale(1)).toBe('too-few-up');
   });
 });
 
@@ -106,10 +106,10 @@ describe('one change at a time', () => {
   test('a scale is refused during a rollout and during another scale', () => {
     const scene = new Scene().start();
     scene.reload();
-    expect(scene.scale(3)).toBe('a rollout is under way');
+    expect(scene.scale(3)).toBe('rollout-under-way');
     scene.settle();
     scene.scale(3);
-    expect(scene.scale(4)).toBe('another scale is under way');
+    expect(scene.scale(4)).toBe('scale-under-way');
   });
 
   test('a stop comes over a scale', () => {
@@ -117,6 +117,7 @@ describe('one change at a time', () => {
     scene.scale(3);
     scene.send({ type: 'stop-requested' });
     expect(ends(scene)).toEqual(['the app was stopped']);
+    expect(scene.scale(4)).toBe('stopping');
     scene.settle();
     expect(scene.fleet.ended).toBe(true);
   });

@@ -55,7 +55,8 @@ describe('of an app that runs', () => {
     writeFileSync(project.path('.env'), 'NEW=secret\n');
     const config = { name: 'shop', script: 'app.js', instances: 3, minReady: 50, envFile: '.env', env: { PORT: port } };
     writeFileSync(project.path('zdsup.config.json'), JSON.stringify(config));
-    const { changes } = await reported(master);
+    const { changes, state } = await reported(master);
+    expect(state).toBe('running');
     expect(changes).toMatchObject({
       files: ['lib.js'],
       config: [{ key: 'instances', from: 2, to: 3 }],
@@ -66,6 +67,18 @@ describe('of an app that runs', () => {
     expect(stdout).toContain('1 changed: lib.js');
     expect(stdout).toContain('+NEW -OLD');
     expect(stdout).not.toContain('secret');
+  });
+
+  test('it warns of a line of the env file that sets nothing, as a reload does, which logs it once', async () => {
+    const { master, project } = await startWithEnvFile();
+    writeFileSync(project.path('.env'), 'NEW=1\nhalf a secret\n');
+    const warning = `${project.path('.env')}:2 is no NAME=value and sets nothing`;
+    const checked = await master.run('check');
+    expect(checked.code, checked.stderr).toBe(0);
+    expect(checked.stderr).toContain(warning);
+    expect((await master.run('reload')).stderr).toContain(warning);
+    expect(master.log.filter(({ msg }) => msg === warning)).toMatchObject([{ level: 'warn', kind: 'warning' }]);
+    expect(checked.stderr + JSON.stringify(master.log)).not.toContain('secret');
   });
 
   test('a bad release fails with exit 1 and its reason', async () => {

@@ -1,5 +1,5 @@
 /** The control socket bears whatever is said to it, holds on to nobody, and leaves nothing behind. */
-import { existsSync, readdirSync, statSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import type { Socket } from 'node:net';
 import { connect, createServer } from 'node:net';
 import { join } from 'node:path';
@@ -156,6 +156,15 @@ test.each(FAILURES)('nothing of it is left after a start %s', async (_what, file
   const master = await startMaster({ world, cwd: project.folder, args, wait: false });
   expect((await master.exited()).code).toBeGreaterThan(0);
   expect(existsSync(join(world.home, 'run')) ? readdirSync(join(world.home, 'run')) : []).toEqual([]);
+});
+
+test('a master that ends leaves what somebody else has put in the place of its socket', async () => {
+  const { master, path } = await start();
+  rmSync(path);
+  writeFileSync(path, 'of another');
+  master.signal('SIGTERM');
+  expect(await master.exited()).toEqual({ code: 0, signal: null });
+  expect(readFileSync(path, 'utf8')).toBe('of another');
 });
 
 test('a start that is refused leaves the socket of the one that runs, and nothing of its own', async () => {

@@ -312,6 +312,12 @@ test('--daemon starts each app of a config with several; the foreground refuses 
     { app: 'three', ok: true },
   ]);
   expect(await zdsup(world, ['reload', 'one']), 'each goes on as its own').toMatchObject({ code: 0 });
+  const { stderr } = await zdsup(world, ['start', '-d'], { cwd: project.folder });
+  expect(stderr.match(/^error: .*/gm), 'each error names its app, once').toMatchObject([
+    expect.stringMatching(/^error: one is running already /),
+    expect.stringMatching(/^error: two: worker 0 of generation 1 /),
+    expect.stringMatching(/^error: three is running already /),
+  ]);
   await zdsup(world, ['stop', 'all']);
   expect((await zdsup(world, ['start', 'three'])).code).toBe(0);
   expect((await snapshots(world)).filter(({ state }) => state === 'running').map(({ name }) => name)).toEqual([

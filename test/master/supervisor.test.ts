@@ -133,3 +133,59 @@ test('a process that is late at every turn still comes to its deadlines', () => 
   expect(kills()).toBe(1);
   supervisor.post({ type: 'end-at-once' });
 });
+
+test('instants are told in wall time: those from before a standstill as they were, those after it with what it took', () => {
+  vi.useFakeTimers();
+  let now = 1_000;
+  const supervisor = new Supervisor(
+    () => {},
+    () => now,
+    () => now,
+  );
+  supervisor.post({ type: 'rollout-requested', kind: 'reload', source: 'start', allowListeners: false });
+  supervisor.post({ type: 'prepared', rolloutId: 1, policy: { ...POLICY, instances: 2 } });
+  const { forkedAt } = supervisor.state.workers[1]!;
+  now += 100_000; // Stopped over the readiness deadline.
+  vi.advanceTimersToNextTimer();
+  expect(supervisor.now(), 'no deadline runs in it').toBeLessThan(100_000);
+  expect(supervisor.wallOf(forkedAt)).toBe(1_000);
+  expect(supervisor.wallOf(supervisor.now())).toBe(101_000);
+  now += 50;
+  expect(supervisor.wallOf(supervisor.now())).toBe(101_050);
+  supervisor.post({ type: 'end-at-once' });
+});
+
+test('an instant right before a standstill is told apart from those after it', () => {
+  vi.useFakeTimers();
+  let now = 1_000;
+  const supervisor = new Supervisor(
+    () => {},
+    () => now,
+    () => now,
+  );
+  supervisor.post({ type: 'rollout-requested', kind: 'reload', source: 'start', allowListeners: false });
+  supervisor.post({ type: 'prepared', rolloutId: 1, policy: POLICY });
+  now += POLICY.readyDeadlineMs - 50;
+  supervisor.post({ type: 'timer' });
+  const before = now;
+  now += 100_000;
+  vi.advanceTimersToNextTimer();
+  expect(supervisor.wallOf(before)).toBe(before);
+  expect(supervisor.wallOf(supervisor.now())).toBe(now);
+  supervisor.post({ type: 'end-at-once' });
+});
+
+test('a host that slept, or whose clock was set, has its wall time from there on', () => {
+  let now = 1_000;
+  let setBackMs = 0;
+  const supervisor = new Supervisor(
+    () => {},
+    () => now,
+    () => now - setBackMs,
+  );
+  supervisor.post({ type: 'timer' });
+  now += 10;
+  setBackMs = 60_000;
+  supervisor.post({ type: 'timer' });
+  expect([1_000, 1_010, 1_020].map((at) => supervisor.wallOf(at))).toEqual([1_000, -58_990, -58_980]);
+});

@@ -1,8 +1,9 @@
 /** Every refusal names the key, the value received and what is allowed, and is exit status 2. */
 import { describe, expect, test } from 'vitest';
-import { parseConfig } from '../../src/shared/config-schema.js';
+import { CONFIG_KEYS, parseConfig } from '../../src/shared/config-schema.js';
 import type { ErrorReport } from '../../src/shared/errors.js';
 import { toReport } from '../../src/shared/errors.js';
+import { counterpartOf, PM2_KEYS } from '../../src/shared/pm2-keys.js';
 
 function refusal(input: unknown): ErrorReport {
   try {
@@ -55,6 +56,45 @@ describe('a key that does not exist is refused', () => {
       message: 'zdsup.config.js: unknown key apps[1].instance',
       hint: 'did you mean instances?',
     });
+  });
+});
+
+describe('several keys that do not exist are refused at once', () => {
+  test('with what each one meant, and the known keys where one meant nothing', () => {
+    expect(refusal({ scirpt: 'app.js', instance: 2 })).toMatchObject({
+      message: 'zdsup.config.js: unknown keys scirpt, instance',
+      hint: 'scirpt: did you mean script?; instance: did you mean instances?',
+    });
+    expect(refusalOf({ enviroment: {}, instance: 2 }).hint).toMatch(
+      /^instance: did you mean instances\?; known keys: name, script, /,
+    );
+  });
+
+  test("PM2's with zdsup's counterpart, or that there is none yet, once for all apps", () => {
+    const apps = [
+      { script: 'a.js', exec_mode: 'cluster', max_memory_restart: '1G', env_production: {} },
+      { script: 'b.js', exec_mode: 'cluster', wait_ready: true },
+    ];
+    const { message, hint } = refusal({ apps });
+    expect(message).toBe(
+      'zdsup.config.js: unknown keys apps[0].exec_mode, apps[0].max_memory_restart, apps[0].env_production, apps[1].exec_mode, apps[1].wait_ready',
+    );
+    expect(hint).toBe(
+      'exec_mode of PM2: leave it out: workers always share the socket; ' +
+        'max_memory_restart of PM2: zdsup has none yet; ' +
+        'env_production of PM2: env, chosen in the config by process.env.NODE_ENV, or an envFile; ' +
+        "wait_ready of PM2: ready: 'message'",
+    );
+  });
+
+  test("each counterpart of a key of PM2's exists, and none of the keys is known by now", () => {
+    for (const key of PM2_KEYS) {
+      expect(CONFIG_KEYS).not.toContain(key);
+      const counterpart = counterpartOf(key)!;
+      if (/^(zdsup has none yet|leave it out)/.test(counterpart)) continue;
+      for (const [word] of counterpart.matchAll(/\b(?:[a-z]+[A-Z]\w*|^[a-z]+)/g))
+        expect(CONFIG_KEYS, `${key}: ${counterpart}`).toContain(word);
+    }
   });
 });
 

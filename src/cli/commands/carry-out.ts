@@ -25,7 +25,7 @@ export async function carryOut(apps: RunningApp[], request: ControlRequest, opti
   const results: ControlResult[] = [];
   for (const app of apps) {
     const result = await carryOutOne(app, request, options);
-    if (!options.json) tell(app.name, result);
+    if (!options.json) tell(app.name, result, apps.length > 1);
     results.push(result);
   }
   if (options.json) {
@@ -70,10 +70,16 @@ export function detachOnInterrupt(app: string, verb: string, progress: ProgressV
   return { end: () => void process.off('SIGINT', detach) };
 }
 
-/** The result for people. */
-export function tell(app: string, result: ControlResult | StartResult): void {
-  if (!result.ok) printError(result.error, { json: false, ...(result.stderr ? { stderr: result.stderr } : {}) });
-  else if ('message' in result) {
+/** The result for people. @param several it is one of several apps: its error says of which */
+export function tell(app: string, result: ControlResult | StartResult, several: boolean): void {
+  if (!result.ok) {
+    const { message } = result.error;
+    const named = several && !message.split(' ').includes(app) ? `${app}: ${message}` : message;
+    printError(
+      { ...result.error, message: named },
+      { json: false, ...(result.stderr ? { stderr: result.stderr } : {}) },
+    );
+  } else if ('message' in result) {
     const seconds =
       'durationMs' in result && result.durationMs > 0 ? ` (${(result.durationMs / 1000).toFixed(1)} s)` : '';
     process.stdout.write(`${app}: ${result.message}${seconds}\n`);

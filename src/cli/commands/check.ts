@@ -34,7 +34,7 @@ const INTERRUPTED = 130;
 const RUN_TIMEOUT_MS = 60_000;
 
 /** Steps of the worker that is tried; that it is then "promoted" and ended is no news. */
-const TOLD = new Set(['worker-started', 'worker-ready', 'smoke', 'worker-exited', 'failed']);
+const TOLD = new Set(['warning', 'worker-started', 'worker-ready', 'smoke', 'worker-exited', 'failed']);
 
 /** @returns 0 where a reload would let the new code in, else 1 */
 export async function check(target: string | undefined, options: CheckCommandOptions): Promise<number> {
@@ -88,6 +88,7 @@ export async function check(target: string | undefined, options: CheckCommandOpt
     app: plan.appName,
     durationMs: Math.round(performance.now() - startedAt),
     smoke: smoke === null ? 'none' : 'passed',
+    state: running?.state ?? null,
     changes,
   };
   process.stdout.write(

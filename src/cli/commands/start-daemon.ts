@@ -46,7 +46,7 @@ export async function startDaemons(
   for (const plan of plans) {
     const own = plans.length > 1 ? { ...request, only: plan.appName } : request;
     const outcome = await startOne(plan, own, options);
-    if (!options.json) tell(plan.appName, outcome);
+    if (!options.json) tell(plan.appName, outcome, plans.length > 1);
     outcomes.push(outcome);
   }
   if (options.json) {

@@ -8,10 +8,11 @@ const NAMED_FILES = 10;
 
 export function renderCheck(report: CheckReport, release: { id: string; path: string }, listeners: string[]): string {
   const { green, red, bold } = styles(process.stdout);
-  const { app, ok, message, changes, durationMs, smoke } = report;
+  const { app, ok, message, changes, durationMs, smoke, state } = report;
   const proven = `ready after ${formatDuration(durationMs)}${smoke === 'passed' ? ', smoke test passed' : ''}`;
   const lines = [
     `${bold(app)}  ${proven}`,
+    ...(state === 'crash-looping' ? [`serving    ${red('crash-looping')}: see zdsup status ${app}`] : []),
     ...(changes
       ? changeLines(changes)
       : [`release    ${release.id} ${release.path}`, `listening  ${listeners.join(', ') || 'on nothing'}`]),

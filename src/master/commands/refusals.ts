@@ -4,14 +4,16 @@ import type { CommandContext } from './context.js';
 
 /** @throws ZdsupError ZDSUP_STOPPING (exit 4) */
 export function refuseWhileStopping({ supervisor, appName }: CommandContext): void {
-  if (!supervisor.state.stop) return;
-  throw new ZdsupError({
+  if (supervisor.state.stop) throw stopping(appName);
+}
+
+export const stopping = (appName: string): ZdsupError =>
+  new ZdsupError({
     code: 'ZDSUP_STOPPING',
     message: `${appName} is stopping`,
     hint: 'start it again with zdsup start',
     exitStatus: 4,
   });
-}
 
 /** What was under way when the app was stopped. */
 export const stopped = (appName: string, verb: string): ZdsupError =>

@@ -1,12 +1,13 @@
 /** Runs in the master. `scale`: another number of workers; waits until the new ones serve, or the surplus ones have gone. */
 import { servingGeneration } from '../../domain/fleet.js';
 import { plural } from '../../domain/names.js';
+import type { ScaleRefusal } from '../../domain/types.js';
 import type { ControlResult } from '../../shared/control-protocol.js';
 import { failedResult } from '../../shared/control-protocol.js';
 import { ZdsupError } from '../../shared/errors.js';
 import type { Observer, ScaleEnd } from '../effects.js';
 import type { CommandContext, Tell } from './context.js';
-import { ended, refuseWhileStopping, stopped, underWay } from './refusals.js';
+import { ended, refuseWhileStopping, stopped, stopping, underWay } from './refusals.js';
 
 /** Workers that no host runs sensibly: a typing error, most likely. The config allows as many. */
 const MAX_WORKERS = 1_024;
@@ -38,7 +39,7 @@ export async function scale(context: CommandContext, to: string, tell: Tell): Pr
   effects.observers.add(observer);
   try {
     const ignored = await supervisor.request({ type: 'scale-requested', count });
-    if (ignored === 'it has that many workers') return done(`${count} ${plural(count, 'worker')} already`);
+    if (ignored === ('same-count' satisfies ScaleRefusal)) return done(`${count} ${plural(count, 'worker')} already`);
     if (ignored !== undefined) throw refusal(context, ignored);
     const over = context.ended.then(() => {
       throw ended(appName, 'scale');
@@ -63,23 +64,33 @@ function countOf(to: string, before: number, appName: string): number {
   });
 }
 
+/** @param why a {@link ScaleRefusal}; anything else says that the master is past everything */
 function refusal(context: CommandContext, why: string): ZdsupError {
   const { appName } = context;
-  if (why === 'the release was modified')
-    return new ZdsupError({
-      code: 'ZDSUP_RELEASE_CHANGED',
-      message: `the folder of ${appName} was edited in place: new workers would run other code than those that serve`,
-      hint: `bring it in first: zdsup reload ${appName}`,
-      exitStatus: 1,
-    });
-  if (why === 'one of the workers that would stay is not up')
-    return new ZdsupError({
-      code: 'ZDSUP_SCALE_REFUSED',
-      message: `${why}: ending others now would leave too few`,
-      hint: `see zdsup status ${appName}, and try again when all are active`,
-      exitStatus: 1,
-    });
-  return underWay(context);
+  switch (why as ScaleRefusal) {
+    case 'release-modified':
+      return new ZdsupError({
+        code: 'ZDSUP_RELEASE_CHANGED',
+        message: `the folder of ${appName} was edited in place: new workers would run other code than those that serve`,
+        hint: `bring it in first: zdsup reload ${appName}`,
+        exitStatus: 1,
+      });
+    case 'too-few-up':
+      return new ZdsupError({
+        code: 'ZDSUP_SCALE_REFUSED',
+        message: 'one of the workers that would stay is not up: ending others now would leave too few',
+        hint: `see zdsup status ${appName}, and try again when all are active`,
+        exitStatus: 1,
+      });
+    case 'stopping':
+      return stopping(appName);
+    case 'nothing-serves':
+    case 'scale-under-way':
+    case 'rollout-under-way':
+      return underWay(context);
+    default:
+      return ended(appName, 'scale');
+  }
 }
 
 const takenBack = (end: ScaleEnd, before: number, appName: string): ControlResult =>

@@ -3,7 +3,6 @@ import { createHash } from 'node:crypto';
 import { lstat, readdir, readFile, realpath, stat } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { basename, dirname, extname, isAbsolute, join, relative, resolve } from 'node:path';
-import { parseEnv } from 'node:util';
 import type { Policy } from '../../domain/types.js';
 import { deriveAppName, nameInPackage } from '../../shared/app-name.js';
 import type { Amount, AppConfig } from '../../shared/config.js';
@@ -12,6 +11,7 @@ import { nearestWord } from '../../shared/nearest.js';
 import { fingerprint } from '../fingerprint.js';
 import type { Plan, PlanRequest } from '../plan.js';
 import { typescriptArgs } from '../typescript-entry.js';
+import { readEnvFile } from './env-file.js';
 
 /** Settings that say how this process was started and would mislead a worker. */
 const NOT_INHERITED = [
@@ -51,6 +51,7 @@ export async function makePlan(
   const path = await releaseFolder(entry, cwd, await linkedFolder(resolve(logicalCwd, config.script), cwd));
   const readAt = Date.now();
   const baseline = await fingerprint(path, entry);
+  const fromFiles = await readEnvFiles(config.envFile, baseDir);
   const id = createHash('sha256').update(path).update(baseline).digest('hex').slice(0, 8);
   return {
     appName: config.name ?? deriveAppName(await nameSource(await releaseFolder(entry, cwd, null))),
@@ -60,10 +61,11 @@ export async function makePlan(
     execArgv: [...config.nodeArgs, ...typescriptArgs(entry)],
     args: config.args,
     cwd,
-    env: { ...inherited(masterEnv), PWD: cwd, ...(await readEnvFiles(config.envFile, baseDir)), ...config.env },
+    env: { ...inherited(masterEnv), PWD: cwd, ...fromFiles.env, ...config.env },
     policy: policyOf(config, scaled),
     baseline,
     readAt,
+    warnings: fromFiles.warnings,
   };
 }
 
@@ -111,8 +113,12 @@ async function releaseFolder(entry: string, cwd: string, linked: string | null):
   }
 }
 
-async function readEnvFiles(files: string[], baseDir: string): Promise<Record<string, string>> {
+async function readEnvFiles(
+  files: string[],
+  baseDir: string,
+): Promise<{ env: Record<string, string>; warnings: string[] }> {
   const env: Record<string, string> = {};
+  const warnings: string[] = [];
   for (const file of files) {
     const path = resolve(baseDir, file);
     const text = await readFile(path, 'utf8').catch((error: NodeJS.ErrnoException) => {
@@ -123,9 +129,12 @@ async function readEnvFiles(files: string[], baseDir: string): Promise<Record<st
         exitStatus: 2,
       });
     });
-    Object.assign(env, parseEnv(text));
+    const read = readEnvFile(text);
+    Object.assign(env, read.env);
+    // The line itself may be half a secret.
+    for (const line of read.unread) warnings.push(`${path}:${line} is no NAME=value and sets nothing`);
   }
-  return env;
+  return { env, warnings };
 }
 
 function inherited(masterEnv: NodeJS.ProcessEnv): Record<string, string> {

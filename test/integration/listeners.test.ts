@@ -193,6 +193,28 @@ test('a release that opens another port needs --allow-listeners, and ports that 
   expect(await get({ port: before })).toBe('connect: ECONNREFUSED');
 });
 
+test('an app that only looks whether another port is free can be reloaded and restarted', async () => {
+  const [port, looked] = (await freePorts(2)) as [number, number];
+  const project = makeProject({
+    'app.js': `
+const look = require('node:net').createServer().listen(${looked}, () => look.close(() => {
+  ${answering('process.env.ZDSUP_GENERATION', port)}
+}));`,
+    'zdsup.config.json': JSON.stringify({ name: 'looks', script: 'app.js', minReady: 50 }),
+  });
+  const master = await startMaster({ cwd: project.folder, args: [] });
+  await master.statusUntil('the port that it looked at is given up', (app) => app.listeners.length === 1);
+  for (const [command, generation] of [
+    ['reload', '2'],
+    ['restart', '3'],
+  ] as const) {
+    const { code, stderr } = await master.run(command);
+    expect(code, stderr).toBe(0);
+    expect(await get({ port })).toBe(generation);
+  }
+  expect((await master.status()).listeners).toMatchObject([{ port }]);
+});
+
 test('a unix socket by a relative path lies where the app asked, with the mode it asked for', async () => {
   const project = makeProject();
   project.write({ 'app.js': APP("{ path: 'own.sock', readableAll: true, writableAll: true }") });

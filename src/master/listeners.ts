@@ -47,6 +47,7 @@ interface Listener {
 
 export class Listeners {
   private readonly table = new Map<string, Listener>();
+  private readonly gone = new WeakSet<ListenerClient>();
   private closed = false;
 
   /** @param offTraffic binds every socket aside, where no client finds it; apps are told the names that they asked for */
@@ -64,6 +65,7 @@ export class Listeners {
       }
       listener = bound;
     }
+    if (this.gone.has(client)) return; // While the path was asked for: appointed, it would be waited for by all others.
     restoreUnixPath(listener);
     listener.waiting.push({ client, seq, granted: () => granted(key) });
     if (listener.state === 'listening') this.grantAll(listener);
@@ -87,6 +89,7 @@ export class Listeners {
 
   /** A worker is gone: what it owed is asked of another one. */
   forget(client: ListenerClient): void {
+    this.gone.add(client);
     for (const listener of this.table.values()) {
       restoreUnixPath(listener); // It may have removed the path and died before it listened.
       listener.waiting = listener.waiting.filter((ask) => ask.client !== client);

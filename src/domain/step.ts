@@ -149,6 +149,7 @@ function prepared(fleet: Fleet, rolloutId: number, policy: Policy, effects: Effe
     slots: [],
     slotState,
     listeners: {},
+    closedAgain: [],
     smoke: policy.smoke ? 'due' : 'none',
     modified: false,
     checked: true,

@@ -90,6 +90,8 @@ export interface Generation {
   slotState: Record<number, Slot>;
   /** Every listener that a worker of it has opened and not closed again, with its name for people. A crash closes nothing. */
   listeners: Record<string, string>;
+  /** Keys of those that a worker of it has closed again: its successor may look there as well. */
+  closedAgain: string[];
   /** Of its first worker, before any of them takes traffic. `none`: its policy has no smoke test. */
   smoke: 'none' | 'due' | 'running' | 'passed';
   /** Its directory differs from what it started from. */

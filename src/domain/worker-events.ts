@@ -101,8 +101,8 @@ function listening(
   fleet.generations[worker.generation]!.listeners[key] = label;
   const rollout = fleet.rollout;
   if (!isComing(fleet, worker) || rollout!.from === null || rollout!.allowListeners) return undefined;
-  const serving = fleet.generations[rollout!.from]!.listeners;
-  if (key in serving) return undefined;
+  const { listeners: serving, closedAgain } = fleet.generations[rollout!.from]!;
+  if (key in serving || closedAgain.includes(key)) return undefined;
   const has = [...new Set(Object.values(serving))].join(', ') || 'nothing';
   abortRollout(
     fleet,
@@ -121,6 +121,7 @@ function closed(fleet: Fleet, worker: Worker, key: string, context: Context, eff
   const label = worker.listeners[key];
   delete worker.listeners[key];
   const generation = fleet.generations[worker.generation]!;
+  if (!generation.closedAgain.includes(key)) generation.closedAgain.push(key);
   if (isComing(fleet, worker) && worker.status.state !== 'starting' && !opensWhatItMust(worker, generation)) {
     abortRollout(fleet, `${nameOf(worker)} has closed ${label} again`, worker.id, context.now, effects);
     return undefined;

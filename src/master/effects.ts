@@ -132,7 +132,8 @@ export class Effects {
         for (const observer of this.observers) observer.generationGone?.(effect.generation);
         return;
       case 'close-listeners':
-        this.options.listeners.closeAllBut(fleet.stop ? new Set() : heldKeys(fleet));
+        if (fleet.stop) this.options.listeners.closeForGood();
+        else this.options.listeners.closeAllBut(heldKeys(fleet));
         return;
       case 'end':
         this.options.ended(effect.failed);

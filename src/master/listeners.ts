@@ -41,10 +41,14 @@ interface Listener {
   state: 'bound' | 'listening';
   owner: ListenerClient | null;
   waiting: Ask[];
+  /** Bound where no client finds it: nothing of the address that was asked for is ours. */
+  aside: boolean;
 }
 
 export class Listeners {
   private readonly table = new Map<string, Listener>();
+  private readonly gone = new WeakSet<ListenerClient>();
+  private closed = false;
 
   /** @param offTraffic binds every socket aside, where no client finds it; apps are told the names that they asked for */
   constructor(private readonly offTraffic = false) {}
@@ -61,7 +65,8 @@ export class Listeners {
       }
       listener = bound;
     }
-    if (!this.offTraffic) restoreUnixPath(listener);
+    if (this.gone.has(client)) return; // While the path was asked for: appointed, it would be waited for by all others.
+    restoreUnixPath(listener);
     listener.waiting.push({ client, seq, granted: () => granted(key) });
     if (listener.state === 'listening') this.grantAll(listener);
     else if (!listener.owner) this.appoint(listener);
@@ -79,12 +84,14 @@ export class Listeners {
     }
     listener.state = 'listening';
     this.grantAll(listener);
+    if (this.closed && !listener.aside) this.close(key);
   }
 
   /** A worker is gone: what it owed is asked of another one. */
   forget(client: ListenerClient): void {
+    this.gone.add(client);
     for (const listener of this.table.values()) {
-      if (!this.offTraffic) restoreUnixPath(listener); // It may have removed the path and died before it listened.
+      restoreUnixPath(listener); // It may have removed the path and died before it listened.
       listener.waiting = listener.waiting.filter((ask) => ask.client !== client);
       if (listener.owner !== client) continue;
       listener.owner = null;
@@ -114,9 +121,18 @@ export class Listeners {
     for (const [key, listener] of this.table) if (!keep.has(key) && listener.waiting.length === 0) this.close(key);
   }
 
+  /**
+   * At a stop. Whoever asks from here on, a worker that was starting still, gets a socket aside: under the address nobody would answer, and
+   * clients are refused instead of waiting for nobody.
+   */
+  closeForGood(): void {
+    this.closed = true;
+    this.closeAllBut(new Set());
+  }
+
   snapshot(): ListenerSnapshot[] {
     return [...this.table.values()]
-      .filter((listener) => listener.state === 'listening')
+      .filter((listener) => listener.state === 'listening' && (this.offTraffic || !listener.aside))
       .map(({ spec, name }) =>
         isUnix(spec)
           ? { address: null, path: spec.address ?? '', protocol: spec.protocol }
@@ -144,19 +160,20 @@ export class Listeners {
   }
 
   private async bind(key: string, spec: ListenSpec): Promise<Listener | number> {
-    if (this.offTraffic) return this.bindAside(key, spec);
+    if (this.offTraffic || this.closed) return this.bindAside(key, spec);
     let bound = bindSocket(spec);
     if (bound === EADDRINUSE && hasFile(spec) && (await isStaleUnixPath(spec.address ?? ''))) {
       // While the path was asked for, another worker's ask may have bound it: it is not stale any more then, though nobody answers yet.
       const meanwhile = this.table.get(key);
       if (meanwhile) return meanwhile;
+      if (this.closed) return this.bindAside(key, spec);
       removeQuietly(spec.address ?? '');
       removeQuietly(heldLinkOf(spec.address ?? ''));
       bound = bindSocket(spec);
     }
     if (typeof bound === 'number') return bound;
     const state = spec.protocol === 'udp' ? 'listening' : 'bound';
-    const listener: Listener = { key, spec, ...bound, state, owner: null, waiting: [] };
+    const listener: Listener = { key, spec, ...bound, state, owner: null, waiting: [], aside: false };
     this.table.set(key, listener);
     holdUnixPath(listener);
     return listener;
@@ -174,6 +191,7 @@ export class Listeners {
       state,
       owner: null,
       waiting: [],
+      aside: true,
     };
     this.table.set(key, listener);
     return listener;
@@ -200,7 +218,7 @@ export class Listeners {
     const listener = this.table.get(key);
     if (!listener) return;
     this.table.delete(key);
-    if (hasFile(listener.spec) && !this.offTraffic) removeQuietly(heldLinkOf(listener.spec.address ?? ''));
+    if (hasFile(listener.spec) && !listener.aside) removeQuietly(heldLinkOf(listener.spec.address ?? ''));
     listener.handle.close(); // Of a unix socket, this also removes the path.
   }
 }
@@ -258,7 +276,7 @@ function holdUnixPath(listener: Listener): void {
 
 /** The app has removed the path all the same (another process of its, a script): put it back from the link. */
 function restoreUnixPath(listener: Listener): void {
-  if (!hasFile(listener.spec)) return;
+  if (!hasFile(listener.spec) || listener.aside) return;
   const path = listener.spec.address ?? '';
   try {
     if (lstatSync(path, { throwIfNoEntry: false })) return;

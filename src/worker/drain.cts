@@ -76,7 +76,7 @@ export function retire(options: { deadlineMs: number; closeIdle: boolean }): voi
   if (options.closeIdle && closeIdleSince === null) closeIdleSince = performance.now();
   if (retiring) return;
   retiring = true;
-  if (options.closeIdle) emptyQueues(beginDrain);
+  if (options.closeIdle) emptyQueues(() => performance.now() >= deadlineAt, beginDrain);
   else beginDrain();
 }
 

@@ -22,8 +22,10 @@ import { watchWebSockets } from './websockets.cjs';
 
 /** Errno of an address in use, as libuv has it. */
 const EADDRINUSE = -98;
-/** Clients that come as fast as they are accepted do not hold up a stop for longer, in ms. */
-const EMPTY_QUEUES_MS = 100;
+/** Where the app asks for no other. As long is the queue, too, that waited before anybody accepted. */
+const USUAL_BACKLOG = 511;
+/** A queue holds no more, however many the app asks for: Linux' own bound (net.core.somaxconn), where nobody has raised it. */
+const LONGEST_QUEUE = 4_096;
 const LOOPBACK = /^(127\.|::1$|localhost$|::ffff:127\.)/;
 
 interface HeldServer {
@@ -87,7 +89,7 @@ function ask(server: net.Server, options: SeamOptions, callback: SeamCallback): 
     server,
     spec,
     name: expectedName(spec),
-    backlog: options.backlog || 511,
+    backlog: options.backlog || USUAL_BACKLOG,
     standIn: failingHandle(0),
     real: null,
     referenced: true,
@@ -281,23 +283,30 @@ function accept(key: string, real: ServerHandle | undefined): void {
   updateKeepAlive();
 }
 
-/** Stops accepting on all of them; the app's servers stay `listening`. `readOut`: nobody else reads what datagrams wait. */
 /**
  * Before a release without a successor: whoever waits in a kernel's queue would be reset. No more are let in, and turns of
- * the event loop accept those who are there, until two in a row have brought nobody.
+ * the event loop accept those who are there (libuv takes one of each queue in a turn), until two in a row have brought nobody. Clients that
+ * come as fast as they are accepted do not hold it up: a queue is first come, first served, and after as many turns as it
+ * can hold, those who waited are through. `isLate`: what is accepted now is answered no more.
  */
-export function emptyQueues(emptied: () => void): void {
-  for (const { real } of held.values()) real?.listen(0);
-  const until = performance.now() + EMPTY_QUEUES_MS;
+export function emptyQueues(isLate: () => boolean, emptied: () => void): void {
+  let longest = USUAL_BACKLOG;
+  for (const { real, backlog } of held.values()) {
+    real?.listen(0);
+    longest = Math.max(longest, backlog);
+  }
+  let turnsLeft = Math.min(longest, LONGEST_QUEUE) + 2;
   let quietTurns = 0;
   const turn = (before: number): void => {
     quietTurns = acceptedCount === before ? quietTurns + 1 : 0;
-    if (quietTurns === 2 || performance.now() > until) emptied();
+    turnsLeft -= 1;
+    if (quietTurns === 2 || turnsLeft <= 0 || isLate()) emptied();
     else setImmediate(turn, acceptedCount);
   };
   setImmediate(turn, acceptedCount);
 }
 
+/** Stops accepting on all of them; the app's servers stay `listening`. `readOut`: nobody else reads what datagrams wait. */
 export function releaseAll(readOut: boolean): void {
   retired = true;
   retireDatagrams(readOut);

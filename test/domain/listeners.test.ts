@@ -27,6 +27,21 @@ test('a server that the app closes in all its workers takes its socket along, an
   });
 });
 
+test('what the serving release has opened and closed again, the next one may open too: both only look whether a port is free', () => {
+  const scene = servingTwo();
+  for (const slot of [0, 1]) scene.send({ type: 'closed', id: scene.worker(1, slot).id, key: ADMIN });
+  scene.reload();
+  const { id } = scene.worker(2, 0);
+  scene.send({ type: 'listening', id, key: ADMIN, label: 'port 9000' });
+  expect(scene.fleet.rollout!.reason).toBeNull();
+  scene.send({ type: 'closed', id, key: ADMIN });
+  scene.settle();
+  expect(scene.verdicts.at(-1)).toMatchObject({ outcome: 'succeeded' });
+  expect(scene.reload()).toBeUndefined();
+  scene.send({ type: 'listening', id: scene.worker(3, 0).id, key: ADMIN, label: 'port 9000' });
+  expect(scene.fleet.rollout!.reason, 'the next but one as well').toBeNull();
+});
+
 test('a crash closes nothing: the respawn must open what its predecessor had', () => {
   const scene = servingTwo();
   scene.crash(scene.worker(1, 0));

@@ -2,6 +2,7 @@
 import { existsSync, readdirSync, statSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { expect, test } from 'vitest';
+import { killOwn } from '../helpers/cleanup.js';
 import { Connection } from '../helpers/load/client.js';
 import { freePort, freePorts } from '../helpers/ports.js';
 import { answering, makeProject } from '../helpers/project.js';
@@ -191,6 +192,51 @@ test('a release that opens another port needs --allow-listeners, and ports that 
   expect((await master.run('reload', '--allow-listeners')).code).toBe(0);
   expect(await get({ port: after })).toBe('new');
   expect(await get({ port: before })).toBe('connect: ECONNREFUSED');
+});
+
+test('an app that only looks whether another port is free can be reloaded and restarted', async () => {
+  const [port, looked] = (await freePorts(2)) as [number, number];
+  const project = makeProject({
+    'app.js': `
+const look = require('node:net').createServer().listen(${looked}, () => look.close(() => {
+  ${answering('process.env.ZDSUP_GENERATION', port)}
+}));`,
+    'zdsup.config.json': JSON.stringify({ name: 'looks', script: 'app.js', minReady: 50 }),
+  });
+  const master = await startMaster({ cwd: project.folder, args: [] });
+  await master.statusUntil('the port that it looked at is given up', (app) => app.listeners.length === 1);
+  for (const [command, generation] of [
+    ['reload', '2'],
+    ['restart', '3'],
+  ] as const) {
+    const { code, stderr } = await master.run(command);
+    expect(code, stderr).toBe(0);
+    expect(await get({ port })).toBe(generation);
+  }
+  expect((await master.status()).listeners).toMatchObject([{ port }]);
+});
+
+test.each(['tcp', 'unix'])('an app that listens after its stop has come takes no client along: %s', async (kind) => {
+  const project = makeProject();
+  const port = await freePort();
+  const place = kind === 'unix' ? { path: project.path('late.sock') } : { port };
+  project.write({
+    'app.js': `
+process.on('SIGTERM', () => {
+  require('node:net').createServer().listen(${JSON.stringify(place)}, () => console.log('listens'));
+  process.on('SIGUSR2', () => process.exit());
+});
+setInterval(() => {}, 1000);
+console.log('waits');`,
+  });
+  const master = await startMaster({ cwd: project.folder, args: ['app.js', '--name', 'late'], wait: false });
+  await master.printed('waits');
+  master.signal('SIGTERM');
+  await master.printed('listens');
+  expect(await get(place)).toBe(kind === 'unix' ? 'connect: ENOENT' : 'connect: ECONNREFUSED');
+  expect((await master.status()).listeners).toEqual([]);
+  for (const pid of master.workerPids) killOwn(pid, 'SIGUSR2');
+  expect((await master.exited()).code).toBe(0);
 });
 
 test('a unix socket by a relative path lies where the app asked, with the mode it asked for', async () => {

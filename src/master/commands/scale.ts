@@ -16,10 +16,12 @@ const MAX_WORKERS = 1_024;
 export async function scale(context: CommandContext, to: string, tell: Tell): Promise<ControlResult> {
   const { supervisor, effects, appName } = context;
   const startedAt = Date.now();
+  const asked = servingGeneration(supervisor.state);
+  // What was edited in place is not started beside what serves. The look takes a while on a large folder: all else is read after it.
+  if (asked) await effects.checkRelease(asked.number);
   refuseWhileStopping(context);
   const serving = servingGeneration(supervisor.state);
   if (!serving) throw underWay(context);
-  await effects.checkRelease(serving.number); // What was edited in place is not started beside what serves.
   const before = serving.slots.length;
   const count = countOf(to, before, appName);
   const done = (message: string): ControlResult => ({

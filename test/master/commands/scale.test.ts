@@ -1,4 +1,4 @@
-/** What a refused scale is told as: the core gives a kind, the command its code, exit status and words. */
+/** What a scale is told as: the core gives a kind, the command its code, exit status and words; and what happens while it looks at the release. */
 import { describe, expect, test } from 'vitest';
 import { emptyFleet } from '../../../src/domain/fleet.js';
 import type { Fleet, ScaleRefusal } from '../../../src/domain/types.js';
@@ -6,6 +6,7 @@ import type { CommandContext } from '../../../src/master/commands/context.js';
 import { scale } from '../../../src/master/commands/scale.js';
 import type { ControlResult } from '../../../src/shared/control-protocol.js';
 import { ZdsupError } from '../../../src/shared/errors.js';
+import { Scene } from '../../domain/scene.js';
 
 /** `shop` with two workers, whose core answers as given. */
 function answeredWith(ignored: ScaleRefusal | 'the master is ending'): Promise<ControlResult | ZdsupError> {
@@ -40,4 +41,38 @@ describe('a scale that the core refuses', () => {
 
 test('a scale to the number that there is has nothing to do, and is done', async () => {
   expect(await answeredWith('same-count')).toMatchObject({ ok: true, exitStatus: 0, message: '4 workers already' });
+});
+
+/** A master whose look at the release lasts as long as `meanwhile` takes; counts asked for are noted, and said to be reached. */
+function masterOf(scene: Scene, meanwhile: () => void): { context: CommandContext; asked: number[] } {
+  const asked: number[] = [];
+  const supervisor = {
+    get state(): Fleet {
+      return scene.fleet;
+    },
+    request: ({ count }: { count: number }) => {
+      asked.push(count);
+      return Promise.resolve('same-count');
+    },
+  };
+  const effects = { observers: new Set(), checkRelease: () => Promise.resolve().then(meanwhile) };
+  const context = { appName: 'crowd', supervisor, effects, ended: new Promise<boolean>(() => {}) };
+  return { context: context as unknown as CommandContext, asked };
+}
+
+test('`+1` is one more than there are when the look at the release is over, not when it began', async () => {
+  const scene = new Scene({ instances: 2 }).start();
+  const { context, asked } = masterOf(scene, () => {
+    scene.scale(4);
+    scene.settle();
+  });
+  await scale(context, '+1', () => {});
+  expect(asked).toEqual([5]);
+});
+
+test('a stop that comes during the look is the reason that is told', async () => {
+  const scene = new Scene({ instances: 2 }).start();
+  const { context, asked } = masterOf(scene, () => scene.send({ type: 'stop-requested' }));
+  await expect(scale(context, '3', () => {})).rejects.toMatchObject({ code: 'ZDSUP_STOPPING', exitStatus: 4 });
+  expect(asked).toEqual([]);
 });

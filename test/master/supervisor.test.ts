@@ -134,16 +134,18 @@ test('a process that is late at every turn still comes to its deadlines', () => 
   supervisor.post({ type: 'end-at-once' });
 });
 
+/** One whose first workers have been forked. */
+function forking(clock: () => number, policy: Policy): Supervisor {
+  const supervisor = new Supervisor(() => {}, clock, clock);
+  supervisor.post({ type: 'rollout-requested', kind: 'reload', source: 'start', allowListeners: false });
+  supervisor.post({ type: 'prepared', rolloutId: 1, policy });
+  return supervisor;
+}
+
 test('instants are told in wall time: those from before a standstill as they were, those after it with what it took', () => {
   vi.useFakeTimers();
   let now = 1_000;
-  const supervisor = new Supervisor(
-    () => {},
-    () => now,
-    () => now,
-  );
-  supervisor.post({ type: 'rollout-requested', kind: 'reload', source: 'start', allowListeners: false });
-  supervisor.post({ type: 'prepared', rolloutId: 1, policy: { ...POLICY, instances: 2 } });
+  const supervisor = forking(() => now, { ...POLICY, instances: 2 });
   const { forkedAt } = supervisor.state.workers[1]!;
   now += 100_000; // Stopped over the readiness deadline.
   vi.advanceTimersToNextTimer();
@@ -158,13 +160,7 @@ test('instants are told in wall time: those from before a standstill as they wer
 test('an instant right before a standstill is told apart from those after it', () => {
   vi.useFakeTimers();
   let now = 1_000;
-  const supervisor = new Supervisor(
-    () => {},
-    () => now,
-    () => now,
-  );
-  supervisor.post({ type: 'rollout-requested', kind: 'reload', source: 'start', allowListeners: false });
-  supervisor.post({ type: 'prepared', rolloutId: 1, policy: POLICY });
+  const supervisor = forking(() => now, POLICY);
   now += POLICY.readyDeadlineMs - 50;
   supervisor.post({ type: 'timer' });
   const before = now;

@@ -3,8 +3,13 @@ import { expectsNone, hasOpenedItsListeners, slotOf } from './fleet.js';
 import { nameOf, where } from './names.js';
 import type { Effect, Generation, Worker } from './types.js';
 
-/** An app that never listens is taken to run after this long at its first start, whatever `minReady` says, in ms. */
+/**
+ * At a first start nobody knows whether the app listens. Once its script is loaded it has this long to do so before it counts as one that
+ * never listens, whatever `minReady` says, in ms.
+ */
 const QUIET_START_MS = 1_000;
+/** One that computes from its start on is never idle, and counts as loaded after this long, in ms. */
+const LOADED_WITHIN_MS = 10_000;
 
 /** Returns true where it has become ready, or its check begins. */
 export function settleReadiness(worker: Worker, generation: Generation, now: number, effects: Effect[]): boolean {
@@ -28,10 +33,9 @@ export function settleReadiness(worker: Worker, generation: Generation, now: num
 export function readyWithoutListenerAt(worker: Worker, generation: Generation): number | null {
   if (worker.helloAt === null || generation.policy.check === 'http' || !expectsNone(worker, generation)) return null;
   const { minReadyMs } = generation.policy;
-  return (
-    worker.helloAt +
-    (slotOf(generation, worker.slot).expected.kind === 'any' ? Math.max(minReadyMs, QUIET_START_MS) : minReadyMs)
-  );
+  const readyAt = worker.helloAt + minReadyMs;
+  if (slotOf(generation, worker.slot).expected.kind !== 'any') return readyAt;
+  return Math.max(readyAt, (worker.idleAt ?? worker.helloAt + LOADED_WITHIN_MS) + QUIET_START_MS);
 }
 
 export function whyNotReady(worker: Worker, generation: Generation): string {

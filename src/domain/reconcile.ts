@@ -146,6 +146,7 @@ function fork(fleet: Fleet, generation: Generation, slot: number, now: number, e
     pid: null,
     forkedAt: now,
     helloAt: null,
+    idleAt: null,
     status: { state: 'starting', deadlineAt: now + generation.policy.readyDeadlineMs },
     listeners: {},
     askingCount: 0,

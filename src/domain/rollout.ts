@@ -137,10 +137,12 @@ function promote(fleet: Fleet, rollout: Rollout, target: Generation, old: Genera
   if (fleet.scaled?.configured !== target.policy.configuredInstances) fleet.scaled = null;
   rollout.step = 'done';
   rollout.outcome = 'succeeded';
+  const workers = `${target.policy.instances} ${plural(target.policy.instances, 'worker')}`;
+  const open = Object.keys(target.listeners).length > 0;
   effects.push({
     type: 'progress',
     kind: 'serving',
-    message: `generation ${target.number} serves with ${target.policy.instances} ${plural(target.policy.instances, 'worker')}`,
+    message: `generation ${target.number} serves with ${workers}${open ? '' : ', listening on nothing'}`,
     generation: target.number,
   });
   effects.push({ type: 'rollout-ended', rollout: { ...rollout } });

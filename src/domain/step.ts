@@ -59,6 +59,7 @@ function apply(fleet: Fleet, event: Event, context: Context, effects: Effect[]):
       return undefined;
     case 'forked':
     case 'hello':
+    case 'idle':
     case 'listen-asked':
     case 'listening':
     case 'listen-failed':

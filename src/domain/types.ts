@@ -51,6 +51,8 @@ export interface Worker {
   forkedAt: number;
   /** The preload answered: user code begins to run. */
   helloAt: number | null;
+  /** Its event loop had time to spare for the first time: its script is loaded. */
+  idleAt: number | null;
   status: WorkerStatus;
   /** Listener keys asked for so far, with their names for people. */
   listeners: Record<string, string>;
@@ -159,6 +161,8 @@ export type Event =
   | { type: 'prepare-failed'; rolloutId: number; reason: string }
   | { type: 'forked'; id: number; pid: number }
   | { type: 'hello'; id: number }
+  /** Its event loop has time to spare: the script is loaded. */
+  | { type: 'idle'; id: number }
   /** The app has called `listen`; one of the two below answers it. */
   | { type: 'listen-asked'; id: number }
   | { type: 'listening'; id: number; key: string; label: string }

@@ -42,6 +42,9 @@ export function applyToWorker(
     case 'hello':
       worker.helloAt = context.now;
       return undefined;
+    case 'idle':
+      worker.idleAt = context.now;
+      return undefined;
     case 'listen-asked':
       worker.askingCount += 1;
       return undefined;

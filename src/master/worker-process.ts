@@ -234,6 +234,9 @@ export class WorkerProcess implements ListenerClient {
       case 'hello':
         this.post({ type: 'hello', id });
         break;
+      case 'idle':
+        this.post({ type: 'idle', id });
+        break;
       case 'listen': {
         const { seq, spec } = message;
         if (!isListenSpec(spec)) break; // Not from the preload: the app speaks on this channel as well.

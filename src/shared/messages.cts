@@ -45,6 +45,8 @@ export type SocketName = { address: string; family: string; port: number } | Rec
 
 export type WorkerMessage = { cmd: typeof CMD } & (
   | { act: 'hello'; version: string }
+  /** Its event loop has time to spare: the app's script is loaded. Said once. */
+  | { act: 'idle' }
   | { act: 'listen'; seq: number; spec: ListenSpec }
   /** Answers `own`: the errno of listen(2) on the shared socket, 0 when it listens now. */
   | { act: 'owned'; key: string; errno: number }

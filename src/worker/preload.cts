@@ -10,6 +10,7 @@ import { HANDSHAKE_VARIABLE } from '../shared/messages.cjs';
 import { VERSION } from '../shared/version.cjs';
 import { onMasterMessage, tell } from './channel.cjs';
 import { figures, installDrain, retire } from './drain.cjs';
+import { onceIdle } from './idle.cjs';
 import { handleListenMessage, installListenSeam } from './listen-seam.cjs';
 import { shieldOutput } from './output.cjs';
 import { emitToTheApp, isHeard, shieldSignals } from './signals.cjs';
@@ -53,6 +54,7 @@ function start(handshake: Handshake): void {
     leaving: () => tell({ act: 'leaving' }),
   });
   tell({ act: 'hello', version: VERSION });
+  onceIdle(() => tell({ act: 'idle' }));
 }
 
 function refuse(reason: string): never {

@@ -45,6 +45,37 @@ describe('at a first start', () => {
   );
 });
 
+describe('an app that opens nothing at a first start', () => {
+  const begun = (): { scene: Scene; id: number } => {
+    const scene = new Scene({ instances: 1 });
+    scene.send({ type: 'rollout-requested', kind: 'reload', source: 'start', allowListeners: false });
+    scene.send(scene.answer()!);
+    const { id } = scene.worker(1, 0);
+    scene.send({ type: 'hello', id });
+    return { scene, id };
+  };
+
+  test('has a second to do so once its script is loaded, however long that takes', () => {
+    const { scene, id } = begun();
+    scene.advance(6_000);
+    scene.send({ type: 'idle', id });
+    scene.advance(999);
+    expect(scene.slots('starting')).toEqual(['1/0']);
+    scene.advance(1);
+    expect(scene.slots('active')).toEqual(['1/0']);
+    scene.advance(1_000);
+    expect(scene.told('serving')).toEqual(['generation 1 serves with 1 worker, listening on nothing']);
+  });
+
+  test('counts as loaded after 10 s where it computes from its start on', () => {
+    const { scene } = begun();
+    scene.advance(10_999);
+    expect(scene.slots('starting')).toEqual(['1/0']);
+    scene.advance(1);
+    expect(scene.slots('active')).toEqual(['1/0']);
+  });
+});
+
 describe('readiness', () => {
   test("with 'message' listening is not enough: the app says when", () => {
     const scene = new Scene({ instances: 1, check: 'message' });

@@ -16,6 +16,7 @@ export interface Process {
   forkedAt: number;
   forked: boolean;
   helloAt: number | null;
+  idle: boolean;
   open: string[];
   saidReady: boolean;
   probe: 'none' | 'asked' | 'passed';
@@ -172,7 +173,8 @@ export class World {
     if (this.fleet.generations[generation]?.policy.check === 'message' && !process.saidReady)
       return { type: 'ready-message', id };
     if (process.probe === 'asked') return { type: 'probe-passed', id };
-    return process.smoke === 'asked' ? { type: 'smoke-passed', id } : undefined;
+    if (process.smoke === 'asked') return { type: 'smoke-passed', id };
+    return process.idle ? undefined : { type: 'idle', id };
   }
 
   private nextOfAny(order?: Process['order']): Event | undefined {
@@ -194,6 +196,7 @@ export class World {
     if (event.type === 'exited') this.processes.delete(process.id);
     if (event.type === 'forked') process.forked = true;
     if (event.type === 'hello') process.helloAt = this.now;
+    if (event.type === 'idle') process.idle = true;
     if (event.type === 'listening') process.open.push(event.key);
     if (this.fleet.workers[process.id]?.status.state === 'active') this.noteServed(process);
     if (event.type === 'ready-message') process.saidReady = true;
@@ -210,7 +213,15 @@ export class World {
     if (effect.type === 'check-release') this.unchecked.add(effect.generation);
     if (effect.type === 'fork') {
       const { id, slot, generation } = effect;
-      const young = { forkedAt: this.now, forked: false, helloAt: null, open: [], saidReady: false, hung: false };
+      const young = {
+        forkedAt: this.now,
+        forked: false,
+        helloAt: null,
+        idle: false,
+        open: [],
+        saidReady: false,
+        hung: false,
+      };
       this.everForked.add(id);
       this.processes.set(id, { id, slot, generation, order: 'none', probe: 'none', smoke: 'none', ...young });
     }

@@ -126,3 +126,17 @@ process.on('SIGTERM', () => { console.log('finished', process.env.ZDSUP_GENERATI
   await master.printed('finished 2');
   expect(await master.exited()).toEqual({ code: 0, signal: null });
 });
+
+test('a first start says that it serves once clients are answered, also where the script takes seconds to load', async () => {
+  const port = await freePort();
+  // 1.5 s in one go, as a large bundle, and then as long in modules that wait for each other.
+  const loading = 'for (const until = Date.now() + 1_500; Date.now() < until; );';
+  const project = makeProject({
+    'app.mjs': `${loading} await import('./more.mjs'); const { createServer } = await import('node:http');
+createServer((request, response) => response.end('loaded')).listen(${port});`,
+    'more.mjs': `await new Promise(setImmediate); ${loading}`,
+  });
+  const master = await startMaster({ cwd: project.folder, args: ['app.mjs', '--name', 'large'], wait: false });
+  await master.serving(1);
+  expect(await (await fetch(`http://127.0.0.1:${port}/`)).text()).toBe('loaded');
+});

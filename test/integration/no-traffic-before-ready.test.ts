@@ -129,12 +129,11 @@ process.on('SIGTERM', () => { console.log('finished', process.env.ZDSUP_GENERATI
 
 test('a first start says that it serves once clients are answered, also where the script takes seconds to load', async () => {
   const port = await freePort();
-  // 1.5 s in one go, as a large bundle, and then as long in modules that wait for each other.
-  const loading = 'for (const until = Date.now() + 1_500; Date.now() < until; );';
+  const loading = (ms: number): string => `for (const until = Date.now() + ${ms}; Date.now() < until; );`;
   const project = makeProject({
-    'app.mjs': `${loading} await import('./more.mjs'); const { createServer } = await import('node:http');
+    'app.mjs': `${loading(1_500)} await import('./more.mjs'); const { createServer } = await import('node:http');
 createServer((request, response) => response.end('loaded')).listen(${port});`,
-    'more.mjs': `await new Promise(setImmediate); ${loading}`,
+    'more.mjs': `await new Promise(setImmediate); ${loading(3_000)}`,
   });
   const master = await startMaster({ cwd: project.folder, args: ['app.mjs', '--name', 'large'], wait: false });
   await master.serving(1);

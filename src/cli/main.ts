@@ -1,5 +1,7 @@
 /** Runs in the CLI: reads the command line, and has the command that it names done. */
+import { resolve } from 'node:path';
 import { Command, CommanderError } from 'commander';
+import type { ErrorReport } from '../shared/errors.js';
 import { isZdsupError, toReport, ZdsupError } from '../shared/errors.js';
 import { VERSION } from '../shared/version.cjs';
 import { COMMANDS } from './definitions.js';
@@ -12,18 +14,31 @@ export async function main(argv: string[]): Promise<void> {
   // Whoever reads along may leave (| head): the work goes on, and the exit status still tells.
   for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {});
   try {
+    // A master moves to /, where a relative path means another folder.
+    if (process.env.ZDSUP_HOME) process.env.ZDSUP_HOME = resolve(process.env.ZDSUP_HOME);
     const status = await run(argv);
     if (status !== undefined) process.exitCode = status;
   } catch (error) {
     if (error instanceof CommanderError) process.exitCode = error.exitCode === 0 ? 0 : 2;
     else {
       if (!isZdsupError(error) && process.env.ZDSUP_DEBUG) console.error(error);
-      const report = toReport(error);
+      const report = isFolderGone(error) ? FOLDER_GONE : toReport(error);
       printError(report, { json });
       process.exitCode = report.exitStatus;
     }
   }
 }
+
+/** Of a shell that stands in a release that was deleted since. */
+const FOLDER_GONE: ErrorReport = {
+  code: 'ZDSUP_CWD_MISSING',
+  message: 'the current folder has been deleted',
+  hint: 'change to one that is there: cd /',
+  exitStatus: 2,
+};
+
+const isFolderGone = (error: unknown): boolean =>
+  error instanceof Error && 'syscall' in error && error.syscall === 'uv_cwd';
 
 async function run(argv: string[]): Promise<number | undefined> {
   let status: number | undefined;

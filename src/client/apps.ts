@@ -79,17 +79,17 @@ export async function chooseApps(name: string | undefined): Promise<RunningApp[]
 }
 
 /**
- * Which of `apps` a command without a name means: that of the current folder, else the only one.
+ * Which of `apps` a command without a name means: that of the current folder, else `otherwise`, else the only one.
  * @throws ZdsupError ZDSUP_APP_AMBIGUOUS (exit 2)
  */
-export function pickApp<T extends { name: string }>(apps: T[], are: string, hint = "name one, or 'all'"): T {
+export function pickApp<T extends { name: string }>(apps: T[], are: string, otherwise?: T): T {
   const here = namesHere(logicalFolder());
-  const found = apps.find((app) => here.includes(app.name)) ?? (apps.length === 1 ? apps[0] : undefined);
+  const found = apps.find((app) => here.includes(app.name)) ?? otherwise ?? (apps.length === 1 ? apps[0] : undefined);
   if (found) return found;
   throw new ZdsupError({
     code: 'ZDSUP_APP_AMBIGUOUS',
     message: `which app? ${apps.map((app) => app.name).join(', ')} ${are}`,
-    hint,
+    hint: "name one, or 'all'",
     exitStatus: 2,
   });
 }

@@ -42,7 +42,8 @@ async function startedMeanwhile(one: Remembered): Promise<RunningApp | null> {
 }
 
 /**
- * The apps a command is meant for: the named one, `all`, else that of the current folder, else the only one.
+ * The apps a command is meant for: the named one, `all`, else that of the current folder, else the only one that runs, else the
+ * only one.
  * @throws ZdsupError ZDSUP_APP_NOT_RUNNING (exit 3), ZDSUP_APP_AMBIGUOUS (exit 2)
  */
 export async function chooseKnown(name: string | undefined): Promise<KnownApp[]> {
@@ -62,5 +63,7 @@ export async function chooseKnown(name: string | undefined): Promise<KnownApp[]>
       hint: 'start one with zdsup start <script>',
       exitStatus: 3,
     });
-  return name === 'all' ? known : [pickApp(known, 'are known')];
+  if (name === 'all') return known;
+  const running = known.filter((app) => app.running);
+  return [pickApp(known, 'are known', running.length === 1 ? running[0] : undefined)];
 }

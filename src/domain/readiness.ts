@@ -47,7 +47,7 @@ export function whyNotReady(worker: Worker, generation: Generation): string {
   if (!hasOpenedItsListeners(worker, generation)) {
     if (expected.kind === 'exactly' && open.length > 0)
       return `of the serving release's listeners it opened only ${open.join(', ')}`;
-    return 'it never listened';
+    return worker.listenFailure === null ? 'it never listened' : `it could not listen on ${worker.listenFailure}`;
   }
   return worker.probeFailure === null
     ? 'its readiness check never answered'

@@ -150,6 +150,7 @@ function fork(fleet: Fleet, generation: Generation, slot: number, now: number, e
     status: { state: 'starting', deadlineAt: now + generation.policy.readyDeadlineMs },
     listeners: {},
     askingCount: 0,
+    listenFailure: null,
     readyMessage: false,
     probe: 'none',
     probeFailure: null,

@@ -58,6 +58,8 @@ export interface Worker {
   listeners: Record<string, string>;
   /** `listen` calls that have no answer yet: what the app says meanwhile, it says ahead of them. */
   askingCount: number;
+  /** The last `listen` that the system has refused, for the report; an app may pass over it in silence. */
+  listenFailure: string | null;
   readyMessage: boolean;
   probe: 'none' | 'running' | 'passed';
   /** What the last probe said, for the report when the deadline passes. */
@@ -166,7 +168,8 @@ export type Event =
   /** The app has called `listen`; one of the two below answers it. */
   | { type: 'listen-asked'; id: number }
   | { type: 'listening'; id: number; key: string; label: string }
-  | { type: 'listen-failed'; id: number }
+  /** `what` for people: `port 80: EACCES`. */
+  | { type: 'listen-failed'; id: number; what: string }
   /** The app has closed a server of its own accord. */
   | { type: 'closed'; id: number; key: string }
   | { type: 'ready-message'; id: number }

@@ -50,6 +50,7 @@ export function applyToWorker(
       return undefined;
     case 'listen-failed':
       worker.askingCount = Math.max(0, worker.askingCount - 1);
+      worker.listenFailure = event.what;
       return undefined;
     case 'listening':
       worker.askingCount = Math.max(0, worker.askingCount - 1);
@@ -181,9 +182,14 @@ function exited(
       : status.state === 'ready'
         ? `, ${now - status.readyAt} ms after it was ready`
         : ' before it was ready';
-  const finished = event.code === 0 && status.state === 'starting' && Object.keys(worker.listeners).length === 0;
-  const message = `${nameOf(worker)} ${cause}${moment}${finished ? ': it never listened, and had nothing left to do' : ''}`;
-  vacate(fleet, worker, message, context, effects);
+  vacate(fleet, worker, `${nameOf(worker)} ${cause}${moment}${whyBeforeReady(worker, event.code)}`, context, effects);
+}
+
+function whyBeforeReady(worker: Worker, code: number | null): string {
+  if (worker.status.state !== 'starting') return '';
+  if (worker.listenFailure !== null) return `: it could not listen on ${worker.listenFailure}`;
+  const finished = code === 0 && Object.keys(worker.listeners).length === 0;
+  return finished ? ': it never listened, and had nothing left to do' : '';
 }
 
 /** Whoever was in its slot has gone, or is going: what was to come of it is given up, else the slot is filled again. */

@@ -7,6 +7,7 @@ import type { Worker as ClusterWorker } from 'node:cluster';
 import cluster from 'node:cluster';
 import type { Socket } from 'node:net';
 import { fileURLToPath } from 'node:url';
+import { getSystemErrorName } from 'node:util';
 import type { Event } from '../domain/types.js';
 import type { DatagramHandle } from '../node-internals/datagram-handle.cjs';
 import type { ServerHandle } from '../node-internals/server-handle.cjs';
@@ -64,6 +65,8 @@ export class WorkerProcess implements ListenerClient {
   private gone = false;
   private nextSeq = 1;
   private pinged: { seq: number; answered: () => void } | null = null;
+  /** What the app has asked to listen on, by the number of the ask. */
+  private readonly asked = new Map<number, string>();
   private readonly figureAsks = new Map<number, (figures: Figures) => void>();
   private readonly signalAsks = new Map<number, (heard: boolean) => void>();
 
@@ -179,7 +182,8 @@ export class WorkerProcess implements ListenerClient {
 
   sendListenFailed(seq: number, errno: number): void {
     this.send({ act: 'listen-failed', seq, errno });
-    this.post({ type: 'listen-failed', id: this.identity.id });
+    const place = this.asked.get(seq) ?? 'a socket';
+    this.post({ type: 'listen-failed', id: this.identity.id, what: `${place}: ${getSystemErrorName(errno)}` });
   }
 
   private sendAccept(key: string): void {
@@ -240,6 +244,7 @@ export class WorkerProcess implements ListenerClient {
       case 'listen': {
         const { seq, spec } = message;
         if (!isListenSpec(spec)) break; // Not from the preload: the app speaks on this channel as well.
+        this.asked.set(seq, labelOf(spec));
         this.post({ type: 'listen-asked', id });
         void this.listeners.ask(this, seq, spec, (key) =>
           this.post({ type: 'listening', id, key, label: labelOf(spec) }),

@@ -1,5 +1,5 @@
 /** Where things lie (DESIGN section 8, Folders). Pure: the environment, the user and the home folder are handed in. */
-import { join } from 'node:path';
+import { isAbsolute, join } from 'node:path';
 import { ZdsupError } from './errors.js';
 
 type Env = Readonly<Record<string, string | undefined>>;
@@ -19,7 +19,10 @@ export function runDirForStart(env: Env, home: string): string {
 /** Journal, releases, logs, tokens. */
 export function stateDir(env: Env, home: string): string {
   if (env.ZDSUP_HOME) return env.ZDSUP_HOME;
-  return env.XDG_STATE_HOME ? join(env.XDG_STATE_HOME, 'zdsup') : join(home, '.local', 'state', 'zdsup');
+  // A relative one is to be ignored (XDG Base Directory Specification).
+  return env.XDG_STATE_HOME && isAbsolute(env.XDG_STATE_HOME)
+    ? join(env.XDG_STATE_HOME, 'zdsup')
+    : join(home, '.local', 'state', 'zdsup');
 }
 
 /**

@@ -78,6 +78,7 @@ test('a listen that failed is waited for no longer', () => {
   scene.send({ type: 'rollout-requested', kind: 'reload', source: 'start', allowListeners: false });
   scene.send(scene.answer()!);
   const { id } = scene.worker(1, 0);
-  for (const type of ['hello', 'listen-asked', 'ready-message', 'listen-failed'] as const) scene.send({ type, id });
+  for (const type of ['hello', 'listen-asked', 'ready-message'] as const) scene.send({ type, id });
+  scene.send({ type: 'listen-failed', id, what: 'port 80: EACCES' });
   expect(scene.slots('active')).toEqual(['1/0']);
 });

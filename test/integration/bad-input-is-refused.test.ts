@@ -1,4 +1,5 @@
 /** Bad input gets one clear error with a hint and DESIGN's exit status; nothing starts, nothing that runs is touched. */
+import { spawnSync } from 'node:child_process';
 import { chmodSync, chownSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
@@ -8,7 +9,7 @@ import { freePort } from '../helpers/ports.js';
 import { answering, makeProject } from '../helpers/project.js';
 import { expectRefusal } from '../helpers/refusal.js';
 import type { Finished } from '../helpers/zdsup.js';
-import { makeWorld, startMaster, zdsup } from '../helpers/zdsup.js';
+import { BIN, makeWorld, startMaster, zdsup } from '../helpers/zdsup.js';
 
 const APP = { 'app.js': "require('node:http').createServer().listen(0);" };
 
@@ -146,6 +147,13 @@ const STARTS: [what: string, files: Record<string, string>, args: string[], exit
     /cannot read the env file \S+\.env: ENOENT \(ZDSUP_ENV_FILE\)/,
   ],
   [
+    'an env file with a NUL byte',
+    { ...APP, 'zdsup.config.json': '{"script": "app.js", "envFile": ".env"}', '.env': 'A=1\nB=\0' },
+    [],
+    2,
+    /\.env:2 has a NUL byte, which no variable can hold \(ZDSUP_ENV_FILE\)/,
+  ],
+  [
     'a working folder that is not there',
     APP,
     ['app.js', '--cwd', 'nowhere'],
@@ -218,8 +226,38 @@ test('a port in use fails the start with the reason', async () => {
   expect(code).toBe(1);
   expect(stderr).toMatch(new RegExp(`EADDRINUSE: address already in use :::${port}`));
   expect(stderr).toMatch(
-    /error: worker 0 of generation 1 exited with code 1 before it was ready \(ZDSUP_ROLLOUT_FAILED\)/,
+    new RegExp(
+      `error: worker 0 of generation 1 exited with code 1 before it was ready: it could not listen on port ${port}: EADDRINUSE \\(ZDSUP_ROLLOUT_FAILED\\)`,
+    ),
   );
+});
+
+test('a port in use is named also where the app passes over it in silence, as Express 5 does', async () => {
+  const port = await freePort();
+  const other = createServer().listen(port);
+  const project = makeProject({
+    'app.js': `require('node:http').createServer().listen(${port}).on('error', () => {});`,
+  });
+  const { code, stderr } = await zdsup(makeWorld(), ['start', 'app.js', '--name', 'taken'], { cwd: project.folder });
+  other.close();
+  expect(code).toBe(1);
+  expect(stderr).toContain(`exited with code 0 before it was ready: it could not listen on port ${port}: EADDRINUSE`);
+});
+
+test('a shell in a folder that was deleted is told so', async () => {
+  const project = makeProject({ 'gone/x': '' });
+  const ran = spawnSync(
+    'sh',
+    [
+      '-c',
+      'cd gone && rm -r ../gone && for command in "start app.js" check reload; do "$0" "$1" $command; echo "$?"; done',
+      process.execPath,
+      BIN,
+    ],
+    { cwd: project.folder, env: { ...process.env, ZDSUP_HOME: makeWorld().home }, encoding: 'utf8' },
+  );
+  expect(ran.stdout).toBe('2\n2\n3\n'); // What runs is looked for first.
+  expect(ran.stderr.match(/the current folder has been deleted \(ZDSUP_CWD_MISSING\)\nhint: /g)).toHaveLength(2);
 });
 
 test('of two starts of one name at the very same moment one wins, and the other is refused with 4', async () => {

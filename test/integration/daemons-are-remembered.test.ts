@@ -11,7 +11,7 @@ import {
   statSync,
   writeFileSync,
 } from 'node:fs';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import type { StartResult } from '../../src/shared/daemon.js';
 import type { AppSnapshot, Snapshot } from '../../src/shared/snapshot.js';
@@ -256,6 +256,16 @@ test('Ctrl-C right after the start only ends the waiting: the daemon has its ord
       async () => (await snapshots(world)).find((app) => app.name === name)?.state === 'running',
     );
   }
+});
+
+test('a state folder that is named relatively is that of the shell, for the daemon as well', async () => {
+  const world = makeDaemonWorld();
+  const project = serving('near');
+  const there = { ...world, env: { ...world.env, ZDSUP_HOME: relative(project.folder, world.home) } };
+  const started = await zdsup(there, ['start', '-d'], { cwd: project.folder });
+  expect(started.code, started.stderr).toBe(0);
+  expect((await zdsup(world, ['status'])).stdout).toMatch(/^near {2}running/);
+  expect((await zdsup(there, ['stop'], { cwd: project.folder })).code).toBe(0);
 });
 
 test('start of what runs exits 4, by name, script or config; --or-reload reloads it, with the exit status of the reload', async () => {

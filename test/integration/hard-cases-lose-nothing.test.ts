@@ -60,7 +60,7 @@ const CASES: [what: string, file: string, title: string][] = [
     'generation-is-pinned',
     'serves the new release even with the old one deleted',
   ],
-  ['20: 1,000 reloads', '../soak/thousand-reloads', 'a thousand reloads under load'],
+  ['20: 1,000 reloads', '../soak/thousand-reloads', 'reloads under load`'],
 ];
 
 test.each(CASES)('case %s is a test', (_what, file, title) => {

@@ -213,7 +213,10 @@ const look = require('node:net').createServer().listen(${looked}, () => look.clo
     expect(code, stderr).toBe(0);
     expect(await get({ port })).toBe(generation);
   }
-  expect((await master.status()).listeners).toMatchObject([{ port }]);
+  await master.statusUntil(
+    'it is given up again',
+    ({ listeners }) => listeners.length === 1 && listeners[0]!.port === port,
+  );
 });
 
 test.each(['tcp', 'unix'])('an app that listens after its stop has come takes no client along: %s', async (kind) => {

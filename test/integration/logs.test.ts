@@ -173,3 +173,12 @@ test('whatever the record says, the log is the one in the state folder', async (
   writeFileSync(recordPath(world, 'talks'), JSON.stringify({ ...recordOf(world, 'talks'), logFile: '/etc/hostname' }));
   expect((await zdsup(world, ['logs', 'talks'])).stdout).toBe('the log\n');
 });
+
+test('without a name it is the log of the only app that runs, also beside others that are remembered', async () => {
+  const { world } = await withLog('the log\n');
+  const { folder } = makeProject({ 'app.js': answering("''", 0) });
+  const master = await startMaster({ world, cwd: folder, args: ['app.js', '--name', 'runs'] });
+  expect((await zdsup(world, ['logs'], { cwd: '/' })).stderr).toContain('runs is no daemon');
+  expect((await master.run('stop', 'runs')).code).toBe(0);
+  expect((await zdsup(world, ['logs'], { cwd: '/' })).stderr).toMatch(/which app\? runs, talks are known/);
+});

@@ -16,6 +16,7 @@ describe('the state folder', () => {
     { env: { ZDSUP_HOME: '/srv/z', XDG_STATE_HOME: '/xdg' }, dir: '/srv/z' },
     { env: { XDG_STATE_HOME: '/xdg' }, dir: '/xdg/zdsup' },
     { env: {}, dir: '/home/ada/.local/state/zdsup' },
+    { env: { XDG_STATE_HOME: 'xdg' }, dir: '/home/ada/.local/state/zdsup' },
     { env: { ZDSUP_HOME: '', XDG_STATE_HOME: '' }, dir: '/home/ada/.local/state/zdsup' },
   ])('with $env is $dir', ({ env, dir }) => {
     expect(stateDir(env, HOME)).toBe(dir);

@@ -129,6 +129,14 @@ async function readEnvFiles(
         exitStatus: 2,
       });
     });
+    const nul = text.split('\n').findIndex((line) => line.includes('\0'));
+    if (nul !== -1)
+      throw new ZdsupError({
+        code: 'ZDSUP_ENV_FILE',
+        message: `${path}:${nul + 1} has a NUL byte, which no variable can hold`,
+        hint: 'is it a text file? take the byte out',
+        exitStatus: 2,
+      });
     const read = readEnvFile(text);
     Object.assign(env, read.env);
     // The line itself may be half a secret.

@@ -68,6 +68,19 @@ export async function readPlan(request: PlanRequest, masterEnv: NodeJS.ProcessEn
 export const readPlans = (request: PlanRequest, masterEnv: NodeJS.ProcessEnv): Promise<Plan[]> =>
   askPlanner({ ...request, every: true }, masterEnv);
 
+/**
+ * What a reload of a running app refuses, and a check of it too. A name that was only derived may change.
+ * @throws ZdsupError ZDSUP_CONFIG_INVALID
+ */
+export function refuseRename(from: string, { config: { name: to } }: Plan): void {
+  if (to === undefined || to === from) return;
+  throw failed(
+    'ZDSUP_CONFIG_INVALID',
+    `the config names the app ${to}, it runs as ${from}: a reload cannot rename it`,
+    `put the name back, or zdsup stop ${from} and start it again`,
+  );
+}
+
 async function askPlanner(question: PlannerQuestion, masterEnv: NodeJS.ProcessEnv): Promise<Plan[]> {
   const { configPath } = question;
   if (configPath !== undefined && !existsSync(configPath))

@@ -81,6 +81,43 @@ describe('of an app that runs', () => {
     expect(checked.stderr + JSON.stringify(master.log)).not.toContain('secret');
   });
 
+  test('a config that names it otherwise fails with the very error of the reload, by name, folder and config', async () => {
+    const { master, project, port } = await start();
+    project.write({
+      'zdsup.config.json': JSON.stringify({ name: 'till', script: 'app.js', instances: 2, env: { PORT: port } }),
+    });
+    const [refused] = /^error: [\s\S]*/m.exec((await master.run('reload', 'shop')).stderr)!;
+    expect(refused).toContain('the config names the app till, it runs as shop: a reload cannot rename it');
+    for (const args of [['shop'], [], ['zdsup.config.json'], [project.folder]]) {
+      const { code, stderr } = await master.run('check', ...args);
+      expect({ code, stderr }, args.join()).toEqual({ code: 2, stderr: refused });
+    }
+  });
+
+  test('a name that package.json gave may change: it is checked as what it runs as, by name and by script', async () => {
+    const port = await freePort();
+    const project = makeProject({ 'app.js': answering('process.pid', port), 'package.json': '{"name": "shop"}' });
+    const master = await startMaster({ cwd: project.folder, args: ['app.js'] });
+    project.write({ 'package.json': '{"name": "till"}' });
+    for (const target of ['shop', 'app.js'])
+      expect(await reported(master, target), target).toMatchObject({
+        app: 'shop',
+        state: 'running',
+        message: 'zdsup reload shop would let it in',
+      });
+    expect((await master.run('reload', 'shop')).code).toBe(0);
+  });
+
+  test('a second app that was started from the same config under a name of its own is not taken for a renamed one', async () => {
+    const port = await freePort();
+    const project = makeProject({
+      'app.js': answering('process.pid', 'process.env.PORT'),
+      'zdsup.config.json': JSON.stringify({ name: 'shop', script: 'app.js', minReady: 50, env: { PORT: port } }),
+    });
+    const master = await startMaster({ cwd: project.folder, args: ['--name', 'other'] });
+    expect(await reported(master)).toMatchObject({ ok: true, app: 'shop', state: null, message: 'it starts' });
+  });
+
   test('a bad release fails with exit 1 and its reason', async () => {
     const { master, project, port } = await start();
     writeFileSync(project.path('app.js'), "throw new Error('not today')");

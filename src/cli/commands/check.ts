@@ -2,13 +2,14 @@
  * Runs in the CLI. `zdsup check`: the pre-flight of a reload, in this very process: one worker of the new code off the
  * traffic, and what would change. Whatever runs is only asked.
  */
-import { statSync } from 'node:fs';
+import { realpathSync, statSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { logicalFolder } from '../../client/apps.js';
 import { askDescription } from '../../client/control-client.js';
 import type { KnownApp } from '../../client/known-apps.js';
 import { chooseKnown, knownApps } from '../../client/known-apps.js';
 import { brokenRecord } from '../../client/records.js';
+import type { Plan } from '../../master/plan.js';
 import { isAppName } from '../../shared/app-name.js';
 import type { StartRequest } from '../../shared/app-record.js';
 import type { CheckReport } from '../../shared/check-report.js';
@@ -28,6 +29,12 @@ export interface CheckCommandOptions {
   json: boolean;
 }
 
+interface Wanted {
+  /** Null where a script or config was named, and not an app. */
+  app: string | null;
+  request: StartRequest;
+}
+
 /** What a shell gives for a command that was interrupted: 128 + SIGINT. */
 const INTERRUPTED = 130;
 /** Of a script that `--run` names and the config does not, in ms. */
@@ -38,8 +45,8 @@ const TOLD = new Set(['warning', 'worker-started', 'worker-ready', 'smoke', 'wor
 
 /** @returns 0 where a reload would let the new code in, else 1 */
 export async function check(target: string | undefined, options: CheckCommandOptions): Promise<number> {
-  const request = await requestFor(target);
-  const [{ readPlan }, { checkPlan }, { changesBetween, labelOf }, { inForce }] = await Promise.all([
+  const { app: meant, request } = await wantedFor(target);
+  const [{ readPlan, refuseRename }, { checkPlan }, { changesBetween, labelOf }, { inForce }] = await Promise.all([
     import('../../master/plan.js'),
     import('../../master/check.js'),
     import('../../master/changes.js'),
@@ -47,13 +54,15 @@ export async function check(target: string | undefined, options: CheckCommandOpt
   ]);
   const planRequest = { version: VERSION, ...request };
   const shellPlan = await readPlan(planRequest, process.env);
-  const running = await describeRunning(shellPlan.appName);
+  const running = await describeRunning(meant ?? (await runsAs(shellPlan, request)));
   // As a reload would have it: workers inherit from their master, never from this shell.
   const masterEnv = running && environmentOf(running.masterPid);
   const plan = masterEnv ? await readPlan(planRequest, masterEnv) : shellPlan;
+  if (running) refuseRename(running.name, plan);
+  const appName = running?.name ?? plan.appName;
   const smoke = smokeOf(options.run, plan.config.smoke);
 
-  const progress = makeProgress(plan.appName, options.json ? 'none' : process.stderr.isTTY ? 'live' : 'lines');
+  const progress = makeProgress(appName, options.json ? 'none' : process.stderr.isTTY ? 'live' : 'lines');
   const interrupted = new AbortController();
   const interrupt = (): void => interrupted.abort();
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, interrupt); // A script of its own group would go on.
@@ -71,7 +80,7 @@ export async function check(target: string | undefined, options: CheckCommandOpt
     return INTERRUPTED;
   }
   if (end.rollout.outcome === 'failed') {
-    failed(plan.appName, plain(end.rollout.reason ?? 'the check failed'), end.stderr, options.json);
+    failed(appName, plain(end.rollout.reason ?? 'the check failed'), end.stderr, options.json);
     return 1;
   }
   const changes =
@@ -83,9 +92,9 @@ export async function check(target: string | undefined, options: CheckCommandOpt
       : null;
   const report: CheckReport = {
     type: 'result',
-    ...verdict(plan.appName, changes, options.allowListeners),
+    ...verdict(appName, changes, options.allowListeners),
     command: 'check',
-    app: plan.appName,
+    app: appName,
     durationMs: Math.round(performance.now() - startedAt),
     smoke: smoke === null ? 'none' : 'passed',
     state: running?.state ?? null,
@@ -139,7 +148,7 @@ const smokeOf = (run: string | undefined, configured: SmokeConfig | null): Smoke
   run === undefined ? configured : { run, timeoutMs: configured?.timeoutMs ?? RUN_TIMEOUT_MS };
 
 /** As its master was asked to run it, where the app is known; else as `start` would take it. */
-async function requestFor(target: string | undefined): Promise<StartRequest> {
+async function wantedFor(target: string | undefined): Promise<Wanted> {
   const here = logicalFolder();
   if (target === undefined) {
     if (findConfigFile(here) !== undefined) return wanted(undefined, here);
@@ -155,14 +164,14 @@ async function requestFor(target: string | undefined): Promise<StartRequest> {
   return findConfigFile(folder) === undefined ? inFolder(folder) : wanted(undefined, folder);
 }
 
-async function wanted(target: string | undefined, baseDir: string): Promise<StartRequest> {
+async function wanted(target: string | undefined, baseDir: string): Promise<Wanted> {
   const found = await resolveTarget(target, [], {}, baseDir);
   if ('running' in found) throw new Error(`${target} is no app name`); // Those were looked for before.
-  return found.request;
+  return { app: null, request: found.request };
 }
 
 /** A folder without a config: the app that was started from it. */
-async function inFolder(folder: string): Promise<StartRequest> {
+async function inFolder(folder: string): Promise<Wanted> {
   const app = (await knownApps()).find(({ remembered }) => remembered?.record?.request.baseDir === folder);
   if (app) return recordOf(app);
   throw new ZdsupError({
@@ -173,8 +182,8 @@ async function inFolder(folder: string): Promise<StartRequest> {
   });
 }
 
-function recordOf({ name, remembered }: KnownApp): StartRequest {
-  if (remembered?.record) return remembered.record.request;
+function recordOf({ name, remembered }: KnownApp): Wanted {
+  if (remembered?.record) return { app: name, request: remembered.record.request };
   if (remembered) throw brokenRecord(remembered);
   throw new ZdsupError({
     code: 'ZDSUP_USAGE',
@@ -182,6 +191,37 @@ function recordOf({ name, remembered }: KnownApp): StartRequest {
     hint: 'name its script or config: zdsup check app.js',
     exitStatus: 2,
   });
+}
+
+/**
+ * The name that the script or config runs under: its own, but where that was edited since. Then it is the one of the app
+ * that was started from the same file, and would be read from it at its next reload under another name.
+ */
+async function runsAs(plan: Plan, request: StartRequest): Promise<string> {
+  const running = (await knownApps()).filter((app) => app.running !== null);
+  if (running.some(({ name }) => name === plan.appName)) return plan.appName;
+  const { readPlan, refuseRename } = await import('../../master/plan.js');
+  for (const { name, running: master, remembered } of running) {
+    const record = remembered?.record;
+    if (!record || record.request.only !== request.only || sourceOf(record.request) !== sourceOf(request)) continue;
+    const description = await askDescription(master!.socketPath);
+    if (description === null) continue; // It has ended meanwhile.
+    const masterEnv = environmentOf(description.masterPid) ?? process.env;
+    const own = await readPlan({ version: VERSION, ...record.request }, masterEnv);
+    refuseRename(name, own);
+    if (own.config.name === undefined) return name; // Derived: a reload keeps the old one.
+  }
+  return plan.appName;
+}
+
+/** The file that an app is started from: the same one through whatever link. */
+function sourceOf({ configPath, overrides }: StartRequest): string {
+  const path = configPath ?? String(overrides.script);
+  try {
+    return realpathSync(path);
+  } catch {
+    return path; // Gone, or spelt without its extension.
+  }
 }
 
 /** Null where it does not run. */

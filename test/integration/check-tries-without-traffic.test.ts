@@ -176,6 +176,38 @@ test('of an app that does not run, it says whether it starts', async () => {
   expect(stdout).toContain('ok: it starts');
 });
 
+test('of a config with several apps it tries the one that --only picks, and asks for that where it is left out', async () => {
+  const port = await freePort();
+  const app = (name: string, env = {}): object => ({ name, script: 'app.js', minReady: 50, env });
+  const project = makeProject({
+    'app.js': answering('process.pid', 'process.env.PORT'),
+    'zdsup.config.json': JSON.stringify({ apps: [app('web', { PORT: port }), app('api', { PORT: 1e6 })] }),
+  });
+  const check = (...args: string[]): ReturnType<typeof zdsup> =>
+    zdsup(world, ['check', ...args], { cwd: project.folder });
+  const world = makeWorld();
+  const picked = await check('--only', 'web');
+  expect(picked.code, picked.stderr).toBe(0);
+  expect(picked.stdout).toContain(`http://[::]:${port}`);
+  expect(await check('zdsup.config.json', '--only', 'api'), 'a port that is none').toMatchObject({ code: 1 });
+  expect(await check()).toMatchObject({
+    code: 2,
+    stderr: `error: zdsup.config.json has 2 apps: web, api; a check tries one (ZDSUP_USAGE)
+hint: pick one of them with --only <name>
+`,
+  });
+  expect(await check('--only', 'wbe')).toMatchObject({
+    code: 2,
+    stderr: expect.stringContaining('has no app wbe; it has web, api (ZDSUP_USAGE)'),
+  });
+  const master = await startMaster({ world, cwd: project.folder, args: ['--only', 'web'] });
+  expect(await reported(master, '--only', 'web')).toMatchObject({ app: 'web', state: 'running' });
+  expect(await check('web', '--only', 'api'), 'a name is a choice already').toMatchObject({
+    code: 2,
+    stderr: expect.stringMatching(/ZDSUP_USAGE\)\nhint: zdsup check api, or zdsup check <config> --only api/),
+  });
+});
+
 describe('the smoke test', () => {
   test('reaches that worker alone', async () => {
     const { master } = await start();

@@ -2,37 +2,24 @@
  * Runs in the CLI. `zdsup check`: the pre-flight of a reload, in this very process: one worker of the new code off the
  * traffic, and what would change. Whatever runs is only asked.
  */
-import { realpathSync, statSync } from 'node:fs';
-import { resolve } from 'node:path';
-import { logicalFolder } from '../../client/apps.js';
 import { askDescription } from '../../client/control-client.js';
-import type { KnownApp } from '../../client/known-apps.js';
-import { chooseKnown, knownApps } from '../../client/known-apps.js';
-import { brokenRecord } from '../../client/records.js';
-import type { Plan } from '../../master/plan.js';
-import { isAppName } from '../../shared/app-name.js';
-import type { StartRequest } from '../../shared/app-record.js';
+import { knownApps } from '../../client/known-apps.js';
 import type { CheckReport } from '../../shared/check-report.js';
 import type { SmokeConfig } from '../../shared/config.js';
 import type { AppDescription } from '../../shared/description.js';
-import { ZdsupError } from '../../shared/errors.js';
 import { VERSION } from '../../shared/version.cjs';
 import { renderCheck } from '../render/check.js';
 import { printError } from '../render/error.js';
 import { makeProgress } from '../render/progress.js';
+import { runsAs, wantedFor } from './check-target.js';
 import { environmentOf } from './environment.js';
-import { findConfigFile, resolveTarget } from './start-target.js';
 
 export interface CheckCommandOptions {
   run?: string;
+  /** Which app of a config with several. */
+  only?: string;
   allowListeners: boolean;
   json: boolean;
-}
-
-interface Wanted {
-  /** Null where a script or config was named, and not an app. */
-  app: string | null;
-  request: StartRequest;
 }
 
 /** What a shell gives for a command that was interrupted: 128 + SIGINT. */
@@ -45,14 +32,14 @@ const TOLD = new Set(['warning', 'worker-started', 'worker-ready', 'smoke', 'wor
 
 /** @returns 0 where a reload would let the new code in, else 1 */
 export async function check(target: string | undefined, options: CheckCommandOptions): Promise<number> {
-  const { app: meant, request } = await wantedFor(target);
+  const { app: meant, request } = await wantedFor(target, options.only);
   const [{ readPlan, refuseRename }, { checkPlan }, { changesBetween, labelOf }, { inForce }] = await Promise.all([
     import('../../master/plan.js'),
     import('../../master/check.js'),
     import('../../master/changes.js'),
     import('../../master/commands/describe.js'),
   ]);
-  const planRequest = { version: VERSION, ...request };
+  const planRequest = { version: VERSION, ...request, command: 'check' as const };
   const shellPlan = await readPlan(planRequest, process.env);
   const running = await describeRunning(meant ?? (await runsAs(shellPlan, request)));
   // As a reload would have it: workers inherit from their master, never from this shell.
@@ -146,83 +133,6 @@ const plain = (message: string): string => message.replaceAll(/^generation 1: | 
 
 const smokeOf = (run: string | undefined, configured: SmokeConfig | null): SmokeConfig | null =>
   run === undefined ? configured : { run, timeoutMs: configured?.timeoutMs ?? RUN_TIMEOUT_MS };
-
-/** As its master was asked to run it, where the app is known; else as `start` would take it. */
-async function wantedFor(target: string | undefined): Promise<Wanted> {
-  const here = logicalFolder();
-  if (target === undefined) {
-    if (findConfigFile(here) !== undefined) return wanted(undefined, here);
-    const [app] = await chooseKnown(undefined);
-    return recordOf(app!);
-  }
-  if (isAppName(target)) {
-    const app = (await knownApps()).find(({ name }) => name === target);
-    if (app) return recordOf(app);
-  }
-  const folder = resolve(here, target);
-  if (!statSync(folder, { throwIfNoEntry: false })?.isDirectory()) return wanted(target, here);
-  return findConfigFile(folder) === undefined ? inFolder(folder) : wanted(undefined, folder);
-}
-
-async function wanted(target: string | undefined, baseDir: string): Promise<Wanted> {
-  const found = await resolveTarget(target, [], {}, baseDir);
-  if ('running' in found) throw new Error(`${target} is no app name`); // Those were looked for before.
-  return { app: null, request: found.request };
-}
-
-/** A folder without a config: the app that was started from it. */
-async function inFolder(folder: string): Promise<Wanted> {
-  const app = (await knownApps()).find(({ remembered }) => remembered?.record?.request.baseDir === folder);
-  if (app) return recordOf(app);
-  throw new ZdsupError({
-    code: 'ZDSUP_USAGE',
-    message: `${folder} has no zdsup.config file, and no app was started from it`,
-    hint: 'name the script: zdsup check app.js',
-    exitStatus: 2,
-  });
-}
-
-function recordOf({ name, remembered }: KnownApp): Wanted {
-  if (remembered?.record) return { app: name, request: remembered.record.request };
-  if (remembered) throw brokenRecord(remembered);
-  throw new ZdsupError({
-    code: 'ZDSUP_USAGE',
-    message: `how ${name} was started is not remembered`,
-    hint: 'name its script or config: zdsup check app.js',
-    exitStatus: 2,
-  });
-}
-
-/**
- * The name that the script or config runs under: its own, but where that was edited since. Then it is the one of the app
- * that was started from the same file, and would be read from it at its next reload under another name.
- */
-async function runsAs(plan: Plan, request: StartRequest): Promise<string> {
-  const running = (await knownApps()).filter((app) => app.running !== null);
-  if (running.some(({ name }) => name === plan.appName)) return plan.appName;
-  const { readPlan, refuseRename } = await import('../../master/plan.js');
-  for (const { name, running: master, remembered } of running) {
-    const record = remembered?.record;
-    if (!record || record.request.only !== request.only || sourceOf(record.request) !== sourceOf(request)) continue;
-    const description = await askDescription(master!.socketPath);
-    if (description === null) continue; // It has ended meanwhile.
-    const masterEnv = environmentOf(description.masterPid) ?? process.env;
-    const own = await readPlan({ version: VERSION, ...record.request }, masterEnv);
-    refuseRename(name, own);
-    if (own.config.name === undefined) return name; // Derived: a reload keeps the old one.
-  }
-  return plan.appName;
-}
-
-/** The file that an app is started from: the same one through whatever link. */
-function sourceOf({ configPath, overrides }: StartRequest): string {
-  const path = configPath ?? String(overrides.script);
-  try {
-    return realpathSync(path);
-  } catch {
-    return path; // Gone, or spelt without its extension.
-  }
-}
 
 /** Null where it does not run. */
 async function describeRunning(name: string): Promise<AppDescription | null> {

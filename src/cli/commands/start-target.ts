@@ -67,6 +67,8 @@ async function byName(
     );
     return null;
   }
+  if (options.name !== undefined && options.name !== name)
+    throw keepsItsName(name, options.name, app.remembered?.record?.request);
   if (app.running) return { running: app.running };
   const { brokenRecord } = await import('../../client/records.js');
   const { record, uid } = app.remembered!;
@@ -88,6 +90,18 @@ async function byName(
     daemon: options.daemon ?? record.daemon,
     logFormat: options.logFormat ?? record.logFormat ?? undefined,
   };
+}
+
+/** A second app of the same script or config is another start, and none that brings this one back. */
+function keepsItsName(app: string, name: string, request: StartRequest | undefined): ZdsupError {
+  const source = request?.configPath ?? request?.overrides.script ?? '<script>';
+  const only = request?.only === undefined ? '' : ` --only ${request.only}`;
+  return new ZdsupError({
+    code: 'ZDSUP_USAGE',
+    message: `${app} is brought back by its name, and keeps it: --name ${name} is for a second app`,
+    hint: `zdsup start ${source}${only} --name ${name}`,
+    exitStatus: 2,
+  });
 }
 
 const nothing = (message: string): ZdsupError =>

@@ -237,6 +237,18 @@ hint: zdsup start ${hint} --name ${name}-2
   );
 });
 
+test('a name that is spelt wrong is answered with the app that is remembered', async () => {
+  const world = makeDaemonWorld();
+  const project = serving('shop');
+  await startDaemon(world, project);
+  await zdsup(world, ['stop', 'shop']);
+  for (const command of ['start', 'check'])
+    expect(await zdsup(world, [command, 'shpo'], { cwd: project.folder })).toMatchObject({
+      code: 2,
+      stderr: expect.stringMatching(/no such script: \S+shpo \(ZDSUP_SCRIPT_MISSING\)\nhint: did you mean shop\?\n$/),
+    });
+});
+
 test('what ran in the foreground comes back in the foreground; --no-daemon brings a daemon there', async () => {
   const world = makeDaemonWorld();
   const project = serving('front');

@@ -1,6 +1,7 @@
 /** Runs in the CLI. The commands, their operands and options. What a command does is loaded when it is called. */
 import type { Command } from 'commander';
 import { InvalidArgumentError, Option } from 'commander';
+import type { CheckCommandOptions } from './commands/check.js';
 
 /** Gives a command its operands and options. `settle` is told the exit status, once it is done. */
 type Define = (command: Command, settle: (status: number | undefined) => void) => void;
@@ -75,17 +76,14 @@ const check: Define = (command, settle) =>
       'try the new code off the traffic, and say what a reload would change; exit 0 where it would be let in',
     )
     .argument('[app]', 'name of an app, a folder, a script or a config file (default: the app of this folder)')
+    .option('--only <name>', 'which app of a config with several')
     .option('--run <command>', 'a smoke test: a shell command, with ZDSUP_CHECK_URL (default: smoke of the config)')
     .option('--allow-listeners', 'accept other ports than those of the serving release')
     .option('--json', 'print the result as JSON')
-    .action(async (app: string | undefined, options: { run?: string; allowListeners?: boolean; json?: boolean }) => {
+    .action(async (app: string | undefined, options: Partial<CheckCommandOptions>) => {
       const { check } = await import('./commands/check.js');
       settle(
-        await check(app, {
-          ...(options.run === undefined ? {} : { run: options.run }),
-          allowListeners: options.allowListeners === true,
-          json: options.json === true,
-        }),
+        await check(app, { ...options, allowListeners: options.allowListeners === true, json: options.json === true }),
       );
     });
 

@@ -19,7 +19,7 @@ import { watchLiveness } from './liveness.js';
 import type { LogFormat } from './log.js';
 import { makeLogger } from './log.js';
 import type { Plan, PlanRequest } from './plan.js';
-import { readPlan } from './plan.js';
+import { readPlan, refuseRename } from './plan.js';
 import { installSignals } from './signals.js';
 import { takeSnapshot } from './snapshot.js';
 import type { FileId } from './state-folder.js';
@@ -75,7 +75,7 @@ export async function runMaster(
     makePlan: async (scaled) => {
       const plan = waiting ?? (await readPlan({ ...request, scaled }, masterEnv));
       waiting = null;
-      if (plan.config.name !== undefined && plan.config.name !== appName) throw renamed(appName, plan.config.name);
+      refuseRename(appName, plan);
       return plan;
     },
     post: (event) => supervisor.post(event),
@@ -183,11 +183,3 @@ function refuseUnsupportedNode(): void {
     exitStatus: 2,
   });
 }
-
-const renamed = (from: string, to: string): ZdsupError =>
-  new ZdsupError({
-    code: 'ZDSUP_CONFIG_INVALID',
-    message: `the config names the app ${to}, it runs as ${from}: a reload cannot rename it`,
-    hint: `put the name back, or zdsup stop ${from} and start it again`,
-    exitStatus: 2,
-  });

@@ -40,6 +40,8 @@ export interface Plan {
 export interface PlanRequest extends StartRequest {
   /** Of the master: a planner of another version refuses to answer. */
   version: string;
+  /** Who asks, where an error is to be told in its words. @default a start or a reload */
+  command?: 'check';
   /** The last scale; the master's to fill in. */
   scaled?: Fleet['scaled'];
 }
@@ -67,6 +69,19 @@ export async function readPlan(request: PlanRequest, masterEnv: NodeJS.ProcessEn
 /** As {@link readPlan}, for each app of a config with several where `only` picks none. */
 export const readPlans = (request: PlanRequest, masterEnv: NodeJS.ProcessEnv): Promise<Plan[]> =>
   askPlanner({ ...request, every: true }, masterEnv);
+
+/**
+ * What a reload of a running app refuses, and a check of it too. A name that was only derived may change.
+ * @throws ZdsupError ZDSUP_CONFIG_INVALID
+ */
+export function refuseRename(from: string, { config: { name: to } }: Plan): void {
+  if (to === undefined || to === from) return;
+  throw failed(
+    'ZDSUP_CONFIG_INVALID',
+    `the config names the app ${to}, it runs as ${from}: a reload cannot rename it`,
+    `put the name back, or zdsup stop ${from} and start it again`,
+  );
+}
 
 async function askPlanner(question: PlannerQuestion, masterEnv: NodeJS.ProcessEnv): Promise<Plan[]> {
   const { configPath } = question;

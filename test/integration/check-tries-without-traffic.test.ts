@@ -81,6 +81,43 @@ describe('of an app that runs', () => {
     expect(checked.stderr + JSON.stringify(master.log)).not.toContain('secret');
   });
 
+  test('a config that names it otherwise fails with the very error of the reload, by name, folder and config', async () => {
+    const { master, project, port } = await start();
+    project.write({
+      'zdsup.config.json': JSON.stringify({ name: 'till', script: 'app.js', instances: 2, env: { PORT: port } }),
+    });
+    const [refused] = /^error: [\s\S]*/m.exec((await master.run('reload', 'shop')).stderr)!;
+    expect(refused).toContain('the config names the app till, it runs as shop: a reload cannot rename it');
+    for (const args of [['shop'], [], ['zdsup.config.json'], [project.folder]]) {
+      const { code, stderr } = await master.run('check', ...args);
+      expect({ code, stderr }, args.join()).toEqual({ code: 2, stderr: refused });
+    }
+  });
+
+  test('a name that package.json gave may change: it is checked as what it runs as, by name and by script', async () => {
+    const port = await freePort();
+    const project = makeProject({ 'app.js': answering('process.pid', port), 'package.json': '{"name": "shop"}' });
+    const master = await startMaster({ cwd: project.folder, args: ['app.js'] });
+    project.write({ 'package.json': '{"name": "till"}' });
+    for (const target of ['shop', 'app.js'])
+      expect(await reported(master, target), target).toMatchObject({
+        app: 'shop',
+        state: 'running',
+        message: 'zdsup reload shop would let it in',
+      });
+    expect((await master.run('reload', 'shop')).code).toBe(0);
+  });
+
+  test('a second app that was started from the same config under a name of its own is not taken for a renamed one', async () => {
+    const port = await freePort();
+    const project = makeProject({
+      'app.js': answering('process.pid', 'process.env.PORT'),
+      'zdsup.config.json': JSON.stringify({ name: 'shop', script: 'app.js', minReady: 50, env: { PORT: port } }),
+    });
+    const master = await startMaster({ cwd: project.folder, args: ['--name', 'other'] });
+    expect(await reported(master)).toMatchObject({ ok: true, app: 'shop', state: null, message: 'it starts' });
+  });
+
   test('a bad release fails with exit 1 and its reason', async () => {
     const { master, project, port } = await start();
     writeFileSync(project.path('app.js'), "throw new Error('not today')");
@@ -137,6 +174,38 @@ test('of an app that does not run, it says whether it starts', async () => {
   expect(code, stderr).toBe(0);
   expect(stdout).toContain(`http://[::]:${port}`);
   expect(stdout).toContain('ok: it starts');
+});
+
+test('of a config with several apps it tries the one that --only picks, and asks for that where it is left out', async () => {
+  const port = await freePort();
+  const app = (name: string, env = {}): object => ({ name, script: 'app.js', minReady: 50, env });
+  const project = makeProject({
+    'app.js': answering('process.pid', 'process.env.PORT'),
+    'zdsup.config.json': JSON.stringify({ apps: [app('web', { PORT: port }), app('api', { PORT: 1e6 })] }),
+  });
+  const check = (...args: string[]): ReturnType<typeof zdsup> =>
+    zdsup(world, ['check', ...args], { cwd: project.folder });
+  const world = makeWorld();
+  const picked = await check('--only', 'web');
+  expect(picked.code, picked.stderr).toBe(0);
+  expect(picked.stdout).toContain(`http://[::]:${port}`);
+  expect(await check('zdsup.config.json', '--only', 'api'), 'a port that is none').toMatchObject({ code: 1 });
+  expect(await check()).toMatchObject({
+    code: 2,
+    stderr: `error: zdsup.config.json has 2 apps: web, api; a check tries one (ZDSUP_USAGE)
+hint: pick one of them with --only <name>
+`,
+  });
+  expect(await check('--only', 'wbe')).toMatchObject({
+    code: 2,
+    stderr: expect.stringContaining('has no app wbe; it has web, api (ZDSUP_USAGE)'),
+  });
+  const master = await startMaster({ world, cwd: project.folder, args: ['--only', 'web'] });
+  expect(await reported(master, '--only', 'web')).toMatchObject({ app: 'web', state: 'running' });
+  expect(await check('web', '--only', 'api'), 'a name is a choice already').toMatchObject({
+    code: 2,
+    stderr: expect.stringMatching(/ZDSUP_USAGE\)\nhint: zdsup check api, or zdsup check <config> --only api/),
+  });
 });
 
 describe('the smoke test', () => {

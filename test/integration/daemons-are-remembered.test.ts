@@ -206,6 +206,49 @@ test('start <name> brings an app back as it was started, from any folder', async
   expect(await body(port)).toBe('a,bone');
 });
 
+test('an app that is named keeps its name, running or not: the hint of the refusal starts a second one', async () => {
+  const world = makeDaemonWorld();
+  const app = (name: string): object => ({ ...CONFIG, name });
+  const several = makeProject({
+    'app.js': answering("''", 0),
+    'zdsup.config.json': JSON.stringify({ apps: [app('web'), app('sock')] }),
+  });
+  const single = makeProject({ 'app.js': answering("''", 0) });
+  await startDaemon(world, several, ['--only', 'sock']);
+  await startDaemon(world, single, ['app.js', '--name', 'api']);
+  await zdsup(world, ['stop', 'sock']);
+  for (const [name, hint] of [
+    ['sock', `${several.path('zdsup.config.json')} --only sock`],
+    ['api', single.path('app.js')],
+  ] as const) {
+    const second = ['--name', `${name}-2`];
+    expect(await zdsup(world, ['start', name, ...second])).toMatchObject({
+      code: 2,
+      stderr: `error: ${name} is brought back by its name, and keeps it: --name ${name}-2 is for a second app (ZDSUP_USAGE)
+hint: zdsup start ${hint} --name ${name}-2
+`,
+    });
+    expect(await zdsup(world, ['start', '-d', ...hint.split(' '), ...second])).toMatchObject({ code: 0 });
+    expect((await zdsup(world, ['reload', `${name}-2`])).code).toBe(0);
+  }
+  expect((await zdsup(world, ['start', 'sock', '--name', 'sock'])).code, 'its own name').toBe(0);
+  expect((await snapshots(world)).map(({ name, state }) => `${name} ${state}`)).toEqual(
+    ['api', 'api-2', 'sock', 'sock-2'].map((name) => `${name} running`),
+  );
+});
+
+test('a name that is spelt wrong is answered with the app that is remembered', async () => {
+  const world = makeDaemonWorld();
+  const project = serving('shop');
+  await startDaemon(world, project);
+  await zdsup(world, ['stop', 'shop']);
+  for (const command of ['start', 'check'])
+    expect(await zdsup(world, [command, 'shpo'], { cwd: project.folder })).toMatchObject({
+      code: 2,
+      stderr: expect.stringMatching(/no such script: \S+shpo \(ZDSUP_SCRIPT_MISSING\)\nhint: did you mean shop\?\n$/),
+    });
+});
+
 test('what ran in the foreground comes back in the foreground; --no-daemon brings a daemon there', async () => {
   const world = makeDaemonWorld();
   const project = serving('front');

@@ -2,28 +2,22 @@
  * Runs in the CLI. `zdsup check`: the pre-flight of a reload, in this very process: one worker of the new code off the
  * traffic, and what would change. Whatever runs is only asked.
  */
-import { statSync } from 'node:fs';
-import { resolve } from 'node:path';
-import { logicalFolder } from '../../client/apps.js';
 import { askDescription } from '../../client/control-client.js';
-import type { KnownApp } from '../../client/known-apps.js';
-import { chooseKnown, knownApps } from '../../client/known-apps.js';
-import { brokenRecord } from '../../client/records.js';
-import { isAppName } from '../../shared/app-name.js';
-import type { StartRequest } from '../../shared/app-record.js';
+import { knownApps } from '../../client/known-apps.js';
 import type { CheckReport } from '../../shared/check-report.js';
 import type { SmokeConfig } from '../../shared/config.js';
 import type { AppDescription } from '../../shared/description.js';
-import { ZdsupError } from '../../shared/errors.js';
 import { VERSION } from '../../shared/version.cjs';
 import { renderCheck } from '../render/check.js';
 import { printError } from '../render/error.js';
 import { makeProgress } from '../render/progress.js';
+import { runsAs, wantedFor } from './check-target.js';
 import { environmentOf } from './environment.js';
-import { findConfigFile, resolveTarget } from './start-target.js';
 
 export interface CheckCommandOptions {
   run?: string;
+  /** Which app of a config with several. */
+  only?: string;
   allowListeners: boolean;
   json: boolean;
 }
@@ -38,22 +32,24 @@ const TOLD = new Set(['warning', 'worker-started', 'worker-ready', 'smoke', 'wor
 
 /** @returns 0 where a reload would let the new code in, else 1 */
 export async function check(target: string | undefined, options: CheckCommandOptions): Promise<number> {
-  const request = await requestFor(target);
-  const [{ readPlan }, { checkPlan }, { changesBetween, labelOf }, { inForce }] = await Promise.all([
+  const { app: meant, request } = await wantedFor(target, options.only);
+  const [{ readPlan, refuseRename }, { checkPlan }, { changesBetween, labelOf }, { inForce }] = await Promise.all([
     import('../../master/plan.js'),
     import('../../master/check.js'),
     import('../../master/changes.js'),
     import('../../master/commands/describe.js'),
   ]);
-  const planRequest = { version: VERSION, ...request };
+  const planRequest = { version: VERSION, ...request, command: 'check' as const };
   const shellPlan = await readPlan(planRequest, process.env);
-  const running = await describeRunning(shellPlan.appName);
+  const running = await describeRunning(meant ?? (await runsAs(shellPlan, request)));
   // As a reload would have it: workers inherit from their master, never from this shell.
   const masterEnv = running && environmentOf(running.masterPid);
   const plan = masterEnv ? await readPlan(planRequest, masterEnv) : shellPlan;
+  if (running) refuseRename(running.name, plan);
+  const appName = running?.name ?? plan.appName;
   const smoke = smokeOf(options.run, plan.config.smoke);
 
-  const progress = makeProgress(plan.appName, options.json ? 'none' : process.stderr.isTTY ? 'live' : 'lines');
+  const progress = makeProgress(appName, options.json ? 'none' : process.stderr.isTTY ? 'live' : 'lines');
   const interrupted = new AbortController();
   const interrupt = (): void => interrupted.abort();
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, interrupt); // A script of its own group would go on.
@@ -71,7 +67,7 @@ export async function check(target: string | undefined, options: CheckCommandOpt
     return INTERRUPTED;
   }
   if (end.rollout.outcome === 'failed') {
-    failed(plan.appName, plain(end.rollout.reason ?? 'the check failed'), end.stderr, options.json);
+    failed(appName, plain(end.rollout.reason ?? 'the check failed'), end.stderr, options.json);
     return 1;
   }
   const changes =
@@ -83,9 +79,9 @@ export async function check(target: string | undefined, options: CheckCommandOpt
       : null;
   const report: CheckReport = {
     type: 'result',
-    ...verdict(plan.appName, changes, options.allowListeners),
+    ...verdict(appName, changes, options.allowListeners),
     command: 'check',
-    app: plan.appName,
+    app: appName,
     durationMs: Math.round(performance.now() - startedAt),
     smoke: smoke === null ? 'none' : 'passed',
     state: running?.state ?? null,
@@ -137,52 +133,6 @@ const plain = (message: string): string => message.replaceAll(/^generation 1: | 
 
 const smokeOf = (run: string | undefined, configured: SmokeConfig | null): SmokeConfig | null =>
   run === undefined ? configured : { run, timeoutMs: configured?.timeoutMs ?? RUN_TIMEOUT_MS };
-
-/** As its master was asked to run it, where the app is known; else as `start` would take it. */
-async function requestFor(target: string | undefined): Promise<StartRequest> {
-  const here = logicalFolder();
-  if (target === undefined) {
-    if (findConfigFile(here) !== undefined) return wanted(undefined, here);
-    const [app] = await chooseKnown(undefined);
-    return recordOf(app!);
-  }
-  if (isAppName(target)) {
-    const app = (await knownApps()).find(({ name }) => name === target);
-    if (app) return recordOf(app);
-  }
-  const folder = resolve(here, target);
-  if (!statSync(folder, { throwIfNoEntry: false })?.isDirectory()) return wanted(target, here);
-  return findConfigFile(folder) === undefined ? inFolder(folder) : wanted(undefined, folder);
-}
-
-async function wanted(target: string | undefined, baseDir: string): Promise<StartRequest> {
-  const found = await resolveTarget(target, [], {}, baseDir);
-  if ('running' in found) throw new Error(`${target} is no app name`); // Those were looked for before.
-  return found.request;
-}
-
-/** A folder without a config: the app that was started from it. */
-async function inFolder(folder: string): Promise<StartRequest> {
-  const app = (await knownApps()).find(({ remembered }) => remembered?.record?.request.baseDir === folder);
-  if (app) return recordOf(app);
-  throw new ZdsupError({
-    code: 'ZDSUP_USAGE',
-    message: `${folder} has no zdsup.config file, and no app was started from it`,
-    hint: 'name the script: zdsup check app.js',
-    exitStatus: 2,
-  });
-}
-
-function recordOf({ name, remembered }: KnownApp): StartRequest {
-  if (remembered?.record) return remembered.record.request;
-  if (remembered) throw brokenRecord(remembered);
-  throw new ZdsupError({
-    code: 'ZDSUP_USAGE',
-    message: `how ${name} was started is not remembered`,
-    hint: 'name its script or config: zdsup check app.js',
-    exitStatus: 2,
-  });
-}
 
 /** Null where it does not run. */
 async function describeRunning(name: string): Promise<AppDescription | null> {

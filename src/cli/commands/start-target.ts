@@ -38,7 +38,8 @@ export async function resolveTarget(
     throw nothing(`nothing to start: no script was given, and ${baseDir} has no zdsup.config file`);
   if (configFile !== undefined && !existsSync(resolve(baseDir, configFile)))
     throw missing('config file', 'ZDSUP_CONFIG_MISSING', configFile, resolve(baseDir, configFile));
-  if (configFile === undefined) overrides.script = scriptOf(target!, resolve(baseDir, options.cwd ?? '.'), baseDir);
+  if (configFile === undefined)
+    overrides.script = await scriptOf(target!, resolve(baseDir, options.cwd ?? '.'), baseDir);
   return {
     request: {
       overrides,
@@ -67,6 +68,8 @@ async function byName(
     );
     return null;
   }
+  if (options.name !== undefined && options.name !== name)
+    throw keepsItsName(name, options.name, app.remembered?.record?.request);
   if (app.running) return { running: app.running };
   const { brokenRecord } = await import('../../client/records.js');
   const { record, uid } = app.remembered!;
@@ -90,6 +93,18 @@ async function byName(
   };
 }
 
+/** A second app of the same script or config is another start, and none that brings this one back. */
+function keepsItsName(app: string, name: string, request: StartRequest | undefined): ZdsupError {
+  const source = request?.configPath ?? request?.overrides.script ?? '<script>';
+  const only = request?.only === undefined ? '' : ` --only ${request.only}`;
+  return new ZdsupError({
+    code: 'ZDSUP_USAGE',
+    message: `${app} is brought back by its name, and keeps it: --name ${name} is for a second app`,
+    hint: `zdsup start ${source}${only} --name ${name}`,
+    exitStatus: 2,
+  });
+}
+
 const nothing = (message: string): ZdsupError =>
   new ZdsupError({ code: 'ZDSUP_USAGE', message, hint: 'zdsup start app.js', exitStatus: 2 });
 
@@ -109,12 +124,15 @@ const isFile = (target: string, { cwd = '.' }: StartOptions, baseDir: string): b
   );
 
 /** As given on the command line it is relative to the shell's folder; the config wants it relative to --cwd. */
-function scriptOf(target: string, cwd: string, baseDir: string): string {
+async function scriptOf(target: string, cwd: string, baseDir: string): Promise<string> {
   const candidates = candidatesFor(target, cwd, baseDir);
   const path = candidates.find(
     (candidate) => existsSync(candidate) || (extname(candidate) === '' && existsSync(`${candidate}.js`)),
   );
-  if (path === undefined) throw missing('script', 'ZDSUP_SCRIPT_MISSING', target, candidates[0]!);
+  if (path === undefined) {
+    const apps = isAppName(target) ? await appNames() : [];
+    throw missing('script', 'ZDSUP_SCRIPT_MISSING', target, candidates[0]!, apps);
+  }
   if (existsSync(path) && statSync(path).isDirectory() && !existsSync(`${path}.js`))
     throw new ZdsupError({
       code: 'ZDSUP_SCRIPT_NOT_A_FILE',
@@ -125,6 +143,11 @@ function scriptOf(target: string, cwd: string, baseDir: string): string {
   return path;
 }
 
+async function appNames(): Promise<string[]> {
+  const { knownApps } = await import('../../client/known-apps.js');
+  return (await knownApps()).map(({ name }) => name);
+}
+
 function entryOf(folder: string): string {
   const names = readdirSync(folder);
   return (
@@ -133,9 +156,10 @@ function entryOf(folder: string): string {
   );
 }
 
-function missing(what: string, code: ErrorCode, target: string, path: string): ZdsupError {
+/** @param apps what the target may have been meant for too */
+function missing(what: string, code: ErrorCode, target: string, path: string, apps: string[] = []): ZdsupError {
   const folder = dirname(path);
-  const near = existsSync(folder) ? nearestWord(basename(path), readdirSync(folder)) : undefined;
+  const near = nearestWord(basename(path), [...(existsSync(folder) ? readdirSync(folder) : []), ...apps]);
   return new ZdsupError({
     code,
     message: `no such ${what}: ${path}`,

@@ -54,7 +54,7 @@ async function plans(question: PlannerQuestion): Promise<Plan[]> {
   const folder = configPath === undefined ? baseDir : dirname(configPath);
   const raw = configPath === undefined ? {} : await loadConfigFile(configPath);
   const apps = parseConfig(withOverrides(raw, overrides, only), configPath ?? 'the command line');
-  const chosen = every && only === undefined ? allNamed(apps, configPath) : [chooseApp(apps, only, configPath)];
+  const chosen = every && only === undefined ? allNamed(apps, configPath) : [chooseApp(apps, namesIn(raw), question)];
   return Promise.all(chosen.map((app) => makePlan(app, folder, masterEnv, scaled)));
 }
 
@@ -95,28 +95,40 @@ function allNamed(apps: AppConfig[], configPath: string | undefined): AppConfig[
   });
 }
 
-function chooseApp(apps: AppConfig[], only: string | undefined, configPath: string | undefined): AppConfig {
+/** As the file has them: `--only` is one of these, also where `--name` gives the picked app another. */
+function namesIn(raw: unknown): (string | undefined)[] {
+  const { apps } = raw as { apps?: unknown };
+  return (Array.isArray(apps) ? apps : [raw]).map(({ name }: { name?: string }) => name);
+}
+
+function chooseApp(
+  apps: AppConfig[],
+  own: (string | undefined)[],
+  { only, configPath, command }: PlannerQuestion,
+): AppConfig {
   if (configPath === undefined && only !== undefined)
     throw new ZdsupError({
       code: 'ZDSUP_USAGE',
       message: `--only ${only} picks an app of a config file, and none was given`,
-      hint: 'leave --only out; --name names the app',
+      hint: command === 'check' ? 'leave --only out' : 'leave --only out; --name names the app',
       exitStatus: 2,
     });
   const source = configPath === undefined ? 'the command line' : basename(configPath);
-  const names = apps.map((app) => app.name ?? '(no name)').join(', ');
+  const names = own.map((name) => name ?? '(no name)').join(', ');
   const refused = (message: string): ZdsupError =>
     new ZdsupError({
       code: 'ZDSUP_USAGE',
       message,
-      hint: 'pick one of them with --only <name>, or start them all with --daemon',
+      hint: `pick one of them with --only <name>${command === 'check' ? '' : ', or start them all with --daemon'}`,
       exitStatus: 2,
     });
   if (only !== undefined) {
-    const found = apps.find((app) => app.name === only);
+    const found = apps[own.indexOf(only)];
     if (found) return found;
     throw refused(`${source} has no app ${only}; it has ${names}`);
   }
   if (apps.length === 1) return apps[0]!;
-  throw refused(`${source} has ${apps.length} apps: ${names}; in the foreground zdsup runs one`);
+  throw refused(
+    `${source} has ${apps.length} apps: ${names}; ${command === 'check' ? 'a check tries one' : 'in the foreground zdsup runs one'}`,
+  );
 }

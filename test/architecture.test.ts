@@ -55,7 +55,7 @@ const BELOW: Record<string, string[]> = {
 
 /** A start and a check run the master, or parts of it, in the command's own process; nothing else of the command knows it. */
 const isStartOfTheMaster = (one: Import): boolean =>
-  ['src/cli/commands/start.ts', 'src/cli/commands/check.ts'].includes(one.file) &&
+  ['src/cli/commands/start.ts', 'src/cli/commands/check.ts', 'src/cli/commands/check-target.ts'].includes(one.file) &&
   one.kind === 'dynamic' &&
   targetFloor(one) === 'master';
 const isTypeOfTheGround = (one: Import): boolean =>

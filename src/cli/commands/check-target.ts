@@ -6,7 +6,6 @@ import { askDescription } from '../../client/control-client.js';
 import type { KnownApp } from '../../client/known-apps.js';
 import { chooseKnown, knownApps } from '../../client/known-apps.js';
 import { brokenRecord } from '../../client/records.js';
-import type { Plan } from '../../master/plan.js';
 import { isAppName } from '../../shared/app-name.js';
 import type { StartRequest } from '../../shared/app-record.js';
 import { ZdsupError } from '../../shared/errors.js';
@@ -78,7 +77,7 @@ function recordOf({ name, remembered }: KnownApp, only: string | undefined): Wan
  * The name that the script or config runs under: its own, but where that was edited since. Then it is the one of the app
  * that was started from the same file, and would be read from it at its next reload under another name.
  */
-export async function runsAs(plan: Plan, request: StartRequest): Promise<string> {
+export async function runsAs(plan: { appName: string }, request: StartRequest): Promise<string> {
   const running = (await knownApps()).filter((app) => app.running !== null);
   if (running.some(({ name }) => name === plan.appName)) return plan.appName;
   const { readPlan, refuseRename } = await import('../../master/plan.js');

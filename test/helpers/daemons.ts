@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
 import type { AppRecord } from '../../src/shared/app-record.js';
 import { isAlive, killOwn } from './cleanup.js';
+import { isLeftOf } from './kernel.js';
 import { until } from './until.js';
 import type { World } from './zdsup.js';
 import { makeWorld } from './zdsup.js';
@@ -32,16 +33,7 @@ function startedPids(world: World): number[] {
   ] as const)
     for (const name of listOf(join(world.home, folder)))
       for (const [, pid] of readFileSync(join(world.home, folder, name), 'utf8').matchAll(id)) found.push(Number(pid));
-  return found.filter((pid) => isOfWorld(pid, world));
-}
-
-/** Ids are used again: only what has this world's folder in its environment is ours. */
-function isOfWorld(pid: number, world: World): boolean {
-  try {
-    return readFileSync(`/proc/${pid}/environ`, 'utf8').includes(`ZDSUP_HOME=${world.home}\0`);
-  } catch {
-    return false;
-  }
+  return found.filter((pid) => isLeftOf(pid, 0, `ZDSUP_HOME=${world.home}`));
 }
 
 function listOf(folder: string): string[] {

@@ -11,5 +11,5 @@ export async function interruptUntilEnded(master: Master): Promise<void> {
     return !isAlive(master.pid);
   });
   expect((await master.exited()).code).toBe(1);
-  await until('its workers have gone', () => master.workerPids.every((pid) => !isAlive(pid)));
+  await until('its workers have gone', () => master.liveWorkerPids.length === 0);
 }

@@ -8,6 +8,7 @@ import { fileURLToPath } from 'node:url';
 import { onTestFinished } from 'vitest';
 import type { AppSnapshot, Snapshot } from '../../src/shared/snapshot.js';
 import { killOwn, temporaryFolder } from './cleanup.js';
+import { isLeftOf } from './kernel.js';
 import { until } from './until.js';
 
 export const BIN = fileURLToPath(new URL('../../bin/zdsup.js', import.meta.url));
@@ -97,6 +98,11 @@ export class Master {
   /** Ids of all workers this master has ever forked. */
   get workerPids(): number[] {
     return this.log.flatMap((line) => (line.kind === 'worker-started' && line.pid ? [line.pid] : []));
+  }
+
+  /** Of them, those that are left. Ids are used again, within minutes on a busy host. */
+  get liveWorkerPids(): number[] {
+    return this.workerPids.filter((pid) => isLeftOf(pid, this.pid, `ZDSUP_HOME=${this.world.home}`));
   }
 
   /** The first log line from `from` on for which `isIt` holds, seen already or still to come. */
@@ -208,7 +214,7 @@ export class Master {
       killOwn(this.pid);
       await closed;
     }
-    for (const pid of this.workerPids) killOwn(pid);
+    for (const pid of this.liveWorkerPids) killOwn(pid);
   }
 }
 

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import type { ControlRequest } from '../../src/shared/control-protocol.js';
 import type { Snapshot } from '../../src/shared/snapshot.js';
-import { isAlive, killOwn } from '../helpers/cleanup.js';
+import { killOwn } from '../helpers/cleanup.js';
 import { interruptUntilEnded } from '../helpers/end-at-once.js';
 import { Connection } from '../helpers/load/client.js';
 import { freePort } from '../helpers/ports.js';
@@ -199,7 +199,7 @@ test('a stop during a reload ends both generations: the reload fails with the re
     stderr: expect.stringContaining('the app was stopped (ZDSUP_STOPPING)'),
   });
   expect(await master.exited()).toEqual({ code: 0, signal: null });
-  expect(master.workerPids.filter(isAlive)).toEqual([]);
+  expect(master.liveWorkerPids).toEqual([]);
   expect(readdirSync(join(master.world.home, 'run'))).toEqual([]);
 });
 

@@ -3,7 +3,6 @@ import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
 import { ask } from '../../src/client/control-client.js';
 import type { AppSnapshot } from '../../src/shared/snapshot.js';
-import { isAlive } from '../helpers/cleanup.js';
 import { startLoad } from '../helpers/load/client.js';
 import { keepAlive, perRequest } from '../helpers/load/exchanges.js';
 import { expectNothingLost } from '../helpers/load/load.js';
@@ -72,7 +71,7 @@ test('a HUP every 100 ms for 60 s under keep-alive and per-request load loses no
   expect(most.draining, 'generations that drain at once').toBeLessThanOrEqual(MAX_DRAINING);
   const current = new Set(after.workers.map((worker) => worker.pid));
   expect(
-    master.workerPids.filter((pid) => !current.has(pid) && isAlive(pid)),
+    master.liveWorkerPids.filter((pid) => !current.has(pid)),
     'no old worker is left',
   ).toEqual([]);
   expect(master.log.filter((line) => line.level === 'error')).toEqual([]);

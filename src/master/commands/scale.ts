@@ -48,7 +48,9 @@ export async function scale(context: CommandContext, to: string, tell: Tell): Pr
     });
     const end = await Promise.race([scaled, over]);
     if (end.reason !== null && supervisor.state.stop) throw stopped(appName, 'scale');
-    return end.reason === null ? done(`${count} ${plural(count, 'worker')} serve`) : takenBack(end, before, appName);
+    return end.reason === null
+      ? done(`${count} ${count === 1 ? 'worker serves' : 'workers serve'}`)
+      : takenBack(end, before, appName);
   } finally {
     effects.observers.delete(observer);
   }

@@ -22,7 +22,7 @@ export interface ListenerClient {
   sendOwn(key: string, backlog: number, handle: ServerHandle): void;
   /** `datagrams`: the UDP socket itself, which the app sends through before it may read. */
   sendListening(seq: number, key: string, name: SocketName, datagrams?: DatagramHandle): void;
-  sendListenFailed(seq: number, errno: number): void;
+  sendListenFailed(seq: number, spec: ListenSpec, errno: number): void;
 }
 
 interface Ask {
@@ -60,7 +60,7 @@ export class Listeners {
     if (!listener) {
       const bound = await this.bind(key, spec);
       if (typeof bound === 'number') {
-        client.sendListenFailed(seq, bound);
+        client.sendListenFailed(seq, spec, bound);
         return;
       }
       listener = bound;
@@ -79,7 +79,7 @@ export class Listeners {
     listener.owner = null;
     if (errno !== 0) {
       this.close(key);
-      for (const ask of listener.waiting) ask.client.sendListenFailed(ask.seq, errno);
+      for (const ask of listener.waiting) ask.client.sendListenFailed(ask.seq, listener.spec, errno);
       return;
     }
     listener.state = 'listening';

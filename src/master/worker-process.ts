@@ -65,8 +65,6 @@ export class WorkerProcess implements ListenerClient {
   private gone = false;
   private nextSeq = 1;
   private pinged: { seq: number; answered: () => void } | null = null;
-  /** What the app has asked to listen on, by the number of the ask. */
-  private readonly asked = new Map<number, string>();
   private readonly figureAsks = new Map<number, (figures: Figures) => void>();
   private readonly signalAsks = new Map<number, (heard: boolean) => void>();
 
@@ -180,10 +178,9 @@ export class WorkerProcess implements ListenerClient {
     if (this.accepting) this.sendAccept(key);
   }
 
-  sendListenFailed(seq: number, errno: number): void {
+  sendListenFailed(seq: number, spec: ListenSpec, errno: number): void {
     this.send({ act: 'listen-failed', seq, errno });
-    const place = this.asked.get(seq) ?? 'a socket';
-    this.post({ type: 'listen-failed', id: this.identity.id, what: `${place}: ${getSystemErrorName(errno)}` });
+    this.post({ type: 'listen-failed', id: this.identity.id, what: `${labelOf(spec)}: ${getSystemErrorName(errno)}` });
   }
 
   private sendAccept(key: string): void {
@@ -244,7 +241,6 @@ export class WorkerProcess implements ListenerClient {
       case 'listen': {
         const { seq, spec } = message;
         if (!isListenSpec(spec)) break; // Not from the preload: the app speaks on this channel as well.
-        this.asked.set(seq, labelOf(spec));
         this.post({ type: 'listen-asked', id });
         void this.listeners.ask(this, seq, spec, (key) =>
           this.post({ type: 'listening', id, key, label: labelOf(spec) }),

@@ -15,6 +15,7 @@ export function emptyFleet(): Fleet {
     scaling: null,
     scaled: null,
     stop: null,
+    routing: { mode: 'direct', sticky: false, weights: {} },
     ended: false,
   };
 }

@@ -22,6 +22,7 @@ import {
 import { nameOf, where } from './names.js';
 import { readyWithoutListenerAt, settleReadiness, whyNotReady } from './readiness.js';
 import { abortRollout, advanceRollout, isRipe, mayLeaveAfterAbort, roomOf } from './rollout.js';
+import { settleRouting } from './routing.js';
 import { advanceScaling, isScaledUp, takeScaleBack } from './scaling.js';
 import type { Context, Effect, Fleet, Generation, RetireReason, Worker } from './types.js';
 
@@ -37,6 +38,7 @@ export function reconcile(fleet: Fleet, context: Context, effects: Effect[]): vo
     again = activateReady(fleet, now, effects) || again;
     again = retireSurplus(fleet, now, effects) || again;
   }
+  settleRouting(fleet, effects);
   dropGoneGenerations(fleet, effects);
   endStop(fleet, effects);
 }

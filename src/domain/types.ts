@@ -22,6 +22,16 @@ export interface Policy {
   smoke: boolean;
   /** So many crashes of one slot within so long are a crash loop. */
   crashLoop: { count: number; windowMs: number };
+  /** A client's connections go to one worker, by its address. */
+  sticky: boolean;
+}
+
+/** How new connections reach the workers. `weights`: by generation, 0 to 100; {} where every worker is worth the same. */
+export interface Routing {
+  /** `direct`: the workers accept. `dispatch`: the master accepts, and sends. */
+  mode: 'direct' | 'dispatch';
+  sticky: boolean;
+  weights: Record<number, number>;
 }
 
 /** Which listeners a worker must have asked for before it can be ready. */
@@ -153,6 +163,8 @@ export interface Fleet {
   /** The last scale: outlives reloads for as long as the config still says `configured`. */
   scaled: { count: number; configured: number } | null;
   stop: null | { deadlineAt: number };
+  /** What the shell was told last. */
+  routing: Routing;
   ended: boolean;
 }
 
@@ -198,6 +210,8 @@ export type Effect =
   | { type: 'retire'; id: number; deadlineMs: number; closeIdle: boolean }
   | { type: 'kill'; id: number }
   | { type: 'check-release'; generation: number }
+  /** From now on; ahead of the workers that are activated with it, where the master begins to accept. */
+  | { type: 'route'; routing: Routing }
   | Omit<Progress, 'at'>
   | { type: 'rollout-ended'; rollout: Rollout }
   /** `reason`: why it was taken back; null where it holds. */

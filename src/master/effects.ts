@@ -115,6 +115,8 @@ export class Effects {
       case 'check-release':
         void this.checkRelease(effect.generation);
         return;
+      case 'route':
+        return;
       case 'progress':
         this.tell(effect);
         return;

@@ -80,6 +80,8 @@ const smokeKeys = {
 const NAME = "a name: a lower-case letter, then letters, digits, dot, dash or underscore, at most 63 in all; not 'all'";
 const INSTANCES = "a whole number from 1, or 'max' (one for each CPU)";
 
+const STICKY = "'ip' (a client's connections go to one worker, by its address), or false";
+
 const appKeys = {
   name: v.optional(v.pipe(v.string(NAME), v.check(isAppName, NAME))),
   script: v.pipe(v.string('the path of the script to run'), v.nonEmpty('the path of the script to run')),
@@ -109,6 +111,7 @@ const appKeys = {
   livenessTimeout: v.optional(duration()),
   smoke: v.optional(v.union([v.pipe(v.string(), v.nonEmpty()), v.strictObject(smokeKeys)], SMOKE)),
   maxDraining: v.optional(count(1, 'a whole number from 1')),
+  sticky: v.optional(v.union([v.literal('ip'), v.literal(false)], STICKY)),
   private: v.optional(v.array(port(PORT), 'a list of ports')),
 };
 
@@ -252,6 +255,7 @@ function normalise(app: v.InferOutput<typeof appSchema>, prefix: string, source:
     livenessTimeoutMs: ms(app.livenessTimeout, 30_000),
     smoke: smokeOf(app.smoke),
     maxDraining: app.maxDraining ?? 2,
+    sticky: app.sticky ?? false,
     private: app.private ?? [],
   };
 }

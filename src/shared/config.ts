@@ -31,6 +31,8 @@ export interface AppConfig {
   /** A script that tries the first worker of every rollout before it takes traffic. */
   smoke: SmokeConfig | null;
   maxDraining: number;
+  /** `ip`: a client's connections go to one worker, by its address. @default false */
+  sticky: 'ip' | false;
   /** Ports that are neither held by the master nor gated (an inspector, say). */
   private: number[];
 }

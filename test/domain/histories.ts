@@ -23,6 +23,7 @@ export const policies: fc.Arbitrary<Policy> = fc
       resetAfterMs: fc.integer({ min: 1_000, max: 60_000 }),
     }),
     maxDraining: fc.integer({ min: 1, max: 3 }),
+    sticky: fc.boolean(),
     smoke: fc.constantFrom(false, false, false, true),
     crashLoop: fc.record({ count: fc.integer({ min: 1, max: 5 }), windowMs: fc.integer({ min: 1_000, max: 60_000 }) }),
   })

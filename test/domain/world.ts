@@ -49,6 +49,7 @@ export const POLICY: Policy = {
   stopTimeoutMs: 25_000,
   backoff: { initialMs: 100, factor: 2, capMs: 30_000, jitter: 0.2, resetAfterMs: 60_000 },
   maxDraining: 2,
+  sticky: false,
   smoke: false,
   crashLoop: { count: 5, windowMs: 60_000 },
 };

@@ -17,6 +17,7 @@ const POLICY: Policy = {
   stopTimeoutMs: 1_000,
   backoff: { initialMs: 100, factor: 2, capMs: 1_000, jitter: 0, resetAfterMs: 1_000 },
   maxDraining: 2,
+  sticky: false,
   smoke: false,
   crashLoop: { count: 5, windowMs: 60_000 },
 };

@@ -121,6 +121,8 @@ describe('a value of the wrong kind is refused', () => {
     ['atomic', 'yes', 'allowed: true or false'],
     ['maxDraining', 0, 'allowed: a whole number from 1'],
     ['maxDraining', '2', 'allowed: a whole number from 1'],
+    ['sticky', true, "allowed: 'ip' (a client's connections go to one worker, by its address), or false"],
+    ['sticky', 'cookie', "allowed: 'ip' (a client's connections go to one worker, by its address), or false"],
     ['crashLoop', '5', "allowed: crashes within a time, such as '5 in 60s'"],
     ['crashLoop', '0 in 60s', "allowed: crashes within a time, such as '5 in 60s'"],
     ['crashLoop', '5 in 0s', "allowed: crashes within a time, such as '5 in 60s'"],

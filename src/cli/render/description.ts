@@ -81,6 +81,7 @@ function configRows(config: ConfigInForce): Row[] {
     ['livenessTimeout', config.livenessTimeoutMs === 0 ? 'off' : ms(config.livenessTimeoutMs)],
     ['smoke', config.smoke === null ? 'none' : `${config.smoke.run}, for up to ${ms(config.smoke.timeoutMs)}`],
     ['maxDraining', String(config.maxDraining)],
+    ['sticky', config.sticky === false ? 'no' : 'by client address'],
     ['private ports', words(config.private)],
     ['env files', words(config.envFile)],
     // Names alone: values are secrets.

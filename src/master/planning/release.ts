@@ -174,6 +174,7 @@ export function policyOf(config: AppConfig, scaled: PlanRequest['scaled']): Poli
     stopTimeoutMs: config.stopTimeoutMs,
     backoff: config.backoff,
     maxDraining: config.maxDraining,
+    sticky: config.sticky === 'ip',
     smoke: config.smoke !== null,
     crashLoop: config.crashLoop,
   };

@@ -15,6 +15,7 @@ import type { Plan } from './plan.js';
 import type { Probe, ProbeTarget } from './probe.js';
 import { startProbe } from './probe.js';
 import type { SmokeTest } from './smoke-test.js';
+import { Traffic } from './traffic.js';
 import type { OutputMode } from './worker-output.js';
 import { WorkerProcess } from './worker-process.js';
 
@@ -84,7 +85,13 @@ export class Effects {
   private readonly probes = new Map<number, Probe>();
   private readonly smokeTests = new Map<number, SmokeTest>();
 
-  constructor(private readonly options: EffectsOptions) {}
+  private readonly traffic: Traffic;
+
+  constructor(private readonly options: EffectsOptions) {
+    this.traffic = new Traffic(options.listeners, (message) =>
+      this.tell({ type: 'progress', kind: 'warning', message }),
+    );
+  }
 
   perform = (effect: Effect, fleet: Fleet): void => {
     switch (effect.type) {
@@ -102,10 +109,11 @@ export class Effects {
         void this.smoke(effect.id, fleet);
         return;
       case 'activate':
-        this.workers.get(effect.id)?.activate();
+        this.activate(effect.id);
         return;
       case 'retire':
         this.stopChecks(effect.id);
+        this.traffic.leave(effect.id);
         this.workers.get(effect.id)?.retire(effect.deadlineMs, effect.closeIdle);
         return;
       case 'kill':
@@ -116,6 +124,7 @@ export class Effects {
         void this.checkRelease(effect.generation);
         return;
       case 'route':
+        this.traffic.route(effect.routing);
         return;
       case 'progress':
         this.tell(effect);
@@ -134,8 +143,10 @@ export class Effects {
         for (const observer of this.observers) observer.generationGone?.(effect.generation);
         return;
       case 'close-listeners':
-        if (fleet.stop) this.options.listeners.closeForGood();
-        else this.options.listeners.closeAllBut(heldKeys(fleet));
+        if (fleet.stop) {
+          this.traffic.stop();
+          this.options.listeners.closeForGood();
+        } else this.options.listeners.closeAllBut(heldKeys(fleet));
         return;
       case 'end':
         this.options.ended(effect.failed);
@@ -197,11 +208,18 @@ export class Effects {
       const identity = { id, slot, generation, appName };
       this.workers.set(
         id,
-        new WorkerProcess(identity, this.plans.get(generation)!, listeners, output, this.postFromWorker),
+        new WorkerProcess(identity, this.plans.get(generation)!, listeners, this.traffic, output, this.postFromWorker),
       );
     } catch (error) {
       post({ type: 'exited', id, code: null, signal: null, error: `could not be forked: ${(error as Error).message}` });
     }
+  }
+
+  private activate(id: number): void {
+    const worker = this.workers.get(id);
+    if (!worker) return;
+    worker.activate();
+    this.traffic.join(worker);
   }
 
   private probe(id: number, fleet: Fleet): void {

@@ -50,6 +50,9 @@ export class Listeners {
   private readonly gone = new WeakSet<ListenerClient>();
   private closed = false;
 
+  /** Called ahead of the end of each socket that connections come through. */
+  closing: (key: string) => void = () => {};
+
   /** @param offTraffic binds every socket aside, where no client finds it; apps are told the names that they asked for */
   constructor(private readonly offTraffic = false) {}
 
@@ -114,6 +117,13 @@ export class Listeners {
   handleOf(key: string): ServerHandle | null | undefined {
     const listener = this.table.get(key);
     return listener && (isDatagrams(listener) ? null : (listener.handle as ServerHandle));
+  }
+
+  /** Of all that accept connections. */
+  streamKeys(): string[] {
+    return [...this.table.values()]
+      .filter((listener) => listener.state === 'listening' && !isDatagrams(listener))
+      .map(({ key }) => key);
   }
 
   /** Closes all that are not in `keep`. */
@@ -217,6 +227,7 @@ export class Listeners {
   private close(key: string): void {
     const listener = this.table.get(key);
     if (!listener) return;
+    this.closing(key);
     this.table.delete(key);
     if (hasFile(listener.spec) && !listener.aside) removeQuietly(heldLinkOf(listener.spec.address ?? ''));
     listener.handle.close(); // Of a unix socket, this also removes the path.

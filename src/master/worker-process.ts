@@ -13,13 +13,16 @@ import type { DatagramHandle } from '../node-internals/datagram-handle.cjs';
 import type { ServerHandle } from '../node-internals/server-handle.cjs';
 import { connectionHandle } from '../node-internals/server-handle.cjs';
 import { keepNonBlocking } from '../node-internals/stdio.cjs';
-import type { Handshake, ListenSpec, MasterMessage, SocketName, WorkerMessage } from '../shared/messages.cjs';
+import type { Handshake, ListenSpec, MasterMessage, Passed, SocketName, WorkerMessage } from '../shared/messages.cjs';
 import { CMD, HANDSHAKE_VARIABLE } from '../shared/messages.cjs';
 import { VERSION } from '../shared/version.cjs';
+import type { Bouncer } from './dispatch.js';
+import type { ConnectionHandle, Peer } from './exchange.js';
 import type { ListenerClient, Listeners } from './listeners.js';
 import { labelOf } from './listeners.js';
 import { preferForOom } from './oom.js';
 import type { Plan } from './plan.js';
+import type { Traffic } from './traffic.js';
 import type { LastWords, OutputMode } from './worker-output.js';
 import { carryOutput } from './worker-output.js';
 
@@ -56,7 +59,7 @@ function isListenSpec(spec: unknown): spec is ListenSpec {
   );
 }
 
-export class WorkerProcess implements ListenerClient {
+export class WorkerProcess implements ListenerClient, Peer, Bouncer {
   lastFigures: Figures | null = null;
   private readonly worker: ClusterWorker;
   private readonly words: LastWords;
@@ -73,6 +76,7 @@ export class WorkerProcess implements ListenerClient {
     readonly identity: WorkerIdentity,
     private readonly plan: Plan,
     private readonly listeners: Listeners,
+    private readonly traffic: Traffic,
     output: OutputMode,
     private readonly post: (event: Event) => void,
   ) {
@@ -103,16 +107,33 @@ export class WorkerProcess implements ListenerClient {
     return this.words.lines();
   }
 
-  /** From here on it accepts on every socket it has asked for or will ask for. */
+  get id(): number {
+    return this.identity.id;
+  }
+
+  get slot(): number {
+    return this.identity.slot;
+  }
+
+  get generation(): number {
+    return this.identity.generation;
+  }
+
+  listensOn(key: string): boolean {
+    return this.keys.has(key);
+  }
+
+  /** From here on it gets connections on every socket it has asked for or will ask for. */
   activate(): void {
     this.accepting = true;
     for (const key of this.keys) this.sendAccept(key);
     this.send({ act: 'activate' });
   }
 
+  /** With a successor idle connections move, without one (`closeIdle`) they end. */
   retire(deadlineMs: number, closeIdle: boolean): void {
     this.accepting = false;
-    this.send({ act: 'retire', deadlineMs, closeIdle });
+    this.send({ act: 'retire', deadlineMs, closeIdle, handover: !closeIdle });
   }
 
   kill(): void {
@@ -168,6 +189,38 @@ export class WorkerProcess implements ListenerClient {
     return [...this.keys];
   }
 
+  sendTake(offer: { id: number; fresh: boolean; stays: boolean } & Passed, handle: ConnectionHandle): void {
+    this.send({ act: 'take', ...offer }, handle);
+  }
+
+  sendGrant(id: number): void {
+    this.send({ act: 'grant', id });
+  }
+
+  sendRevoke(id: number): void {
+    this.send({ act: 'revoke', id });
+  }
+
+  sendTaken(seq: number): void {
+    this.send({ act: 'taken', seq });
+  }
+
+  sendUntaken(seq: number): void {
+    this.send({ act: 'untaken', seq });
+  }
+
+  sendGive(count: number): void {
+    this.send({ act: 'give', count });
+  }
+
+  sendBounce(key: string, handle: ServerHandle): void {
+    this.send({ act: 'bounce', key }, handle);
+  }
+
+  sendHold(key: string): void {
+    this.send({ act: 'hold', key });
+  }
+
   sendOwn(key: string, backlog: number, handle: ServerHandle): void {
     this.send({ act: 'own', key, backlog }, handle);
   }
@@ -175,7 +228,9 @@ export class WorkerProcess implements ListenerClient {
   sendListening(seq: number, key: string, name: SocketName, datagrams?: DatagramHandle): void {
     this.keys.add(key);
     this.send({ act: 'listening', seq, key, name }, datagrams);
-    if (this.accepting) this.sendAccept(key);
+    if (!this.accepting) return;
+    this.sendAccept(key);
+    this.traffic.opened();
   }
 
   sendListenFailed(seq: number, spec: ListenSpec, errno: number): void {
@@ -183,9 +238,9 @@ export class WorkerProcess implements ListenerClient {
     this.post({ type: 'listen-failed', id: this.identity.id, what: `${labelOf(spec)}: ${getSystemErrorName(errno)}` });
   }
 
-  private sendAccept(key: string): void {
+  sendAccept(key: string): void {
     const handle = this.listeners.handleOf(key);
-    if (handle !== undefined) this.send({ act: 'accept', key }, handle);
+    if (handle !== undefined && !this.traffic.isPolled(key)) this.send({ act: 'accept', key }, handle);
   }
 
   private send(body: Body, handle?: unknown, sent?: () => void): void {
@@ -210,12 +265,13 @@ export class WorkerProcess implements ListenerClient {
     });
     child.on(
       'internalMessage' as 'message',
-      ((message: WorkerMessage) => {
-        if (message.cmd === CMD) this.receive(message);
+      ((message: WorkerMessage, handle: unknown) => {
+        if (message.cmd === CMD) this.receive(message, handle);
       }) as never,
     );
     child.on('exit', (code, signal) => {
       this.gone = true;
+      this.traffic.gone(this.id);
       // What it wrote last is in the pipe still; a grandchild that holds the pipe must not hold up the respawn.
       void this.words.complete().then(() => this.ended({ code, signal }));
     });
@@ -224,12 +280,13 @@ export class WorkerProcess implements ListenerClient {
   private ended(how: { code: number | null; signal: string | null; error?: string }): void {
     this.gone = true;
     this.listeners.forget(this);
+    this.traffic.gone(this.id);
     for (const finish of this.figureAsks.values())
       finish(this.lastFigures ?? { connections: 0, inFlight: 0, requests: 0, webSockets: 0 });
     this.post({ type: 'exited', id: this.identity.id, ...how });
   }
 
-  private receive(message: WorkerMessage): void {
+  private receive(message: WorkerMessage, handle: unknown): void {
     const { id } = this.identity;
     switch (message.act) {
       case 'hello':
@@ -266,6 +323,17 @@ export class WorkerProcess implements ListenerClient {
       case 'chmod':
         this.listeners.changeMode(message.key, message.mode);
         break;
+      case 'handoff':
+      case 'handoff-asked':
+      case 'claim':
+      case 'decline':
+      case 'load':
+      case 'bounced':
+        this.traffic.receive(this, message, handle);
+        break;
+      case 'handover-off':
+        this.traffic.explain(message.why);
+        break;
       case 'signalled':
         this.signalAsks.get(message.seq)?.(message.heard);
         break;
@@ -288,6 +356,7 @@ export class WorkerProcess implements ListenerClient {
       drainTimeoutMs: config.drainTimeoutMs,
       killTimeoutMs: config.killTimeoutMs,
       closeSpreadMs: config.closeSpreadMs,
+      handover: config.handover === 'auto',
     };
     // cluster.fork adds the master's own environment: what the plan does not have is taken out by undefined.
     const removed = Object.fromEntries(Object.keys(process.env).map((name) => [name, undefined]));

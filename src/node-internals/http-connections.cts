@@ -33,7 +33,8 @@ type OutgoingInternals = http.ServerResponse & {
 
 const LIST = 'http.server.connections';
 
-function connectionsList(server: object): ConnectionsList | null {
+/** Null where this Node, or this server, has none. */
+export function connectionsList(server: object): ConnectionsList | null {
   const symbol = Object.getOwnPropertySymbols(server).find((candidate) => candidate.description === LIST);
   const list = symbol === undefined ? undefined : (server as Record<symbol, unknown>)[symbol];
   return typeof (list as ConnectionsList | undefined)?.idle === 'function' ? (list as ConnectionsList) : null;

@@ -7,7 +7,7 @@ import cluster = require('node:cluster');
 import type { Worker } from 'node:cluster';
 
 interface Internals {
-  _send?(message: object, handle: undefined, options: object, callback: () => void): void;
+  _send?(message: object, handle: unknown, options: object, callback: (error: Error | null) => void): void;
   _disconnect?(): void;
   disconnect?(): void;
   channel?: { unref(): void } | null;
@@ -22,9 +22,13 @@ const send = internals._send?.bind(process) ?? null;
 export const missingChannel = (): string | null =>
   send && typeof internals._disconnect === 'function' ? null : 'process._send';
 
-/** A channel that is gone is no error. */
-export function sendToMaster(message: object): void {
-  if (internals.channel && send) send(message, undefined, { swallowErrors: true }, () => {});
+/**
+ * A channel that is gone is no error.
+ * @param handle stays the caller's to close
+ * @param sent it has been handed to the kernel, or cannot be; never called where the channel goes first
+ */
+export function sendToMaster(message: object, handle?: unknown, sent: () => void = () => {}): void {
+  if (internals.channel && send) send(message, handle, { swallowErrors: false }, sent);
 }
 
 /**

@@ -112,6 +112,7 @@ const appKeys = {
   smoke: v.optional(v.union([v.pipe(v.string(), v.nonEmpty()), v.strictObject(smokeKeys)], SMOKE)),
   maxDraining: v.optional(count(1, 'a whole number from 1')),
   sticky: v.optional(v.union([v.literal('ip'), v.literal(false)], STICKY)),
+  handover: v.optional(v.picklist(['auto', 'off'], "'auto' or 'off'")),
   private: v.optional(v.array(port(PORT), 'a list of ports')),
 };
 
@@ -256,6 +257,7 @@ function normalise(app: v.InferOutput<typeof appSchema>, prefix: string, source:
     smoke: smokeOf(app.smoke),
     maxDraining: app.maxDraining ?? 2,
     sticky: app.sticky ?? false,
+    handover: app.handover ?? 'auto',
     private: app.private ?? [],
   };
 }

@@ -33,6 +33,8 @@ export interface AppConfig {
   maxDraining: number;
   /** `ip`: a client's connections go to one worker, by its address. @default false */
   sticky: 'ip' | false;
+  /** `auto`: idle plain HTTP/1.1 connections change worker instead of being closed. @default 'auto' */
+  handover: 'auto' | 'off';
   /** Ports that are neither held by the master nor gated (an inspector, say). */
   private: number[];
 }

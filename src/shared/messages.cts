@@ -25,6 +25,8 @@ export interface Handshake {
   killTimeoutMs: number;
   /** Over how long the WebSockets are closed before the drain deadline, in ms. */
   closeSpreadMs: number;
+  /** Idle connections may change worker (config `handover`). */
+  handover: boolean;
 }
 
 /** Arguments of the listen seam, as `net.Server` gave them. `address` is a path where `addressType` is -1. */
@@ -60,7 +62,31 @@ export type WorkerMessage = { cmd: typeof CMD } & (
   | { act: 'stats'; seq: number; connections: number; inFlight: number; requests: number; webSockets: number }
   /** Answers `signal`: does the app have a handler for it? */
   | { act: 'signalled'; seq: number; heard: boolean }
+  /** Carries an idle connection that this worker gives away. It keeps its copy, unread, until `taken` or `untaken`. */
+  | ({ act: 'handoff'; seq: number } & Passed)
+  /** Has a handoff been received? Asked where `taken` is long in coming. */
+  | { act: 'handoff-asked'; seq: number }
+  /** Answers `take`: the worker has the connection, and waits for `grant` before it reads from it. */
+  | { act: 'claim'; id: number }
+  /** Answers `take`: this worker has no room for it, or no such listener. */
+  | { act: 'decline'; id: number }
+  /** Open connections, said where the number has changed. */
+  | { act: 'load'; connections: number }
+  /** Idle connections of some server of this worker stay where they are: why. Said once for each reason. */
+  | { act: 'handover-off'; why: string }
+  /** Answers `bounce`, and carries the same socket under a new descriptor. */
+  | { act: 'bounced'; key: string; backlog: number }
 );
+
+/** What goes with a connection from worker to worker. */
+export interface Passed {
+  /** The listener that it came through. */
+  key: string;
+  /** It has had a request: the receiver's keep-alive timer runs for it, as between two requests. */
+  used: boolean;
+  /** So many requests it has had, where the server limits them (`maxRequestsPerSocket`). */
+  requests: number;
+}
 
 export type MasterMessage = { cmd: typeof CMD } & (
   | { act: 'listen-failed'; seq: number; errno: number }
@@ -73,8 +99,24 @@ export type MasterMessage = { cmd: typeof CMD } & (
   | { act: 'activate' }
   /** Carries a connection: serve it as if it had been accepted. */
   | { act: 'probe'; key: string }
-  /** Stop accepting, finish what is in flight within `deadlineMs`, then end. */
-  | { act: 'retire'; deadlineMs: number; closeIdle: boolean }
+  /** Stop accepting, finish what is in flight within `deadlineMs`, then end. `handover`: idle connections have somewhere to go. */
+  | { act: 'retire'; deadlineMs: number; closeIdle: boolean; handover: boolean }
+  /** Answers `handoff`: the master holds the connection, the worker closes its copy. */
+  | { act: 'taken'; seq: number }
+  /** Answers `handoff`: it stays with the worker, which goes on reading from it. */
+  | { act: 'untaken'; seq: number }
+  /** Carries a connection: claim it, or decline. `fresh`: it was accepted by the master; `stays`: it was this worker's, and nobody else has room. */
+  | ({ act: 'take'; id: number; fresh: boolean; stays: boolean } & Passed)
+  /** Answers `claim`: the connection is this worker's alone. */
+  | { act: 'grant'; id: number }
+  /** Answers `claim`: it went elsewhere meanwhile; close this copy unread. */
+  | { act: 'revoke'; id: number }
+  /** Give so many idle connections away, now or as they become idle in the next moments. */
+  | { act: 'give'; count: number }
+  /** Carries a listening socket: send it back. */
+  | { act: 'bounce'; key: string }
+  /** Accept no more from it, the master does; connections come by `take`. */
+  | { act: 'hold'; key: string }
   | { act: 'stats'; seq: number }
   /** Is your event loop alive? */
   | { act: 'ping'; seq: number }

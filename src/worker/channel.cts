@@ -6,8 +6,8 @@ import { CMD } from '../shared/messages.cjs';
 type Body = WorkerMessage extends infer M ? (M extends WorkerMessage ? Omit<M, 'cmd'> : never) : never;
 
 /** Says it to the master; a master that is gone is no error, its workers drain by themselves. */
-export function tell(body: Body): void {
-  sendToMaster({ cmd: CMD, ...body });
+export function tell(body: Body, handle?: unknown, sent?: () => void): void {
+  sendToMaster({ cmd: CMD, ...body }, handle, sent);
 }
 
 export function onMasterMessage(listener: (message: MasterMessage, handle: unknown) => void): void {

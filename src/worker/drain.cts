@@ -2,15 +2,15 @@
  * Runs in the worker. Retire: stop accepting, finish everything in flight, then end as the app wishes to end.
  * In steady state it only counts requests.
  *
- * An idle keep-alive connection stays open; its next request is answered with `Connection: close`, else the app's own
- * keep-alive timeout ends it: a drain adds no close that would not have happened. A stop has no successor to serve
- * them, so there idle connections end once they have been idle for a moment.
+ * An idle keep-alive connection moves to another worker (handover.cts). Where it cannot, it stays open; its next request is answered with
+ * `Connection: close`, else the app's own keep-alive timeout ends it: a drain adds no close that would not have
+ * happened. A stop has no successor to serve them, so there idle connections end once they have been idle for a moment.
  */
 import diagnostics = require('node:diagnostics_channel');
 import type http = require('node:http');
 import type net = require('node:net');
 
-import { acceptedSockets, openConnections } from '../node-internals/cluster-seam.cjs';
+import { acceptedSockets } from '../node-internals/cluster-seam.cjs';
 import {
   closeAfter,
   endConnections,
@@ -18,11 +18,15 @@ import {
   lastResponses,
   notePipelined,
 } from '../node-internals/http-connections.cjs';
+import { noteRequest } from './adoption.cjs';
 import { datagramsAnswered } from './datagrams.cjs';
+import { giveAllAway, giveIdle, handoffsUnderWay, keepTheRest, willMove } from './handover.cjs';
 import { beginFarewell, endSessions, sayFarewell, socketsOfSessions } from './http2-farewell.cjs';
 import { streamFigures } from './http2-sessions.cjs';
 import { endLast } from './last-end.cjs';
 import { emptyQueues, releaseAll, servingServers } from './listen-seam.cjs';
+import { connectionCount, stopReporting } from './load.cjs';
+import { countRequest } from './request-count.cjs';
 import { endAsTheAppWishes } from './signals.cjs';
 import { isSayingGoodbye, openWebSockets, sayGoodbye } from './websockets.cjs';
 
@@ -45,16 +49,18 @@ let killTimeoutMs = 5_000;
 let closeSpreadMs = 5_000;
 let spreadMs = 0;
 
-type RequestStart = { socket: net.Socket; response: http.ServerResponse };
+type RequestStart = { socket: net.Socket; response: http.ServerResponse; server: http.Server };
 
 /** Once, before the app runs. */
 export function installDrain(options: { killTimeoutMs: number; closeSpreadMs: number }): void {
   killTimeoutMs = options.killTimeoutMs;
   closeSpreadMs = options.closeSpreadMs;
   diagnostics.subscribe('http.server.request.start', (message) => {
-    const { socket, response } = message as RequestStart;
+    const { socket, response, server } = message as RequestStart;
     requestCount += 1;
     notePipelined(socket, response);
+    noteRequest(socket, server);
+    countRequest(server, socket, response);
   });
 }
 
@@ -62,7 +68,7 @@ export function figures(): { connections: number; inFlight: number; requests: nu
   const servers = servingServers();
   const streams = streamFigures();
   return {
-    connections: servers.reduce((sum, server) => sum + openConnections(server), 0),
+    connections: connectionCount(),
     inFlight: servers.reduce((sum, server) => sum + lastResponses(server).length, streams.inFlight),
     requests: requestCount + streams.requests,
     webSockets: openWebSockets(),
@@ -70,26 +76,36 @@ export function figures(): { connections: number; inFlight: number; requests: nu
 }
 
 /** May be called again: a later deadline never moves an earlier one. */
-export function retire(options: { deadlineMs: number; closeIdle: boolean }): void {
+export function retire(options: { deadlineMs: number; closeIdle: boolean; handover: boolean }): void {
   deadlineAt = Math.min(deadlineAt, performance.now() + options.deadlineMs);
   spreadMs = Math.min(closeSpreadMs, options.deadlineMs / 2);
   if (options.closeIdle && closeIdleSince === null) closeIdleSince = performance.now();
+  if (!options.handover) keepTheRest();
   if (retiring) return;
   retiring = true;
+  stopReporting();
   if (options.closeIdle) emptyQueues(() => performance.now() >= deadlineAt, beginDrain);
-  else beginDrain();
+  else beginDrain(options.handover);
 }
 
-function beginDrain(): void {
+function beginDrain(handover = false): void {
   releaseAll(closeIdleSince !== null);
+  if (handover) giveAllAway();
   beginFarewell();
   for (const server of servingServers()) {
-    for (const response of lastResponses(server)) closeAfter(response);
+    for (const response of lastResponses(server)) endUnlessItMoves(response.req.socket, response);
     deferRequests(server);
   }
-  diagnostics.subscribe('http.server.request.start', (message) => closeAfter((message as RequestStart).response));
+  diagnostics.subscribe('http.server.request.start', (message) => {
+    const { socket, response } = message as RequestStart;
+    endUnlessItMoves(socket, response);
+  });
   looking = setInterval(look, LOOK_MS);
   look();
+}
+
+function endUnlessItMoves(socket: net.Socket, response: http.ServerResponse): void {
+  if (!willMove(socket)) closeAfter(response);
 }
 
 /**
@@ -112,7 +128,8 @@ function look(): void {
   const now = performance.now();
   const servers = servingServers();
   if (closeIdleSince !== null) for (const server of servers) closeLongIdle(server, now);
-  const left = servers.reduce((sum, server) => sum + openConnections(server), 0);
+  else giveIdle();
+  const left = connectionCount() + handoffsUnderWay();
   const leftMs = deadlineAt - now;
   if ((datagramsAnswered(now) && left === 0) || leftMs <= -Math.min(FLUSH_MS, killTimeoutMs / 2)) {
     end();

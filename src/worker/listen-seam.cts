@@ -7,7 +7,14 @@ import type net = require('node:net');
 import path = require('node:path');
 
 import type { SeamCallback, SeamOptions } from '../node-internals/cluster-seam.cjs';
-import { acceptInto, listenSilently, listenThrough, pathModeOf, replaceSeam } from '../node-internals/cluster-seam.cjs';
+import {
+  acceptInto,
+  listenSilently,
+  listenThrough,
+  openConnections,
+  pathModeOf,
+  replaceSeam,
+} from '../node-internals/cluster-seam.cjs';
 import { seeExclusiveBinds } from '../node-internals/datagram-handle.cjs';
 import type { ServerHandle } from '../node-internals/server-handle.cjs';
 import { bindServer } from '../node-internals/server-handle.cjs';
@@ -47,6 +54,7 @@ interface HeldServer {
 
 const held = new Map<string, HeldServer>();
 const closing = new Set<net.Server>();
+const keys = new WeakMap<net.Server, string>();
 const portZeroCount = new Map<string, number>();
 let privatePorts: number[] = [];
 // The app's servers count as pending work under plain node also while nothing is accepted.
@@ -56,6 +64,20 @@ let acceptedCount = 0;
 
 /** Servers that have connections to finish: those that listen, and those that the app has closed and that still answer. */
 export const servingServers = (): net.Server[] => [...[...held.values()].map((entry) => entry.server), ...closing];
+
+/** The socket that it listens on, or has listened on. */
+export const keyOfServer = (server: net.Server): string | undefined => keys.get(server);
+
+/** What a connection that comes from elsewhere is put in through; undefined where nobody listens there. */
+export const standInOf = (key: string): ServerHandle | undefined => held.get(key)?.standIn;
+
+/** The server takes one more (`maxConnections`), and this worker is not on its way out. */
+export function hasRoom(key: string): boolean {
+  const server = held.get(key)?.server;
+  if (!server || retired) return false;
+  // Node 20 takes 0 for no limit, later ones for none at all: nothing comes through there then.
+  return server.maxConnections == null || openConnections(server) < server.maxConnections;
+}
 
 export function installListenSeam(options: { private: number[] }): void {
   privatePorts = options.private;
@@ -160,13 +182,34 @@ export function handleListenMessage(message: MasterMessage, handle: unknown): bo
       else (handle as ServerHandle).close();
       return true;
     }
+    case 'hold': {
+      const entry = held.get(message.key);
+      if (entry) release(entry);
+      updateKeepAlive();
+      return true;
+    }
+    case 'bounce':
+      bounce(message.key, handle as ServerHandle);
+      return true;
     case 'activate':
     case 'retire':
     case 'stats':
     case 'ping':
     case 'signal':
+    case 'taken':
+    case 'untaken':
+    case 'take':
+    case 'grant':
+    case 'revoke':
+    case 'give':
       return false;
   }
+}
+
+/** The master gets its own socket back under a new descriptor, which it can poll and close again. */
+function bounce(key: string, handle: ServerHandle): void {
+  const backlog = held.get(key)?.backlog ?? USUAL_BACKLOG;
+  tell({ act: 'bounced', key, backlog }, handle, () => handle.close());
 }
 
 /** Bound is not owned: listen(2) on a copy, closed in the same tick, so that nothing is accepted through it. */
@@ -190,6 +233,7 @@ function grant(entry: HeldServer, key: string, name: SocketName): boolean {
   entry.key = key;
   entry.name = name;
   held.set(key, entry);
+  keys.set(server, key);
   keepOpen(key);
   if ('headersTimeout' in server) watchWebSockets(server);
   watchSecureSockets(server);

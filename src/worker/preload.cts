@@ -3,15 +3,19 @@
  * Also loaded in worker threads and forked children of the app, where it does nothing: the handshake is gone by then.
  */
 import { freeFromCluster, missingSeam } from '../node-internals/cluster-seam.cjs';
+import type { ConnectionHandle } from '../node-internals/connection-handle.cjs';
 import { keepChannel, missingChannel } from '../node-internals/ipc-channel.cjs';
 import { missingServerHandle } from '../node-internals/server-handle.cjs';
-import type { Handshake } from '../shared/messages.cjs';
+import type { Handshake, MasterMessage } from '../shared/messages.cjs';
 import { HANDSHAKE_VARIABLE } from '../shared/messages.cjs';
 import { VERSION } from '../shared/version.cjs';
+import { grant, revoke, revokeAll, take } from './adoption.cjs';
 import { onMasterMessage, tell } from './channel.cjs';
 import { figures, installDrain, retire } from './drain.cjs';
+import { give, installHandover, takeAllBack, taken, untaken } from './handover.cjs';
 import { onceIdle } from './idle.cjs';
 import { handleListenMessage, installListenSeam } from './listen-seam.cjs';
+import { reportLoad } from './load.cjs';
 import { shieldOutput } from './output.cjs';
 import { emitToTheApp, isHeard, shieldSignals } from './signals.cjs';
 import { shieldHeldPaths } from './unix-paths.cjs';
@@ -36,25 +40,62 @@ function start(handshake: Handshake): void {
   if (handshake.holdsUnixSockets) shieldHeldPaths();
   installListenSeam(handshake);
   installDrain(handshake);
+  installHandover(handshake);
   onMasterMessage((message, handle) => {
-    if (handleListenMessage(message, handle)) return;
-    if (message.act === 'activate') tell({ act: 'activated' });
-    else if (message.act === 'retire') retire(message);
-    else if (message.act === 'ping') tell({ act: 'pong', seq: message.seq });
-    else if (message.act === 'stats') tell({ act: 'stats', seq: message.seq, ...figures() });
-    else if (message.act === 'signal') {
-      // Answered first: the app's handler may end the process.
-      tell({ act: 'signalled', seq: message.seq, heard: isHeard(message.signal) });
-      emitToTheApp(message.signal);
-    }
+    if (!handleListenMessage(message, handle)) obey(message, handle);
   });
   // Orphaned: nobody can replace this worker, what is in flight is still owed an answer.
   keepChannel({
-    orphaned: () => retire({ deadlineMs: handshake.drainTimeoutMs, closeIdle: true }),
+    orphaned: () => {
+      revokeAll();
+      takeAllBack();
+      retire({ deadlineMs: handshake.drainTimeoutMs, closeIdle: true, handover: false });
+    },
     leaving: () => tell({ act: 'leaving' }),
   });
   tell({ act: 'hello', version: VERSION });
   onceIdle(() => tell({ act: 'idle' }));
+}
+
+function obey(message: MasterMessage, handle: unknown): void {
+  switch (message.act) {
+    case 'activate':
+      tell({ act: 'activated' });
+      reportLoad();
+      break;
+    case 'retire':
+      retire(message);
+      break;
+    case 'ping':
+      tell({ act: 'pong', seq: message.seq });
+      break;
+    case 'stats':
+      tell({ act: 'stats', seq: message.seq, ...figures() });
+      break;
+    case 'signal':
+      // Answered first: the app's handler may end the process.
+      tell({ act: 'signalled', seq: message.seq, heard: isHeard(message.signal) });
+      emitToTheApp(message.signal);
+      break;
+    case 'take':
+      take(message, handle as ConnectionHandle);
+      break;
+    case 'grant':
+      grant(message.id);
+      break;
+    case 'revoke':
+      revoke(message.id);
+      break;
+    case 'give':
+      give(message.count);
+      break;
+    case 'taken':
+      taken(message.seq);
+      break;
+    case 'untaken':
+      untaken(message.seq);
+      break;
+  }
 }
 
 function refuse(reason: string): never {

@@ -60,6 +60,7 @@ const APP: DescribedApp = {
     backoff: { initialMs: 100, factor: 2, capMs: 30_000, jitter: 0.2, resetAfterMs: 60_000 },
     maxDraining: 2,
     sticky: false,
+    handover: 'auto',
     crashLoop: { count: 5, windowMs: 60_000 },
     livenessTimeoutMs: 0,
     smoke: { run: 'npm run smoke', timeoutMs: 60_000 },

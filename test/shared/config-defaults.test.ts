@@ -33,6 +33,7 @@ test('a script alone gets the defaults of DESIGN section 8', () => {
     backoff: { initialMs: 100, factor: 2, capMs: 30_000, jitter: 0.2, resetAfterMs: 60_000 },
     maxDraining: 2,
     sticky: false,
+    handover: 'auto',
     crashLoop: { count: 5, windowMs: 60_000 },
     livenessTimeoutMs: 30_000,
     smoke: null,

@@ -82,6 +82,7 @@ function configRows(config: ConfigInForce): Row[] {
     ['smoke', config.smoke === null ? 'none' : `${config.smoke.run}, for up to ${ms(config.smoke.timeoutMs)}`],
     ['maxDraining', String(config.maxDraining)],
     ['sticky', config.sticky === false ? 'no' : 'by client address'],
+    ['handover', config.handover],
     ['private ports', words(config.private)],
     ['env files', words(config.envFile)],
     // Names alone: values are secrets.

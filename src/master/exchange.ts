@@ -1,0 +1,347 @@
+/**
+ * Runs in the master. Connections on their way from one worker to another, or from the master to a worker: holds a copy of each until its
+ * receiver owns it, picks the receiver, and evens out how many each worker has. Never reads from one.
+ *
+ * A connection is offered to one worker at a time. Who gets it claims it, and owns it once that is granted; who is too late, because it was
+ * blocked or stopped meanwhile, finds it given to another one and closes its copy unread. So a worker that dies or hangs with an offer unread
+ * costs nothing, and no two processes ever read from one connection.
+ */
+import { neediest, surpluses } from '../domain/balance.js';
+import type { Receiver, SmoothState } from '../domain/routing.js';
+import { FRESH, pickByAddress, pickByWeight } from '../domain/routing.js';
+import type { Routing } from '../domain/types.js';
+import type { Passed } from '../shared/messages.cjs';
+
+/** Offers that a worker may have unread; the others wait here, where they can be sent elsewhere at once. */
+const WINDOW = 4;
+/** A worker that has not claimed an offer for this long is passed over for a while, in ms. */
+const CLAIM_MS = 250;
+/** Where every worker has declined, the connection is offered again after this long, in ms. */
+const RETRY_MS = 100;
+/** After connections were asked for, so long until the load is judged anew, in ms: what was asked has arrived by then. */
+const SETTLE_MS = 500;
+/** So many may wait for a worker at one time. More stay with the worker that has them. */
+const MOST_WAITING = 1_000;
+
+/** A connection as libuv has it. */
+export interface ConnectionHandle {
+  close(): void;
+  getpeername?(out: object): number;
+}
+
+/** What the exchange needs of a worker. */
+export interface Peer extends Receiver {
+  listensOn(key: string): boolean;
+  sendTake(offer: { id: number; fresh: boolean; stays: boolean } & Passed, handle: ConnectionHandle): void;
+  sendGrant(offerId: number): void;
+  sendRevoke(offerId: number): void;
+  sendTaken(seq: number): void;
+  sendUntaken(seq: number): void;
+  sendGive(count: number): void;
+}
+
+interface Passage extends Passed {
+  handle: ConnectionHandle;
+  /** The worker that gave it away; null where the master has accepted it. */
+  giver: Peer | null;
+  declinedBy: Set<number>;
+}
+
+interface Offer {
+  id: number;
+  passage: Passage;
+  sentAt: number;
+}
+
+interface Member {
+  peer: Peer;
+  /** As it said last, with what has come and gone since. */
+  connections: number;
+  /** Sent, and neither claimed nor declined. */
+  offers: Map<number, Offer>;
+  queue: Passage[];
+  /** It has not claimed in time: passed over until it says something. */
+  isStalled: boolean;
+  /** It drains, and gets back at most what was its own. */
+  isLeaving: boolean;
+}
+
+export class Exchange {
+  private readonly members = new Map<number, Member>();
+  /** Nobody is there to take them. */
+  private waiting: Passage[] = [];
+  private routing: Routing = { mode: 'direct', sticky: false, weights: {} };
+  private smooth: SmoothState = FRESH;
+  private nextOfferId = 1;
+  private timer: NodeJS.Timeout | null = null;
+  private settledAt = 0;
+  private stopping = false;
+
+  /** The worker takes connections from now on. */
+  join(peer: Peer): void {
+    this.members.set(peer.id, {
+      peer,
+      connections: 0,
+      offers: new Map(),
+      queue: [],
+      isStalled: false,
+      isLeaving: false,
+    });
+    this.placeWaiting();
+  }
+
+  /** It has opened one more listener. */
+  opened(): void {
+    if (this.waiting.length > 0) this.placeWaiting();
+  }
+
+  /** The worker drains: what it has not claimed goes to others. Called before it is told. */
+  leave(id: number): void {
+    const member = this.members.get(id);
+    if (!member || member.isLeaving) return;
+    member.isLeaving = true;
+    if (this.stopping) {
+      // Nobody else is there: what is under way to it is answered before it ends, for it reads its channel in order.
+      for (const passage of member.queue.splice(0)) this.send(member, passage);
+      return;
+    }
+    const passages = unclaimed(member);
+    member.offers.clear();
+    member.queue = [];
+    this.placeAll(passages);
+  }
+
+  /** The process has ended. What it was offered and has not claimed is still here. */
+  gone(id: number): void {
+    const member = this.members.get(id);
+    if (!member) return;
+    this.members.delete(id);
+    if (this.stopping) for (const { handle } of unclaimed(member)) handle.close();
+    else this.placeAll(unclaimed(member));
+  }
+
+  route(routing: Routing): void {
+    this.routing = routing;
+    this.settledAt = 0;
+    this.balance();
+  }
+
+  /** At a stop. Whoever waits for a worker waits for nobody. */
+  stop(): void {
+    this.stopping = true;
+    for (const { handle } of this.waiting.splice(0)) handle.close();
+  }
+
+  /** The listener is closed: nobody will ever take what waits for it. */
+  closed(key: string): void {
+    const [lost, kept] = [this.waiting.filter((one) => one.key === key), this.waiting.filter((one) => one.key !== key)];
+    this.waiting = kept;
+    for (const { handle } of lost) handle.close();
+  }
+
+  /** A worker gives a connection away. */
+  handOff(giver: Peer, seq: number, passed: Passed, handle: ConnectionHandle): void {
+    const others = this.staying().filter(({ peer }) => peer.id !== giver.id);
+    const nobodyListens = others.length > 0 && !others.some(({ peer }) => peer.listensOn(passed.key));
+    if (this.stopping || nobodyListens || this.waiting.length >= MOST_WAITING) {
+      handle.close();
+      giver.sendUntaken(seq);
+      return;
+    }
+    giver.sendTaken(seq);
+    const from = this.members.get(giver.id);
+    if (from) from.connections -= 1;
+    this.place({ ...passed, handle, giver, declinedBy: new Set() });
+  }
+
+  /** The master has accepted a connection. */
+  accepted(key: string, handle: ConnectionHandle): void {
+    this.place({ key, used: false, requests: 0, handle, giver: null, declinedBy: new Set() });
+  }
+
+  claim(peer: Peer, offerId: number): void {
+    const member = this.members.get(peer.id);
+    const offer = member?.offers.get(offerId);
+    if (!member || !offer) {
+      peer.sendRevoke(offerId);
+      if (member) this.speaks(member);
+      return;
+    }
+    member.offers.delete(offerId);
+    member.connections += 1;
+    peer.sendGrant(offerId);
+    offer.passage.handle.close();
+    this.speaks(member);
+  }
+
+  decline(peer: Peer, offerId: number): void {
+    const member = this.members.get(peer.id);
+    if (!member) return;
+    const offer = member.offers.get(offerId);
+    member.offers.delete(offerId);
+    this.speaks(member);
+    if (!offer) return;
+    offer.passage.declinedBy.add(peer.id);
+    this.place(offer.passage);
+  }
+
+  /** A worker says how many connections it has. */
+  load(peer: Peer, connections: number): void {
+    const member = this.members.get(peer.id);
+    if (!member) return;
+    member.connections = connections;
+    this.balance();
+  }
+
+  /** It answers again, and has room for the next one. */
+  private speaks(member: Member): void {
+    member.isStalled = false;
+    this.sendQueued(member);
+    if (this.waiting.length > 0) this.placeWaiting();
+  }
+
+  private placeWaiting(): void {
+    this.placeAll(this.waiting.splice(0));
+  }
+
+  private placeAll(passages: Passage[]): void {
+    for (const passage of passages) this.place(passage);
+  }
+
+  private place(passage: Passage): void {
+    const member = this.pick(passage);
+    if (member) {
+      member.queue.push(passage);
+      this.sendQueued(member);
+    } else if (!this.giveBack(passage)) {
+      if (this.stopping) passage.handle.close();
+      else this.waiting.push(passage);
+    }
+    this.timer ??= setTimeout(this.look, RETRY_MS);
+  }
+
+  /** Nobody else has room for it: it is its giver's again, and stays there. */
+  private giveBack(passage: Passage): boolean {
+    const { giver, declinedBy, handle } = passage;
+    if (giver === null || declinedBy.size === 0 || !giver.listensOn(passage.key)) return false;
+    const member = this.members.get(giver.id);
+    if (!member) return false;
+    this.send(member, { ...passage, handle }, true);
+    return true;
+  }
+
+  private sendQueued(member: Member): void {
+    while (member.queue.length > 0 && member.offers.size < WINDOW) this.send(member, member.queue.shift()!);
+  }
+
+  private send(member: Member, passage: Passage, stays = false): void {
+    const id = this.nextOfferId++;
+    const { key, used, requests, handle, giver } = passage;
+    member.offers.set(id, { id, passage, sentAt: performance.now() });
+    member.peer.sendTake({ id, key, used, requests, fresh: giver === null, stays }, handle);
+  }
+
+  private pick(passage: Passage): Member | undefined {
+    const { key, giver, declinedBy } = passage;
+    const able = this.staying().filter(
+      ({ peer }) => peer.id !== giver?.id && !declinedBy.has(peer.id) && peer.listensOn(key),
+    );
+    const awake = able.filter(({ isStalled }) => !isStalled);
+    const among = awake.length > 0 ? awake : able;
+    if (among.length === 0) return undefined;
+    const { sticky, weights } = this.routing;
+    const address = sticky ? addressOf(passage.handle) : '';
+    if (address !== '') return this.members.get(pickByAddress(address, receivers(among), weights));
+    if (giver !== null) {
+      const isWeighted = Object.keys(weights).length > 0;
+      const newest = Math.max(...among.map(({ peer }) => peer.generation));
+      const best = neediest(
+        (isWeighted ? among : among.filter(({ peer }) => peer.generation === newest)).map(loadOf),
+        weights,
+      );
+      return best === undefined ? undefined : this.members.get(best);
+    }
+    const picked = pickByWeight(this.smooth, receivers(among), weights);
+    this.smooth = picked.state;
+    return leastQueued(among, this.members.get(picked.id)!, weights);
+  }
+
+  /** Offers that nobody claims are made to others; what waits is tried again. */
+  private readonly look = (): void => {
+    this.timer = null;
+    const late = performance.now() - CLAIM_MS;
+    for (const member of this.members.values()) {
+      if (![...member.offers.values()].some(({ sentAt }) => sentAt < late)) continue;
+      member.isStalled = true;
+      const passages = unclaimed(member).filter((passage) => !this.stopping && this.hasOther(member, passage));
+      for (const [id, { passage }] of member.offers) if (passages.includes(passage)) member.offers.delete(id);
+      member.queue = member.queue.filter((passage) => !passages.includes(passage));
+      this.placeAll(passages);
+    }
+    for (const passage of this.waiting) passage.declinedBy.clear();
+    this.placeWaiting();
+    const isBusy = [...this.members.values()].some(({ offers, queue }) => offers.size + queue.length > 0);
+    if (isBusy || this.waiting.length > 0) this.timer ??= setTimeout(this.look, RETRY_MS);
+  };
+
+  private hasOther(member: Member, { key, giver, declinedBy }: Passage): boolean {
+    return this.staying().some(
+      ({ peer, isStalled }) =>
+        peer.id !== member.peer.id &&
+        !isStalled &&
+        peer.id !== giver?.id &&
+        !declinedBy.has(peer.id) &&
+        peer.listensOn(key),
+    );
+  }
+
+  private staying(): Member[] {
+    return [...this.members.values()].filter(({ isLeaving }) => !isLeaving);
+  }
+
+  private balance(): void {
+    const { sticky, weights } = this.routing;
+    const now = performance.now();
+    if (sticky || this.stopping || now < this.settledAt) return;
+    const loads = this.staying().map(loadOf);
+    if (loads.length < 2) return;
+    // In a rollout the old ones are about to give all that they have.
+    const isMixed = loads.some(({ generation }) => generation !== loads[0]!.generation);
+    if (isMixed && Object.keys(weights).length === 0) return;
+    for (const { id, count } of surpluses(loads, weights)) {
+      this.settledAt = now + SETTLE_MS;
+      this.members.get(id)?.peer.sendGive(count);
+    }
+  }
+}
+
+const unclaimed = ({ offers, queue }: Member): Passage[] => [
+  ...[...offers.values()].map(({ passage }) => passage),
+  ...queue,
+];
+
+const receivers = (members: Member[]): Receiver[] => members.map(({ peer }) => peer);
+
+const loadOf = ({ peer: { id, generation }, connections, offers, queue }: Member) => ({
+  id,
+  generation,
+  connections: connections + offers.size + queue.length,
+});
+
+/** Of the picked one's kind, whoever has the fewest unread: a busy worker is not waited for while others are idle. */
+function leastQueued(among: Member[], picked: Member, weights: Routing['weights']): Member {
+  const isWeighted = Object.keys(weights).length > 0;
+  let best = picked;
+  for (const member of among)
+    if ((!isWeighted || member.peer.generation === picked.peer.generation) && unreadOf(member) < unreadOf(best))
+      best = member;
+  return best;
+}
+
+const unreadOf = ({ offers, queue }: Member): number => offers.size + queue.length;
+
+/** Empty for a unix socket, which has none. */
+function addressOf(handle: ConnectionHandle): string {
+  const peer: { address?: string } = {};
+  return handle.getpeername?.(peer) === 0 ? (peer.address ?? '') : '';
+}

@@ -1,0 +1,107 @@
+/**
+ * Runs in the master. Which worker a connection goes to: joins the exchange (connections between workers) and the dispatch (those that the master
+ * accepts), and keeps both told of who takes traffic. Decides nothing: the core has, in its `route`.
+ */
+import type { Routing } from '../domain/types.js';
+import type { ServerHandle } from '../node-internals/server-handle.cjs';
+import type { WorkerMessage } from '../shared/messages.cjs';
+import type { Bouncer } from './dispatch.js';
+import { Dispatch } from './dispatch.js';
+import type { ConnectionHandle, Peer } from './exchange.js';
+import { Exchange } from './exchange.js';
+import type { Listeners } from './listeners.js';
+
+type TrafficMessage = Extract<
+  WorkerMessage,
+  { act: 'handoff' | 'handoff-asked' | 'claim' | 'decline' | 'load' | 'bounced' }
+>;
+
+export class Traffic {
+  private readonly exchange = new Exchange();
+  private readonly dispatch: Dispatch;
+  private readonly said = new Set<string>();
+
+  /** @param warn says it to the people who run the app */
+  constructor(
+    listeners: Listeners,
+    private readonly warn: (message: string) => void,
+  ) {
+    this.dispatch = new Dispatch(listeners, (key, handle) => this.exchange.accepted(key, handle));
+    listeners.closing = (key) => {
+      this.dispatch.close(key);
+      this.exchange.closed(key);
+    };
+  }
+
+  route(routing: Routing): void {
+    this.exchange.route(routing);
+    if (routing.mode === 'dispatch') this.dispatch.start();
+    else this.dispatch.stop();
+  }
+
+  /** The worker has been told to take traffic. */
+  join(worker: Peer & Bouncer): void {
+    this.exchange.join(worker);
+    this.dispatch.join(worker);
+  }
+
+  /** Called before the worker is told to drain. */
+  leave(id: number): void {
+    this.dispatch.leave(id);
+    this.exchange.leave(id);
+  }
+
+  gone(id: number): void {
+    this.dispatch.leave(id);
+    this.exchange.gone(id);
+  }
+
+  /** An active worker has opened a listener. */
+  opened(): void {
+    this.exchange.opened();
+    this.dispatch.opened();
+  }
+
+  /** The app stops: whoever has come is answered by those who drain, and nobody waits for others. */
+  stop(): void {
+    this.dispatch.stop();
+    this.exchange.stop();
+  }
+
+  isPolled(key: string): boolean {
+    return this.dispatch.isPolled(key);
+  }
+
+  receive(worker: Peer, message: TrafficMessage, handle: unknown): void {
+    switch (message.act) {
+      case 'handoff': {
+        const { seq, key, used, requests } = message;
+        this.exchange.handOff(worker, seq, { key, used, requests }, handle as ConnectionHandle);
+        break;
+      }
+      case 'handoff-asked':
+        // One that had arrived was answered before this: there was no descriptor for it.
+        worker.sendUntaken(message.seq);
+        break;
+      case 'claim':
+        this.exchange.claim(worker, message.id);
+        break;
+      case 'decline':
+        this.exchange.decline(worker, message.id);
+        break;
+      case 'load':
+        this.exchange.load(worker, message.connections);
+        break;
+      case 'bounced':
+        this.dispatch.bounced(message.key, message.backlog, handle as ServerHandle);
+        break;
+    }
+  }
+
+  /** Idle connections stay where they are: once for each reason, however many workers have it. */
+  explain(why: string): void {
+    if (this.said.has(why)) return;
+    this.said.add(why);
+    this.warn(`idle connections are not handed over (${why}): a reload ends them with their next response`);
+  }
+}

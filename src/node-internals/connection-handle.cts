@@ -1,0 +1,113 @@
+/**
+ * Runs in the worker. What an HTTP/1.1 connection of Node's is made of, for its move to another process: the handle beneath the
+ * socket, the parser that reads from it. Every access is guarded: where a Node or an app has it differently, the connection stays.
+ */
+import type http = require('node:http');
+import net = require('node:net');
+
+import { connectionsList } from './http-connections.cjs';
+import type { ServerHandle } from './server-handle.cjs';
+
+/** The connection itself, as libuv has it; it can be sent. */
+export interface ConnectionHandle {
+  readStop(): number;
+  close(): void;
+  reading?: boolean;
+  bytesRead?: number;
+  bytesWritten?: number;
+  writeQueueSize?: number;
+  _consumed?: boolean;
+}
+
+type Socket = net.Socket & {
+  _handle: ConnectionHandle | null;
+  _httpMessage?: unknown;
+  parser?: { socket?: unknown; _consumed?: boolean; remove?(): void } | null;
+};
+
+// Kept from before the app runs: it may put another one in its place.
+const { Socket } = net;
+/** What an app that has these of its own on a socket has wrapped. */
+const OWN_WAYS = ['write', 'end', 'destroy', '_destroy', 'emit', 'push', 'read'];
+const OWNER = 'owner_symbol';
+
+/** Null where connections of an HTTP `server` are as Node makes them, else what is different, for people. */
+export function whyFixed(server: net.Server): string | null {
+  if (net.Socket !== Socket) return 'the app has replaced net.Socket';
+  if (Object.hasOwn(server, 'emit')) return "the app has replaced its server's emit";
+  if (!server.listeners('connection').some((listener) => listener.name === 'connectionListener'))
+    return "the app has a connection handler in the place of Node's";
+  return connectionsList(server) === null
+    ? `Node ${process.version} keeps its connections otherwise than expected`
+    : null;
+}
+
+/** Null where Node's parser alone reads from the socket, else what is different, for people. */
+export function whySocketFixed(socket: net.Socket): string | null {
+  const { parser, _handle: handle } = socket as Socket;
+  if (OWN_WAYS.some((name) => Object.hasOwn(socket, name))) return 'the app has wrapped its sockets';
+  if (parser?.socket !== socket || !parser._consumed || !handle?._consumed)
+    return 'the app reads from its sockets by itself';
+  return typeof handle.readStop === 'function' ? null : 'its sockets are of no kind that can be moved';
+}
+
+/** Nothing unsent, nothing unread, both directions open. Whether the parser is between two requests, its list tells. */
+export function isAtRest(socket: net.Socket): boolean {
+  const { _handle: handle, _httpMessage: response } = socket as Socket;
+  return (
+    handle !== null &&
+    response == null &&
+    !socket.destroyed &&
+    socket.readable &&
+    socket.writable &&
+    socket.writableLength === 0 &&
+    socket.readableLength === 0 &&
+    !(handle.writeQueueSize! > 0)
+  );
+}
+
+/**
+ * Takes the connection out of its socket, unread from this moment on. The app sees the socket close, as if the client had ended it; what it
+ * asks of it afterwards (its address, how much was read) is answered as after any close.
+ */
+export function takeOut(socket: net.Socket): ConnectionHandle {
+  const internals = socket as Socket;
+  const handle = internals._handle!;
+  handle.readStop();
+  handle.reading = false;
+  const { bytesRead, bytesWritten } = socket;
+  void [socket.remoteAddress, socket.localAddress]; // Asked once, they are remembered.
+  Object.defineProperties(socket, { bytesRead: { value: bytesRead }, bytesWritten: { value: bytesWritten } });
+  internals._handle = null;
+  socket.destroy();
+  return handle;
+}
+
+/**
+ * Gives `server` the connection as if it had been accepted through `standIn`.
+ * @returns its socket; null where the server has dropped it
+ */
+export function putIn(standIn: ServerHandle, handle: ConnectionHandle): net.Socket | null {
+  handle._consumed = false; // Back from a move that did not take place, the old parser has let go of it.
+  standIn.onconnection?.call(standIn, 0, handle);
+  const symbol = Object.getOwnPropertySymbols(handle).find(({ description }) => description === OWNER);
+  const owner = symbol && (handle as unknown as Record<symbol, unknown>)[symbol];
+  return owner instanceof Socket && (owner as Socket)._handle === handle ? owner : null;
+}
+
+/**
+ * The timers of a connection between two requests: its keep-alive time-out begins anew. Node takes an unused connection for one whose head is
+ * awaited, and would answer 408 after `headersTimeout`: where that comes first, the parser leaves the list until its next request.
+ */
+export function awaitNextRequest(server: http.Server, socket: net.Socket): void {
+  const { keepAliveTimeout, headersTimeout } = server;
+  const buffer = (server as { keepAliveTimeoutBuffer?: number }).keepAliveTimeoutBuffer ?? 0;
+  if (keepAliveTimeout > 0) socket.setTimeout(keepAliveTimeout + buffer);
+  if (headersTimeout > 0 && !(keepAliveTimeout > 0 && keepAliveTimeout + buffer < headersTimeout))
+    (socket as Socket).parser?.remove?.();
+}
+
+/** Its next request has begun: as Node does itself where the time-out was its own. */
+export const requestBegins = (server: http.Server, socket: net.Socket): void => {
+  socket.setTimeout(server.timeout || 0);
+};

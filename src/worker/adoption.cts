@@ -1,0 +1,81 @@
+/**
+ * Runs in the worker. Takes connections in that the master sends: handed over by another worker, or accepted by the master. Owns one only once it
+ * is granted; until then nothing is read from it, for it may have gone elsewhere.
+ */
+import type http = require('node:http');
+import type net = require('node:net');
+
+import type { ConnectionHandle } from '../node-internals/connection-handle.cjs';
+import { awaitNextRequest, putIn, requestBegins } from '../node-internals/connection-handle.cjs';
+import type { MasterMessage, Passed } from '../shared/messages.cjs';
+import { tell } from './channel.cjs';
+import { hasRoom, standInOf } from './listen-seam.cjs';
+import { countOn } from './request-count.cjs';
+
+type Offer = Omit<Extract<MasterMessage, { act: 'take' }>, 'cmd' | 'act'>;
+
+const STAYS = Symbol('zdsup.stays');
+const RESTING = Symbol('zdsup.resting');
+type Adopted = net.Socket & { [STAYS]?: true; [RESTING]?: true };
+
+const claimed = new Map<number, { offer: Offer; handle: ConnectionHandle }>();
+/** Nobody looks at requests before a first connection has come in this way. */
+let adoptedCount = 0;
+
+export function take(offer: Offer, handle: ConnectionHandle): void {
+  // One that was accepted for this worker is judged by the server itself, as ever: it may drop it, and say so to the app.
+  const isWelcome = standInOf(offer.key) !== undefined && (offer.fresh || offer.stays || hasRoom(offer.key));
+  if (!isWelcome) {
+    handle.close();
+    tell({ act: 'decline', id: offer.id });
+    return;
+  }
+  claimed.set(offer.id, { offer, handle });
+  tell({ act: 'claim', id: offer.id });
+}
+
+export function grant(id: number): void {
+  const one = claimed.get(id);
+  claimed.delete(id);
+  if (one) adopt(one.handle, one.offer, one.offer.stays);
+}
+
+/** It went elsewhere: this copy is closed, unread. */
+export function revoke(id: number): void {
+  claimed.get(id)?.handle.close();
+  claimed.delete(id);
+}
+
+/** The master is gone, and may have given them to others before. */
+export function revokeAll(): void {
+  for (const id of [...claimed.keys()]) revoke(id);
+}
+
+/** A move that did not take place. The connection is not moved again. */
+export const takeBack = (handle: ConnectionHandle, passed: Passed): void => adopt(handle, passed, true);
+
+export const staysHere = (socket: net.Socket): boolean => (socket as Adopted)[STAYS] === true;
+
+function adopt(handle: ConnectionHandle, { key, used, requests }: Passed, stays: boolean): void {
+  const standIn = standInOf(key);
+  if (!standIn) {
+    handle.close(); // The app has closed its server in between.
+    return;
+  }
+  const socket = putIn(standIn, handle) as Adopted | null;
+  if (!socket) return;
+  if (stays) socket[STAYS] = true;
+  if (requests > 0) countOn(socket, requests);
+  const server = (socket as { server?: http.Server }).server;
+  if (!used || !server) return;
+  adoptedCount += 1;
+  socket[RESTING] = true;
+  awaitNextRequest(server, socket);
+}
+
+/** Called for every request, as it starts. */
+export function noteRequest(socket: net.Socket, server: http.Server): void {
+  if (adoptedCount === 0 || (socket as Adopted)[RESTING] === undefined) return;
+  delete (socket as Adopted)[RESTING];
+  requestBegins(server, socket);
+}

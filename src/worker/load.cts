@@ -1,0 +1,29 @@
+/** Runs in the worker. Tells the master how many connections it has, where that has changed: it evens them out. */
+import { openConnections } from '../node-internals/cluster-seam.cjs';
+import { tell } from './channel.cjs';
+import { servingServers } from './listen-seam.cjs';
+
+/** How often it looks, in ms: four looks in the 2 s within which the load is to be even. */
+const LOOK_MS = 500;
+
+let told = 0;
+let looking: NodeJS.Timeout | null = null;
+
+export const connectionCount = (): number => servingServers().reduce((sum, server) => sum + openConnections(server), 0);
+
+/** From its activation on. */
+export function reportLoad(): void {
+  looking ??= setInterval(look, LOOK_MS).unref();
+}
+
+/** Its connections are nobody's load any more. */
+export function stopReporting(): void {
+  if (looking) clearInterval(looking);
+}
+
+function look(): void {
+  const connections = connectionCount();
+  if (connections === told) return;
+  told = connections;
+  tell({ act: 'load', connections });
+}

@@ -74,7 +74,8 @@ export class Exchange {
   private smooth: SmoothState = FRESH;
   private nextOfferId = 1;
   private timer: NodeJS.Timeout | null = null;
-  private settledAt = 0;
+  /** The load is judged then: not before what was asked for has arrived. */
+  private judging: NodeJS.Timeout | null = null;
   private stopping = false;
 
   /** The worker takes connections from now on. */
@@ -88,6 +89,7 @@ export class Exchange {
       isLeaving: false,
     });
     this.placeWaiting();
+    this.balance();
   }
 
   /** It has opened one more listener. */
@@ -122,7 +124,6 @@ export class Exchange {
 
   route(routing: Routing): void {
     this.routing = routing;
-    this.settledAt = 0;
     this.balance();
   }
 
@@ -299,19 +300,23 @@ export class Exchange {
     return [...this.members.values()].filter(({ isLeaving }) => !isLeaving);
   }
 
+  /** Asks those that have more than their share to give some away, and judges again once that has been done. */
   private balance(): void {
+    if (this.judging) return;
     const { sticky, weights } = this.routing;
-    const now = performance.now();
-    if (sticky || this.stopping || now < this.settledAt) return;
+    if (sticky || this.stopping) return;
     const loads = this.staying().map(loadOf);
     if (loads.length < 2) return;
     // In a rollout the old ones are about to give all that they have.
     const isMixed = loads.some(({ generation }) => generation !== loads[0]!.generation);
     if (isMixed && Object.keys(weights).length === 0) return;
-    for (const { id, count } of surpluses(loads, weights)) {
-      this.settledAt = now + SETTLE_MS;
-      this.members.get(id)?.peer.sendGive(count);
-    }
+    const givers = surpluses(loads, weights);
+    if (givers.length === 0) return;
+    for (const { id, count } of givers) this.members.get(id)?.peer.sendGive(count);
+    this.judging = setTimeout(() => {
+      this.judging = null;
+      this.balance();
+    }, SETTLE_MS);
   }
 }
 

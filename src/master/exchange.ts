@@ -78,6 +78,9 @@ export class Exchange {
   private judging: NodeJS.Timeout | null = null;
   private stopping = false;
 
+  /** @param isOpen is there such a listener still? */
+  constructor(private readonly isOpen: (key: string) => boolean = () => true) {}
+
   /** The worker takes connections from now on. */
   join(peer: Peer): void {
     this.members.set(peer.id, {
@@ -215,8 +218,8 @@ export class Exchange {
       member.queue.push(passage);
       this.sendQueued(member);
     } else if (!this.giveBack(passage)) {
-      if (this.stopping) passage.handle.close();
-      else this.waiting.push(passage);
+      if (!this.stopping && this.isOpen(passage.key)) this.waiting.push(passage);
+      else passage.handle.close();
     }
     this.timer ??= setTimeout(this.look, RETRY_MS);
   }

@@ -41,6 +41,8 @@ interface Listener {
   state: 'bound' | 'listening';
   owner: ListenerClient | null;
   waiting: Ask[];
+  /** Messages under way that carry it: it is not closed under one. */
+  lentCount: number;
   /** Bound where no client finds it: nothing of the address that was asked for is ours. */
   aside: boolean;
 }
@@ -119,6 +121,21 @@ export class Listeners {
     return listener && (isDatagrams(listener) ? null : (listener.handle as ServerHandle));
   }
 
+  /**
+   * As `handleOf`, for a message that may have to wait behind others in its channel: at a stop the socket is closed right after it was sent.
+   * @returns null where there is nothing to send; else call `giveBack` once it has gone out, or never will
+   */
+  lend(key: string): { handle: ServerHandle | null; giveBack: () => void } | null {
+    const listener = this.table.get(key);
+    if (!listener) return null;
+    listener.lentCount += 1;
+    const giveBack = (): void => {
+      listener.lentCount -= 1;
+      if (listener.lentCount === 0 && this.table.get(key) !== listener) listener.handle.close();
+    };
+    return { handle: isDatagrams(listener) ? null : (listener.handle as ServerHandle), giveBack };
+  }
+
   /** Of all that accept connections. */
   streamKeys(): string[] {
     return [...this.table.values()]
@@ -183,7 +200,7 @@ export class Listeners {
     }
     if (typeof bound === 'number') return bound;
     const state = spec.protocol === 'udp' ? 'listening' : 'bound';
-    const listener: Listener = { key, spec, ...bound, state, owner: null, waiting: [], aside: false };
+    const listener: Listener = { key, spec, ...bound, state, owner: null, waiting: [], lentCount: 0, aside: false };
     this.table.set(key, listener);
     holdUnixPath(listener);
     return listener;
@@ -201,6 +218,7 @@ export class Listeners {
       state,
       owner: null,
       waiting: [],
+      lentCount: 0,
       aside: true,
     };
     this.table.set(key, listener);
@@ -230,7 +248,7 @@ export class Listeners {
     this.closing(key);
     this.table.delete(key);
     if (hasFile(listener.spec) && !listener.aside) removeQuietly(heldLinkOf(listener.spec.address ?? ''));
-    listener.handle.close(); // Of a unix socket, this also removes the path.
+    if (listener.lentCount === 0) listener.handle.close(); // Of a unix socket, this also removes the path.
   }
 }
 

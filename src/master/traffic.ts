@@ -17,7 +17,7 @@ type TrafficMessage = Extract<
 >;
 
 export class Traffic {
-  private readonly exchange = new Exchange();
+  private readonly exchange: Exchange;
   private readonly dispatch: Dispatch;
   private readonly said = new Set<string>();
 
@@ -26,6 +26,7 @@ export class Traffic {
     listeners: Listeners,
     private readonly warn: (message: string) => void,
   ) {
+    this.exchange = new Exchange((key) => listeners.handleOf(key) !== undefined);
     this.dispatch = new Dispatch(listeners, (key, handle) => this.exchange.accepted(key, handle));
     listeners.closing = (key) => {
       this.dispatch.close(key);

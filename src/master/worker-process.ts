@@ -64,6 +64,8 @@ export class WorkerProcess implements ListenerClient, Peer, Bouncer {
   private readonly worker: ClusterWorker;
   private readonly words: LastWords;
   private readonly keys = new Set<string>();
+  /** Gives sockets back that are in messages under way. */
+  private readonly lent = new Set<() => void>();
   private accepting = false;
   private gone = false;
   private nextSeq = 1;
@@ -239,8 +241,14 @@ export class WorkerProcess implements ListenerClient, Peer, Bouncer {
   }
 
   sendAccept(key: string): void {
-    const handle = this.listeners.handleOf(key);
-    if (handle !== undefined && !this.traffic.isPolled(key)) this.send({ act: 'accept', key }, handle);
+    const lent = this.traffic.isPolled(key) ? null : this.listeners.lend(key);
+    if (!lent) return;
+    const { handle, giveBack } = lent;
+    const sent = (): void => {
+      if (this.lent.delete(sent)) giveBack();
+    };
+    this.lent.add(sent);
+    this.send({ act: 'accept', key }, handle, sent);
   }
 
   private send(body: Body, handle?: unknown, sent?: () => void): void {
@@ -272,6 +280,7 @@ export class WorkerProcess implements ListenerClient, Peer, Bouncer {
     child.on('exit', (code, signal) => {
       this.gone = true;
       this.traffic.gone(this.id);
+      for (const giveBack of this.lent) giveBack();
       // What it wrote last is in the pipe still; a grandchild that holds the pipe must not hold up the respawn.
       void this.words.complete().then(() => this.ended({ code, signal }));
     });

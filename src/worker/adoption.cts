@@ -40,6 +40,9 @@ export function grant(id: number): void {
   if (one) adopt(one.handle, one.offer, one.offer.stays);
 }
 
+/** Claimed, and neither granted nor revoked yet: the process that ends with one loses it. */
+export const claimsUnderWay = (): number => claimed.size;
+
 /** It went elsewhere: this copy is closed, unread. */
 export function revoke(id: number): void {
   claimed.get(id)?.handle.close();

@@ -18,7 +18,7 @@ import {
   lastResponses,
   notePipelined,
 } from '../node-internals/http-connections.cjs';
-import { noteRequest } from './adoption.cjs';
+import { claimsUnderWay, noteRequest } from './adoption.cjs';
 import { datagramsAnswered } from './datagrams.cjs';
 import { giveAllAway, giveIdle, handoffsUnderWay, keepTheRest, willMove } from './handover.cjs';
 import { beginFarewell, endSessions, sayFarewell, socketsOfSessions } from './http2-farewell.cjs';
@@ -129,7 +129,7 @@ function look(): void {
   const servers = servingServers();
   if (closeIdleSince !== null) for (const server of servers) closeLongIdle(server, now);
   else giveIdle();
-  const left = connectionCount() + handoffsUnderWay();
+  const left = connectionCount() + handoffsUnderWay() + claimsUnderWay();
   const leftMs = deadlineAt - now;
   if ((datagramsAnswered(now) && left === 0) || leftMs <= -Math.min(FLUSH_MS, killTimeoutMs / 2)) {
     end();

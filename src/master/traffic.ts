@@ -73,11 +73,12 @@ export class Traffic {
     return this.dispatch.isPolled(key);
   }
 
+  /** The app speaks on this channel as well: what is no message of the preload's is passed over. */
   receive(worker: Peer, message: TrafficMessage, handle: unknown): void {
     switch (message.act) {
       case 'handoff': {
         const { seq, key, used, requests } = message;
-        this.exchange.handOff(worker, seq, { key, used, requests }, handle as ConnectionHandle);
+        if (isHandle(handle)) this.exchange.handOff(worker, seq, { key, used, requests }, handle);
         break;
       }
       case 'handoff-asked':
@@ -91,10 +92,10 @@ export class Traffic {
         this.exchange.decline(worker, message.id);
         break;
       case 'load':
-        this.exchange.load(worker, message.connections);
+        if (Number.isInteger(message.connections)) this.exchange.load(worker, message.connections);
         break;
       case 'bounced':
-        this.dispatch.bounced(message.key, message.backlog, handle as ServerHandle);
+        if (isHandle(handle)) this.dispatch.bounced(message.key, message.backlog, handle as unknown as ServerHandle);
         break;
     }
   }
@@ -106,3 +107,6 @@ export class Traffic {
     this.warn(`idle connections are not handed over (${why}): a reload ends them with their next response`);
   }
 }
+
+const isHandle = (handle: unknown): handle is ConnectionHandle =>
+  typeof (handle as Partial<ConnectionHandle> | undefined)?.close === 'function';

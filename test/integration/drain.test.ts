@@ -72,24 +72,33 @@ async function draining(master: Master, generation: number): Promise<void> {
   await master.status();
 }
 
-test('a slow response held across a reload ends on the old worker, with Connection: close, and new requests reach the new one', async () => {
-  const { master, open } = await start();
-  const [old] = (await master.status()).workers;
-  const slow = await open();
-  ask(slow, '/held');
-  const reload = master.run('reload');
-  await draining(master, 1);
-  const fresh = await open();
-  ask(fresh, '/');
-  expect((await answer(fresh)).body).toBe('2');
-  killOwn(old!.pid!, 'SIGUSR2');
-  expect(await answer(slow)).toMatchObject({ body: '1', closes: true });
-  expect((await reload).code).toBe(0);
-  fresh.end();
-});
+/** Where idle connections stay with their worker; where they move, `idle-connections-move` says what becomes of them. */
+const STAYS = { handover: 'off' };
 
-test('an idle keep-alive connection stays open through a reload, and its next request is answered with Connection: close', async () => {
-  const { master, open } = await start();
+test.each([
+  ['auto', false],
+  ['off', true],
+])(
+  'a slow response held across a reload ends on the old worker, and new requests reach the new one (handover %s: Connection: close %s)',
+  async (handover, closes) => {
+    const { master, open } = await start({ handover });
+    const [old] = (await master.status()).workers;
+    const slow = await open();
+    ask(slow, '/held');
+    const reload = master.run('reload');
+    await draining(master, 1);
+    const fresh = await open();
+    ask(fresh, '/');
+    expect((await answer(fresh)).body).toBe('2');
+    killOwn(old!.pid!, 'SIGUSR2');
+    expect(await answer(slow)).toMatchObject({ body: '1', closes });
+    expect((await reload).code).toBe(0);
+    fresh.end();
+  },
+);
+
+test('an idle keep-alive connection that cannot move stays open through a reload, and its next request is answered with Connection: close', async () => {
+  const { master, open } = await start(STAYS);
   const idle = await open();
   ask(idle, '/');
   expect(await answer(idle)).toMatchObject({ body: '1', closes: false });
@@ -114,8 +123,8 @@ test("an idle connection that asks nothing more is ended by the app's own keep-a
   expect((await reload).code).toBe(0);
 });
 
-test('a connection that was never used is answered when it asks at last', async () => {
-  const { master, open } = await start();
+test('a connection that was never used, and cannot move, is answered when it asks at last', async () => {
+  const { master, open } = await start(STAYS);
   const unused = await open();
   const reload = master.run('reload');
   await draining(master, 1);
@@ -139,7 +148,7 @@ test('pipelined requests are all answered at a stop, and only the last says Conn
 });
 
 test('an answer given while the body still arrives closes nothing under the client that sends it', async () => {
-  const { master, open } = await start();
+  const { master, open } = await start(STAYS);
   const upload = await open();
   const reload = master.run('reload');
   await draining(master, 1);
@@ -152,17 +161,23 @@ test('an answer given while the body still arrives closes nothing under the clie
   expect((await reload).code).toBe(0);
 });
 
-test('a request head half sent at retire is answered when the rest comes', async () => {
-  const { master, open } = await start();
-  const half = await open();
-  half.socket.write('GET /half HTTP/1.1\r\nHo');
-  await master.statusUntil('it was accepted', (app) => app.workers[0]!.connections === 1);
-  const reload = master.run('reload');
-  await draining(master, 1);
-  half.socket.write('st: x\r\n\r\n');
-  expect(await answer(half)).toMatchObject({ body: '1', closes: true });
-  expect((await reload).code).toBe(0);
-});
+test.each([
+  ['auto', false],
+  ['off', true],
+])(
+  'a request head half sent at retire is answered when the rest comes (handover %s: Connection: close %s)',
+  async (handover, closes) => {
+    const { master, open } = await start({ handover });
+    const half = await open();
+    half.socket.write('GET /half HTTP/1.1\r\nHo');
+    await master.statusUntil('it was accepted', (app) => app.workers[0]!.connections === 1);
+    const reload = master.run('reload');
+    await draining(master, 1);
+    half.socket.write('st: x\r\n\r\n');
+    expect(await answer(half)).toMatchObject({ body: '1', closes });
+    expect((await reload).code).toBe(0);
+  },
+);
 
 test('a request head half sent and never finished is closed at the drain deadline', async () => {
   const { master, open } = await start({ drainTimeout: 1_000 });

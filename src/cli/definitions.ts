@@ -40,22 +40,56 @@ const start: Define = (command, settle) =>
 
 const rollOut =
   (name: 'reload' | 'restart', description: string): Define =>
-  (command, settle) =>
+  (command, settle) => {
+    command.description(description).argument('[app]', "name of the app, or 'all'");
+    if (name === 'reload')
+      command.option('--weight <n>', 'hold where the new workers get n percent of the traffic: 1 to 99', heldWeight);
     command
-      .description(description)
-      .argument('[app]', "name of the app, or 'all'")
       .option('--allow-listeners', 'accept a release that opens other ports than the serving one')
       .option('--no-wait', `return as soon as the ${name} has begun`)
       .option('--json', 'print the result as JSON')
-      .action(async (app: string | undefined, options: { allowListeners?: boolean; wait: boolean; json?: boolean }) => {
+      .action(async (app: string | undefined, options: RollOutOptions) => {
         const { rollOut } = await import('./commands/roll-out.js');
         settle(
           await rollOut(name, app, {
             allowListeners: options.allowListeners === true,
             noWait: !options.wait,
+            weight: options.weight,
             json: options.json === true,
           }),
         );
+      });
+  };
+
+interface RollOutOptions {
+  allowListeners?: boolean;
+  wait: boolean;
+  weight?: number;
+  json?: boolean;
+}
+
+const canary: Define = (command, settle) =>
+  command
+    .description('give the new workers of a held reload another part of the traffic: 0 to 100 percent; 100 promotes')
+    .usage('[options] [app] <weight>')
+    .argument('[app-and-weight...]', "name of the app, or 'all', and a whole number from 0 to 100")
+    .option('--json', 'print the result as JSON')
+    .allowUnknownOption() // -5 looks like one.
+    .action(async (operands: string[], options: { json?: boolean }) => {
+      const { canary } = await import('./commands/canary.js');
+      settle(await canary(operands, { json: options.json === true }));
+    });
+
+const intervene =
+  (name: 'promote' | 'abort', description: string): Define =>
+  (command, settle) =>
+    command
+      .description(description)
+      .argument('[app]', "name of the app, or 'all'")
+      .option('--json', 'print the result as JSON')
+      .action(async (app: string | undefined, options: { json?: boolean }) => {
+        const { intervene } = await import('./commands/intervene.js');
+        settle(await intervene(name, app, { json: options.json === true }));
       });
 
 const scale: Define = (command, settle) =>
@@ -155,6 +189,11 @@ function wholeNumber(value: string): number {
   return Number(value);
 }
 
+function heldWeight(value: string): number {
+  if (/^[1-9]\d?$/.test(value)) return Number(value);
+  throw new InvalidArgumentError('Allowed is a whole number from 1 to 99; a reload without it brings in all.');
+}
+
 /** The schema judges numbers; here only what is no number at all. */
 function instances(value: string): number | string {
   if (value === 'max') return value;
@@ -181,6 +220,9 @@ export const COMMANDS: { names: [string, ...string[]]; define: Define }[] = [
       'as reload, for an app that cannot run beside itself: the old workers end first, connections wait meanwhile',
     ),
   },
+  { names: ['canary'], define: canary },
+  { names: ['promote'], define: intervene('promote', 'bring in the rest of a reload that is held at a weight') },
+  { names: ['abort'], define: intervene('abort', 'give up the reload under way: the old workers go on serving') },
   { names: ['scale'], define: scale },
   { names: ['check'], define: check },
   { names: ['stop'], define: stop },

@@ -99,6 +99,7 @@ Examples:
   zdsup start                       as zdsup.config.js in this folder says
   zdsup start app.js --daemon       in the background; zdsup logs shows what it writes
   zdsup reload                      new code, no request lost; exit 1 and nothing changed where it is bad
+  zdsup reload --weight 5           new code for 5 percent of the traffic; then zdsup canary 50, promote, or abort
   zdsup scale 4                     four workers; +1 and -1 are one more and one fewer
   zdsup status                      workers, traffic, CPU and memory
   zdsup stop                        answer what is in flight, then end

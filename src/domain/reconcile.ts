@@ -179,18 +179,23 @@ function activateReady(fleet: Fleet, now: number, effects: Effect[]): boolean {
     worker.served = true;
     effects.push({ type: 'activate', id: worker.id });
     const active = workersOf(fleet, generation.number).filter((other) => isActive(other) && stays(other)).length;
+    const wanted = wantedCount(fleet, generation);
     effects.push({
       type: 'progress',
       kind: 'worker-active',
-      message: `${nameOf(worker)} takes traffic (${active} of ${generation.policy.instances})`,
+      message: `${nameOf(worker)} takes traffic (${active} of ${wanted})`,
       activeCount: active,
-      wantedCount: generation.policy.instances,
+      wantedCount: wanted,
       ...where(worker),
     });
     changed = true;
   }
   return changed;
 }
+
+/** Of one that is held at a weight, those that it needs. */
+const wantedCount = ({ rollout }: Fleet, { number, slots, policy }: Generation): number =>
+  rollout?.to === number && rollout.wantedWeight !== null ? slots.length : policy.instances;
 
 function mayActivate(fleet: Fleet, worker: Worker, generation: Generation, now: number): boolean {
   if (isComing(fleet, worker)) {
@@ -199,11 +204,16 @@ function mayActivate(fleet: Fleet, worker: Worker, generation: Generation, now: 
     if (fleet.rollout!.from === null || fleet.rollout!.kind === 'restart') return true;
     if (!isRipe(worker, generation, now)) return false;
     if (!generation.policy.atomic) return true;
-    const ripe = workersOf(fleet, generation.number).filter((other) => isRipe(other, generation, now));
-    return ripe.length === generation.policy.instances;
+    // All of them, or all that a weight needs.
+    return generation.slots.every((slot) => isRipeIn(fleet, generation, slot, now));
   }
   // A respawn: with nobody else serving, every further instant is an outage, unless the code is not what was proven.
   return isRipe(worker, generation, now) || (activeCount(fleet) === 0 && generation.checked && !generation.modified);
+}
+
+function isRipeIn(fleet: Fleet, generation: Generation, slot: number, now: number): boolean {
+  const worker = liveIn(fleet, generation.number, slot);
+  return worker !== undefined && isRipe(worker, generation, now);
 }
 
 function retireSurplus(fleet: Fleet, now: number, effects: Effect[]): boolean {
@@ -217,12 +227,14 @@ function retireSurplus(fleet: Fleet, now: number, effects: Effect[]): boolean {
       return true;
     }
     const rollout = fleet.rollout;
-    const aborted = rollout !== null && rollout.to === worker.generation && rollout.step !== 'done';
-    if (aborted && !mayLeaveAfterAbort(fleet, worker, rollout, now)) continue;
+    const coming = isComing(fleet, worker);
+    if (coming && !mayLeaveAfterAbort(fleet, worker, rollout!, now)) continue;
     const reason = fleet.stop
       ? 'stop'
-      : aborted
-        ? 'abort'
+      : coming
+        ? rollout!.step === 'aborting'
+          ? 'abort'
+          : 'surplus' // A smaller weight.
         : generation.slots.length > 0 && isServing(fleet, worker)
           ? 'surplus'
           : 'replaced';

@@ -2,6 +2,7 @@
  * The rollout: a script over the desired slots of two generations. It reads what is observed and edits `slots`;
  * forking, activating and retiring follow from them in reconcile.ts. Run again after every event: it keeps no steps of its own.
  */
+import { advanceCanary, canaryCount } from './canary.js';
 import { allWorkers, drainingGenerations, isConfirmed, isLive, range, workersOf } from './fleet.js';
 import { plural } from './names.js';
 import type { Effect, Fleet, Generation, Policy, Rollout, Worker } from './types.js';
@@ -21,8 +22,12 @@ export function advanceRollout(fleet: Fleet, now: number, effects: Effect[]): bo
     case 'emptying':
       return leaveEmptying(fleet, rollout, effects);
     case 'booting':
-    case 'shifting':
+    case 'canary':
+    case 'shifting': {
+      const { to, wantedWeight } = rollout;
+      if (wantedWeight !== null) return advanceCanary(fleet, rollout, fleet.generations[to]!, wantedWeight, effects);
       return shift(fleet, rollout, now, effects);
+    }
     case 'aborting':
       return finishAbort(fleet, rollout, now, effects);
     case 'preparing':
@@ -41,7 +46,7 @@ function leaveWaiting(fleet: Fleet, rollout: Rollout, effects: Effect[]): boolea
   // The old generation will drain as well, so one place is kept for it.
   if (draining.length >= target.policy.maxDraining) return false;
   rollout.step = 'booting';
-  effects.push(startingWorkers(target));
+  effects.push(startingWorkers(target, rollout.wantedWeight));
   return true;
 }
 
@@ -61,24 +66,32 @@ function leaveEmptying(fleet: Fleet, rollout: Rollout, effects: Effect[]): boole
   const target = fleet.generations[rollout.to as number]!;
   if (allWorkers(fleet).some((worker) => worker.generation !== target.number)) return false;
   rollout.step = 'booting';
-  effects.push(startingWorkers(target));
+  effects.push(startingWorkers(target, null));
   return true;
 }
 
-const startingWorkers = ({ number, policy: { instances } }: Generation): Effect => ({
-  type: 'progress',
-  kind: 'prepared',
-  message: `generation ${number}: starting ${instances} ${plural(instances, 'worker')}`,
-  generation: number,
-});
+function startingWorkers({ number, policy }: Generation, weight: number | null): Effect {
+  const count = weight === null ? policy.instances : canaryCount(policy, weight);
+  const share = weight === null ? '' : ` for ${weight} % of the traffic`;
+  return {
+    type: 'progress',
+    kind: 'prepared',
+    message: `generation ${number}: starting ${count} ${plural(count, 'worker')}${share}`,
+    generation: number,
+  };
+}
 
 /** Live workers that both generations may have together. */
-export const roomOf = ({ kind, from, fromSlots }: Rollout, { instances, surge, atomic }: Policy): number =>
-  kind === 'restart'
-    ? instances
-    : atomic || from === null
-      ? fromSlots.length + instances
-      : Math.max(fromSlots.length, instances) + surge;
+export function roomOf(rollout: Rollout, policy: Policy): number {
+  const { kind, from, fromSlots, weight, wantedWeight } = rollout;
+  const { instances, surge, atomic } = policy;
+  if (kind === 'restart') return instances;
+  if (atomic || from === null) return fromSlots.length + instances;
+  const room = Math.max(fromSlots.length, instances) + surge;
+  // A canary stands beside all of the old ones.
+  if (wantedWeight === null) return room;
+  return Math.max(room, fromSlots.length + canaryCount(policy, Math.max(weight ?? 0, wantedWeight)));
+}
 
 function shift(fleet: Fleet, rollout: Rollout, now: number, effects: Effect[]): boolean {
   const target = fleet.generations[rollout.to as number]!;

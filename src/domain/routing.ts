@@ -2,6 +2,7 @@
  * Which worker a new connection goes to, and whether the master has to be asked at all. Pure: the shell holds the sockets and
  * asks here for each connection that it accepts.
  */
+import { weightsOf } from './canary.js';
 import { allWorkers, isActive } from './fleet.js';
 import type { Effect, Fleet, Routing } from './types.js';
 
@@ -41,10 +42,6 @@ export function routingOf(fleet: Fleet): Routing {
   const sticky = (judge === null ? undefined : fleet.generations[judge])?.policy.sticky ?? false;
   if (isWeighted) return { mode: 'dispatch', sticky, weights };
   return sticky && active > 1 ? { mode: 'dispatch', sticky, weights } : DIRECT;
-}
-
-function weightsOf(_fleet: Fleet): Weights {
-  return {};
 }
 
 /** Tells the shell where something has changed. */

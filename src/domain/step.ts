@@ -12,6 +12,7 @@ import {
   servingGeneration,
   workersOf,
 } from './fleet.js';
+import { requestAbort, requestPromotion, requestWeight } from './interventions.js';
 import { hurryDrains, reconcile } from './reconcile.js';
 import { abortRollout } from './rollout.js';
 import { requestScale, takeScaleBack } from './scaling.js';
@@ -35,6 +36,12 @@ function apply(fleet: Fleet, event: Event, context: Context, effects: Effect[]):
       return requestRollout(fleet, event, context, effects);
     case 'scale-requested':
       return requestScale(fleet, event.count, effects);
+    case 'weight-requested':
+      return requestWeight(fleet, event.weight, effects);
+    case 'promote-requested':
+      return requestPromotion(fleet, effects);
+    case 'abort-requested':
+      return requestAbort(fleet, context.now, effects);
     case 'prepared':
       return prepared(fleet, event.rolloutId, event.policy, effects);
     case 'prepare-failed':
@@ -90,6 +97,8 @@ function requestRollout(
 ): string | undefined {
   if (fleet.stop) return 'the master is stopping';
   if (firstStartFailed(fleet)) return 'the first start has failed';
+  if (request.weight !== undefined && (request.kind === 'restart' || fleet.serving === null))
+    return 'there is nothing to hold it beside';
   if (changeUnderWay(fleet)) {
     if (request.source !== 'signal') return fleet.scaling ? 'a scale is under way' : 'another rollout is under way';
     fleet.reloadQueued = true; // Several count as one.
@@ -101,7 +110,7 @@ function requestRollout(
 
 function beginRollout(
   fleet: Fleet,
-  { kind, source, allowListeners }: Omit<RolloutRequest, 'type'>,
+  { kind, source, allowListeners, weight }: Omit<RolloutRequest, 'type'>,
   context: Context,
   effects: Effect[],
 ): void {
@@ -118,6 +127,8 @@ function beginRollout(
     from,
     to: null,
     step: 'preparing',
+    weight: null,
+    wantedWeight: weight ?? null,
     startedAt: context.now,
     fromSlots,
     servedSlots: fromSlots.filter(serves),

@@ -125,8 +125,12 @@ export interface Rollout {
   allowListeners: boolean;
   from: number | null;
   to: number | null;
-  /** `emptying`: a restart waits until the old workers have gone. */
-  step: 'preparing' | 'waiting' | 'emptying' | 'booting' | 'shifting' | 'aborting' | 'done';
+  /** `emptying`: a restart waits until the old workers have gone. `canary`: it is held at a weight, or on its way to another. */
+  step: 'preparing' | 'waiting' | 'emptying' | 'booting' | 'canary' | 'shifting' | 'aborting' | 'done';
+  /** Percent of the traffic that the new generation gets while it is held; null: not held, or not yet. */
+  weight: number | null;
+  /** The one asked for, which holds once the workers it needs serve; null: a rollout that goes on to its end by itself. */
+  wantedWeight: number | null;
   startedAt: number;
   /** Slots of the old generation when it began: what an abort brings back. */
   fromSlots: number[];
@@ -169,7 +173,18 @@ export interface Fleet {
 }
 
 export type Event =
-  | { type: 'rollout-requested'; kind: RolloutKind; source: RolloutSource; allowListeners: boolean }
+  /** `weight`: hold there, 1 to 99. */
+  | {
+      type: 'rollout-requested';
+      kind: RolloutKind;
+      source: RolloutSource;
+      allowListeners: boolean;
+      weight?: number | undefined;
+    }
+  /** 0 to 100, of the generation that is held. */
+  | { type: 'weight-requested'; weight: number }
+  | { type: 'promote-requested' }
+  | { type: 'abort-requested' }
   | { type: 'scale-requested'; count: number }
   | { type: 'prepared'; rolloutId: number; policy: Policy }
   | { type: 'prepare-failed'; rolloutId: number; reason: string }
@@ -214,6 +229,8 @@ export type Effect =
   | { type: 'route'; routing: Routing }
   | Omit<Progress, 'at'>
   | { type: 'rollout-ended'; rollout: Rollout }
+  /** It has come to the weight that was asked for. */
+  | { type: 'held'; rollout: Rollout }
   /** `reason`: why it was taken back; null where it holds. */
   | { type: 'scale-ended'; id: number; reason: string | null; culprit: number | null }
   /** The generation has no worker left. */
@@ -239,5 +256,18 @@ export type ScaleRefusal =
   /** The folder was edited in place: new workers would run other code than those that serve. */
   | 'release-modified';
 
-/** `ignored`: why the event was, in words; of a scale a {@link ScaleRefusal}. */
+/** Why a weight, a promotion or an abort is refused: a kind, for the command has the words. */
+export type InterventionRefusal =
+  | 'stopping'
+  | 'no-rollout'
+  /** It goes on to its end by itself. */
+  | 'not-held'
+  /** Its workers boot, or it is on its way to another weight. */
+  | 'not-there-yet'
+  | 'aborting'
+  | 'same-weight'
+  /** Nothing serves that one could go back to. */
+  | 'first-start';
+
+/** `ignored`: why the event was, in words; of a scale a {@link ScaleRefusal}, of an intervention an {@link InterventionRefusal}. */
 export type StepResult = { fleet: Fleet; effects: Effect[]; ignored?: string };

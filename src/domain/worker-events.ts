@@ -243,7 +243,7 @@ function unresponsive(fleet: Fleet, worker: Worker, context: Context, effects: E
     );
     return undefined;
   }
-  if (rolloutUnderWay(fleet)) return 'the rollout replaces it';
+  if (rolloutUnderWay(fleet) && fleet.rollout!.step !== 'canary') return 'the rollout replaces it'; // A hold may last for days.
   if (!fleet.generations[worker.generation]!.slots.includes(worker.slot)) return 'it is surplus';
   const isReplaced = (other: Worker): boolean => other.unresponsive && isLive(other) && other.slot !== worker.slot;
   if (workersOf(fleet, worker.generation).some(isReplaced)) return 'another one is being replaced';

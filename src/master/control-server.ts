@@ -19,7 +19,7 @@ export type Handle = (request: ControlRequest, progress: (step: Progress) => voi
  */
 export const MAX_OPEN = 256;
 
-const COMMANDS = ['status', 'reload', 'restart', 'scale', 'stop', 'describe', 'signal'];
+const COMMANDS = ['status', 'reload', 'restart', 'canary', 'promote', 'abort', 'scale', 'stop', 'describe', 'signal'];
 
 export interface ControlServer {
   /** Ends connections once their results were written, and the socket. */
@@ -154,6 +154,11 @@ function parse(line: string): ControlRequest {
   const { to } = value as { to?: unknown };
   if (command === 'scale' && !(typeof to === 'string' && SCALE_TO.test(to)))
     throw protocolError(`scale to ${JSON.stringify(to)} is no number`);
+  const { weight } = value as { weight?: unknown };
+  const [least, most] = command === 'canary' ? [0, 100] : [1, 99];
+  const isWeight = Number.isInteger(weight) && Number(weight) >= least && Number(weight) <= most;
+  if (weight === undefined ? command === 'canary' : !(isWeight && (command === 'canary' || command === 'reload')))
+    throw protocolError(`${command} with weight ${JSON.stringify(weight)} makes no sense`);
   return value as ControlRequest;
 }
 

@@ -61,6 +61,8 @@ export interface WorkerExit {
 export interface Observer {
   progress?(progress: Progress): void;
   rolloutEnded?(end: RolloutEnd): void;
+  /** It has come to the weight that was asked for. */
+  held?(rollout: Rollout): void;
   scaleEnded?(end: ScaleEnd): void;
   generationGone?(generation: number): void;
   workerExited?(exit: WorkerExit): void;
@@ -131,6 +133,9 @@ export class Effects {
         return;
       case 'rollout-ended':
         this.endRollout(effect.rollout);
+        return;
+      case 'held':
+        for (const observer of this.observers) observer.held?.(effect.rollout);
         return;
       case 'scale-ended': {
         const { id, reason, culprit } = effect;

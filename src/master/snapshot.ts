@@ -78,8 +78,9 @@ function stateOf(fleet: Fleet): AppState {
 
 const iso = (at: number): string => new Date(at).toISOString();
 
-/** In direct mode every active worker takes an equal share of new connections. */
+/** Where no weights are set, every active worker takes an equal share of new connections. */
 function weightsOf(fleet: Fleet): Record<string, number> {
+  if (Object.keys(fleet.routing.weights).length > 0) return { ...fleet.routing.weights };
   const active = Object.values(fleet.workers).filter((worker) => worker.status.state === 'active');
   const weights: Record<string, number> = {};
   for (const { generation } of active) weights[generation] = (weights[generation] ?? 0) + 100 / active.length;
@@ -88,8 +89,17 @@ function weightsOf(fleet: Fleet): Record<string, number> {
 }
 
 export function rolloutSnapshot(rollout: Rollout, { wallOf }: Pick<Time, 'wallOf'>): RolloutSnapshot {
-  const { id, from, to, step, startedAt, outcome, reason } = rollout;
-  return { id, from, to, step, startedAt: iso(wallOf(startedAt)), outcome, reason };
+  const { id, from, to, step, startedAt, outcome, reason, weight } = rollout;
+  return {
+    id,
+    from,
+    to,
+    step,
+    startedAt: iso(wallOf(startedAt)),
+    outcome,
+    reason,
+    weight: step === 'canary' ? weight : null,
+  };
 }
 
 function workerSnapshot(

@@ -18,6 +18,9 @@ export const ANSWER_TIMEOUT_MS = 500;
 /** `4`, `+1`, `-2`. */
 export const SCALE_TO = /^[+-]?\d{1,6}$/;
 
+/** The new generation's part of the traffic, in percent: `0` to `100`. */
+export const WEIGHT = /^(\d{1,2}|100)$/;
+
 export type ControlRequest =
   | { command: 'status' }
   | {
@@ -27,7 +30,14 @@ export type ControlRequest =
       allowListeners?: boolean;
       /** Answer as soon as the rollout was accepted. @default false */
       noWait?: boolean;
+      /** Of a reload: hold where the new generation has this much of the traffic, 1 to 99 percent. @default it takes all */
+      weight?: number | undefined;
     }
+  /** Of a rollout that is held: 0 to 100 percent; 100 promotes. */
+  | { command: 'canary'; weight: number }
+  | { command: 'promote' }
+  /** Any rollout under way: back to the old generation. */
+  | { command: 'abort' }
   /** `to`: a number of workers, or by how many: `+1`, `-2`. */
   | { command: 'scale'; to: string }
   | { command: 'stop' }
@@ -59,6 +69,10 @@ export type ProgressKind =
   | 'crash-looping'
   | 'recovered'
   | 'serving'
+  /** At a weight, until a person acts. */
+  | 'held'
+  /** By hand, out of a hold. */
+  | 'promoting'
   | 'failed'
   | 'aborting'
   | 'draining'
@@ -87,8 +101,11 @@ export type ControlResult =
       type: 'result';
       ok: true;
       exitStatus: 0;
-      command: 'reload' | 'restart';
+      command: 'reload' | 'restart' | 'canary' | 'promote' | 'abort';
+      /** The one that serves, or of a hold the one that is held. */
       generation: number | null;
+      /** Of the generation that is held. */
+      weight?: number;
       durationMs: number;
       message: string;
     }

@@ -50,10 +50,23 @@ export interface RolloutSnapshot {
   startedAt: string;
   outcome: null | 'succeeded' | 'failed';
   reason: string | null;
+  /** Percent of the traffic that the new generation has where it is held; else null. */
+  weight: number | null;
 }
 
-/** `waiting`: held until fewer than `maxDraining` generations drain. `aborting`: the old generation is brought back whole. */
-export type RolloutStep = 'preparing' | 'waiting' | 'emptying' | 'booting' | 'shifting' | 'aborting' | 'done';
+/**
+ * `waiting`: until fewer than `maxDraining` generations drain. `canary`: the new generation has its weight, and a person decides.
+ * `aborting`: the old generation is brought back whole.
+ */
+export type RolloutStep =
+  | 'preparing'
+  | 'waiting'
+  | 'emptying'
+  | 'booting'
+  | 'canary'
+  | 'shifting'
+  | 'aborting'
+  | 'done';
 
 /** `waiting`: no process; the slot's last one has crashed, and the next is forked at `respawnAt`. */
 export type WorkerStateName = 'starting' | 'ready' | 'active' | 'parked' | 'draining' | 'killing' | 'waiting';

@@ -153,12 +153,20 @@ describe('the rollout', () => {
     startedAt: past(0),
     outcome: null,
     reason: null,
+    weight: null,
   } as const;
 
   test('under way says where it is', () => {
     expect(lines(app({ rollout }))[3]).toBe('rollout    to generation 4: shifting');
     expect(lines(app({ rollout: { ...rollout, to: null, step: 'preparing' } }))[3]).toBe(
       'rollout    to generation ?: preparing',
+    );
+  });
+
+  test('that is held says who gets how much, and what goes on', () => {
+    const weights = { 3: 95, 4: 5 };
+    expect(lines(app({ name: 'api', weights, rollout: { ...rollout, step: 'canary', weight: 5 } }))[3]).toBe(
+      'rollout    to generation 4: canary, generation 3 95 %, generation 4 5 %; zdsup canary api <weight>, promote or abort',
     );
   });
 
@@ -184,7 +192,15 @@ test('a release that was edited in place is marked', () => {
 
 test('a release that was edited in place and has failed is not to be reloaded as it is', () => {
   const release = { id: 'abcd1234', path: '/srv/api', modified: true };
-  const failed = { id: 2, from: 3, to: 4, step: 'booting', startedAt: past(1_000), reason: 'it threw' } as const;
+  const failed = {
+    id: 2,
+    from: 3,
+    to: 4,
+    step: 'booting',
+    startedAt: past(1_000),
+    reason: 'it threw',
+    weight: null,
+  } as const;
   expect(lines(app({ release, rollout: { ...failed, outcome: 'failed' } }))[1]).toContain(
     'once it is mended, zdsup reload brings it in',
   );

@@ -97,7 +97,9 @@ test('the daily commands of the README work as they stand, with the packed tarba
   const daily = commandsIn(README).slice(2);
   expect(daily).toEqual([
     ...[INSTALL, 'zdsup start app.js -i 4', 'zdsup status', 'zdsup reload'],
-    ...['zdsup check', 'zdsup scale 6', 'zdsup restart', 'zdsup stop'],
+    ...['zdsup check', 'zdsup reload --weight 5', 'zdsup canary 50', 'zdsup promote'],
+    ...['zdsup reload --weight 20', 'zdsup abort'],
+    ...['zdsup scale 6', 'zdsup restart', 'zdsup stop'],
     ...['zdsup start app.js --daemon', 'zdsup logs', 'zdsup describe', 'zdsup stop', 'zdsup start shop'],
   ]);
   const prefix = temporaryFolder();
@@ -125,8 +127,13 @@ test('the daily commands of the README work as they stand, with the packed tarba
   expect(await run('zdsup status')).toMatch(/^shop {2}running {2}generation 1/);
   expect(await run('zdsup reload')).toContain('generation 2 serves, the old workers have gone');
   expect(await run('zdsup check')).toContain('ok: zdsup reload shop would let it in');
+  expect(await run('zdsup reload --weight 5')).toContain('generation 3 gets 5 % of the traffic, generation 2 the rest');
+  expect(await run('zdsup canary 50')).toContain('generation 3 gets 50 % of the traffic, generation 2 the rest');
+  expect(await run('zdsup promote')).toContain('generation 3 serves, the old workers have gone');
+  expect(await run('zdsup reload --weight 20')).toContain('generation 4 gets 20 % of the traffic');
+  expect(await run('zdsup abort')).toContain('generation 4 was given up, generation 3 serves as before');
   expect(await run('zdsup scale 6')).toContain('shop: 6 workers serve');
-  expect(await run('zdsup restart')).toContain('generation 3 serves, the old workers have gone');
+  expect(await run('zdsup restart')).toContain('generation 5 serves, the old workers have gone');
   expect(await run('zdsup stop')).toContain('shop: stopped');
   expect(await master.finished, master.output()).toBe(0);
 

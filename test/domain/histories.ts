@@ -50,6 +50,9 @@ const USUAL = {
   block: 2,
   'ask-to-leave': 1,
   scale: 3,
+  weigh: 4,
+  promote: 2,
+  abort: 1,
   speak: 2,
   answer: 5,
   'fail-to-prepare': 1,
@@ -64,7 +67,14 @@ const STRAY = { 'listen-elsewhere': 1 };
 export type Act = keyof typeof USUAL | keyof typeof STOP | keyof typeof STRAY;
 export type Move =
   | { act: Act; pick: number }
-  | { act: 'reload'; policy: Policy; kind: RolloutKind; source: 'command' | 'signal'; allowListeners: boolean };
+  | {
+      act: 'reload';
+      policy: Policy;
+      kind: RolloutKind;
+      source: 'command' | 'signal';
+      allowListeners: boolean;
+      weight: number | undefined;
+    };
 
 const reload: fc.Arbitrary<Move> = fc.record({
   act: fc.constant('reload'),
@@ -72,6 +82,7 @@ const reload: fc.Arbitrary<Move> = fc.record({
   kind: fc.constantFrom('reload', 'reload', 'restart'),
   source: fc.constantFrom('command', 'signal'),
   allowListeners: fc.boolean(),
+  weight: fc.oneof(fc.constant(undefined), fc.integer({ min: 1, max: 99 })),
 });
 
 const movesOf = (weights: Record<string, number>): fc.Arbitrary<Move> =>

@@ -46,6 +46,14 @@ function expectRest(fleet: Fleet): void {
   expect(workers.map(({ status }) => status.state)).toEqual(workers.map(() => 'active'));
 }
 
+/** Where a rollout is held, a person decides. */
+function settled(world: World, decision: 'promote-requested' | 'abort-requested'): void {
+  world.settle();
+  if (world.fleet.rollout?.step !== 'canary') return;
+  expect(world.send({ type: decision }).ignored).toBeUndefined();
+  world.settle();
+}
+
 describe('over random histories', () => {
   test('every pledge on capacity, workers and events holds at every step', () => {
     fc.assert(
@@ -58,7 +66,7 @@ describe('over random histories', () => {
     fc.assert(
       fc.property(tidyHistories, (history) =>
         told(history, usual, (world) => {
-          world.settle();
+          settled(world, 'promote-requested');
           expectRest(world.fleet);
         }),
       ),
@@ -70,10 +78,10 @@ describe('over random histories', () => {
     fc.assert(
       fc.property(calmHistories, (history) =>
         told(history, usual, (world) => {
-          world.settle();
+          settled(world, 'abort-requested');
           if (world.fleet.ended) return; // The first start has failed.
           for (const process of world.processes.values()) process.hung = false;
-          world.settle();
+          settled(world, 'abort-requested');
           world.send({ type: 'rollout-requested', kind: 'reload', source: 'command', allowListeners: false });
           world.settle();
           expect(world.fleet.rollout).toMatchObject({ outcome: 'succeeded', reason: null });

@@ -53,6 +53,9 @@ const MOVES: Record<Act, (world: World, pick: number) => Event | undefined> = {
     return process && { type: 'leaving', id: process.id };
   },
   scale: (_, pick) => ({ type: 'scale-requested', count: 1 + (pick % 5) }),
+  weigh: (_, pick) => ({ type: 'weight-requested', weight: pick % 101 }),
+  promote: () => ({ type: 'promote-requested' }),
+  abort: () => ({ type: 'abort-requested' }),
   speak: (world, pick) => {
     const process = chosen(world, pick, runs);
     return process && { type: 'ready-message', id: process.id };
@@ -101,5 +104,6 @@ export function play(history: History, world: World): void {
 function eventOf(move: Move, world: World, history: History): Event | undefined {
   if (move.act !== 'reload') return MOVES[move.act](world, move.pick);
   if (world.preparing === null) world.policy = fitting(move.policy, history);
-  return { type: 'rollout-requested', kind: move.kind, source: move.source, allowListeners: move.allowListeners };
+  const { kind, source, allowListeners, weight } = move;
+  return { type: 'rollout-requested', kind, source, allowListeners, weight };
 }

@@ -13,6 +13,7 @@ import { activeIds, all, confirmedIds, hold, leaving, live, sameRollout, stays, 
  * - of a rollout that is aborted: what the old generation had when it began, less either policy's `unavailable`, for as long as the
  *   abort waits for it (until `abortBy`);
  * - of a restart: nothing, that is what it is for;
+ * - of a rollout that is held at a weight, or on its way there: what the old generation had when it began, less `unavailable`;
  * - of a scale, also of one that is taken back: every worker in a slot that stays;
  * and outside of these no decision takes an active worker out at all. A shortage that exits have caused is never
  * deepened: below the floor no active worker is let go. (The weaker form that follows: never below the smaller of the
@@ -45,7 +46,7 @@ function isOutOfSlots(fleet: Fleet, id: number): boolean {
 
 function floorOf(rollout: Rollout, fleet: Fleet): number {
   if (rollout.from === null || rollout.kind === 'restart') return 0;
-  const aborted = rollout.step === 'aborting' || rollout.outcome === 'failed';
+  const aborted = rollout.step === 'aborting' || rollout.outcome === 'failed' || rollout.step === 'canary';
   const [old, coming] = [rollout.from, rollout.to ?? rollout.from].map(
     (number) => fleet.generations[number]?.policy.unavailable ?? 0,
   ) as [number, number];
@@ -57,15 +58,17 @@ export const atMostTwoGenerationsServe: Pledge = ({ after }) => {
   hold(serving.size <= 2, `generations ${[...serving].join(', ')} serve at once`);
 };
 
-/** With an old generation serving, the workers of an atomic rollout take traffic all in one step. */
+/** With an old generation serving, the workers of an atomic rollout take traffic all in one step; of one that is held, all that its weight needs. */
 export const anAtomicSwitchIsOneStep: Pledge = (moment) => {
   const rollout = sameRollout(moment);
   if (!rollout || rollout.from === null || rollout.kind === 'restart') return;
-  if (rollout.step !== 'booting' && rollout.step !== 'shifting') return;
-  const coming = moment.after.generations[rollout.to!]!;
-  const serving = activeIds(moment.after).filter((id) => moment.after.workers[id]!.generation === coming.number).length;
-  const isWhole = serving === 0 || serving === coming.policy.instances;
-  hold(!coming.policy.atomic || isWhole, `${serving} workers of an atomic rollout serve before the others`);
+  if (rollout.step !== 'booting' && rollout.step !== 'canary' && rollout.step !== 'shifting') return;
+  const { number, policy, slots } = moment.after.generations[rollout.to!]!;
+  const isOfIt = (id: number): boolean => moment.after.workers[id]!.generation === number;
+  if (!policy.atomic || !moment.effects.some((effect) => effect.type === 'activate' && isOfIt(effect.id))) return;
+  const serving = activeIds(moment.after).filter(isOfIt).length;
+  const whole = rollout.wantedWeight === null ? policy.instances : slots.length;
+  hold(serving === whole, `${serving} of ${whole} workers of an atomic rollout serve before the others`);
 };
 
 /**
@@ -95,7 +98,7 @@ export const generationsDoNotPileUp: Pledge = ({ before, after }, world) => {
 /** Live workers of both generations while a rollout goes forward. An abort has a promise of its own. */
 export const surgeIsKept: Pledge = (moment) => {
   const rollout = sameRollout(moment);
-  if (!rollout || (rollout.step !== 'booting' && rollout.step !== 'shifting')) return;
+  if (!rollout || !['booting', 'canary', 'shifting'].includes(rollout.step)) return;
   keepsToSurge(moment.after, rollout);
 };
 
@@ -105,15 +108,17 @@ export const anAbortKeepsToTheSurge: Pledge = (moment) => {
   if (rollout?.step === 'aborting' && rollout.to !== null && !moment.after.stop) keepsToSurge(moment.after, rollout);
 };
 
-function keepsToSurge(fleet: Fleet, { kind, from, to, fromSlots }: Rollout): void {
+/** A canary stands beside all of the old ones. */
+function keepsToSurge(fleet: Fleet, { kind, from, to, fromSlots, wantedWeight }: Rollout): void {
   if (from === null) return;
   const { instances, surge, atomic } = fleet.generations[to!]!.policy;
-  const cap =
+  let cap =
     kind === 'restart'
       ? Math.max(fromSlots.length, instances)
-      : atomic
+      : atomic || wantedWeight !== null
         ? fromSlots.length + instances
         : Math.max(fromSlots.length, instances) + surge;
+  if (wantedWeight !== null && !atomic) cap = Math.max(cap, Math.max(fromSlots.length, instances) + surge);
   const workers = all(fleet).filter(
     (worker) => live(worker) && stays(worker) && (worker.generation === from || worker.generation === to),
   );

@@ -14,12 +14,37 @@ export class Scene extends World {
     return this.rollOut('reload', source, allowListeners);
   }
 
+  /** A reload to be held at a weight; its release is prepared. @returns why it was refused */
+  canary(weight: number): string | undefined {
+    return this.rollOut('reload', 'command', false, weight);
+  }
+
+  /** @returns why it was refused */
+  weigh(weight: number): string | undefined {
+    return this.send({ type: 'weight-requested', weight }).ignored;
+  }
+
+  /** @returns why it was refused */
+  promote(): string | undefined {
+    return this.send({ type: 'promote-requested' }).ignored;
+  }
+
+  /** @returns why it was refused */
+  abort(): string | undefined {
+    return this.send({ type: 'abort-requested' }).ignored;
+  }
+
   restart(): string | undefined {
     return this.rollOut('restart', 'command', false);
   }
 
-  private rollOut(kind: RolloutKind, source: RolloutSource, allowListeners: boolean): string | undefined {
-    const { ignored } = this.send({ type: 'rollout-requested', kind, source, allowListeners });
+  private rollOut(
+    kind: RolloutKind,
+    source: RolloutSource,
+    allowListeners: boolean,
+    weight?: number,
+  ): string | undefined {
+    const { ignored } = this.send({ type: 'rollout-requested', kind, source, allowListeners, weight });
     const prepared = this.answer();
     if (prepared) this.send(prepared);
     return ignored;

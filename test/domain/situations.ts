@@ -49,6 +49,22 @@ const SIGHTS: Record<string, Sight> = {
       const now = after.workers[id]?.status;
       return status.state === 'draining' && now?.state === 'draining' && now.killAt < status.killAt;
     }),
+  'a hold': ({ effects }) => effects.some(({ type }) => type === 'held'),
+  'a weight that rises, its workers first': ({ before, after, effects }) =>
+    effects.some(({ type }) => type === 'held') &&
+    before.rollout?.step === 'canary' &&
+    before.rollout.weight !== null &&
+    before.rollout.weight < after.rollout!.weight!,
+  'a hold with fewer workers than before': ({ before, effects }) =>
+    before.rollout?.step === 'canary' &&
+    effects.some((effect) => effect.type === 'retire' && before.workers[effect.id]?.generation === before.rollout!.to),
+  'a canary that crashes': ({ before, event, after }) =>
+    before.rollout?.step === 'canary' && event.type === 'exited' && after.rollout?.reason?.includes('exited') === true,
+  'an old worker that is replaced in a hold': ({ before, event, after }) =>
+    before.rollout?.step === 'canary' && event.type === 'unresponsive' && after.rollout?.step === 'canary',
+  'a promotion out of a hold': ({ before, event, after }) =>
+    event.type === 'promote-requested' && before.rollout?.step === 'canary' && after.rollout?.step !== 'canary',
+  'an abort by hand': ({ event, ignored }) => event.type === 'abort-requested' && ignored === undefined,
   'a HUP that waits': ({ after }) => after.reloadQueued,
   'an outage: nobody serves, all crashed': ({ after }) =>
     after.serving !== null && !after.stop && !all(after).some((worker) => live(worker) || leaving(worker)),

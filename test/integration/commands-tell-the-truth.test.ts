@@ -158,6 +158,7 @@ test('with --json each result and each error is one JSON value on stdout, and no
         startedAt: expect.any(String),
         outcome: 'succeeded',
         reason: null,
+        weight: null,
       },
       workers: [
         {

@@ -75,6 +75,12 @@ test('each thing that is no request gets its own refusal, and the master serves 
     ['{"command": "explode"}\n', /^unknown command "explode"$/],
     ['{"command": ["stop"]}\n', /^unknown command \["stop"\]$/],
     ['{"command": "__proto__"}\n', /^unknown command "__proto__"$/],
+    ['{"command": "canary"}\n', /^canary with weight undefined makes no sense$/],
+    ['{"command": "canary", "weight": "5"}\n', /^canary with weight "5" makes no sense$/],
+    ['{"command": "canary", "weight": -1}\n', /^canary with weight -1 makes no sense$/],
+    ['{"command": "canary", "weight": 100.5}\n', /^canary with weight 100.5 makes no sense$/],
+    ['{"command": "reload", "weight": 100}\n', /^reload with weight 100 makes no sense$/],
+    ['{"command": "restart", "weight": 5}\n', /^restart with weight 5 makes no sense$/],
     [`{"command": "status", "x": "${'x'.repeat(64 * 1024)}"}\n`, /^the request is longer than 65536 bytes$/],
     ['x'.repeat(1024 * 1024), /^the request is longer than 65536 bytes$/],
   ];

@@ -1,5 +1,11 @@
 /** Runs in the CLI. Snapshots as a table for people: within 100 columns, and within those of a terminal that has fewer. */
-import type { AppSnapshot, AppState, ListenerSnapshot, WorkerSnapshot } from '../../shared/snapshot.js';
+import type {
+  AppSnapshot,
+  AppState,
+  ListenerSnapshot,
+  RolloutSnapshot,
+  WorkerSnapshot,
+} from '../../shared/snapshot.js';
 import { formatDuration } from '../../shared/units.js';
 import { styles } from './style.js';
 import { table } from './table.js';
@@ -33,11 +39,18 @@ function renderApp(app: AppSnapshot, now: number, columns: number | undefined): 
   lines.push(`listening  ${app.listeners.map(listener).join(', ') || dim('on nothing')}`);
   const { rollout } = app;
   if (rollout && rollout.outcome === null)
-    lines.push(`rollout    ${yellow(`to generation ${rollout.to ?? '?'}: ${rollout.step}`)}`);
+    lines.push(`rollout    ${yellow(`to generation ${rollout.to ?? '?'}: ${rollout.step}`)}${heldWords(app, rollout)}`);
   if (rollout?.outcome === 'failed') lines.push(`rollout    ${red('failed')}: ${rollout.reason}`);
   if (app.workers.length === 0) return [...lines, dim('workers    none')].join('\n');
   const drains = app.workers.flatMap((worker) => (worker.drain ? [drainLine(worker, worker.drain)] : []));
   return [...lines, '', workerTable(app.workers, now, columns ?? Number.POSITIVE_INFINITY), ...drains].join('\n');
+}
+
+/** Of one that is held: who gets how much, and what goes on. */
+function heldWords({ name, weights }: AppSnapshot, { step, weight }: RolloutSnapshot): string {
+  if (step !== 'canary' || weight === null) return '';
+  const shares = Object.entries(weights).map(([generation, share]) => `generation ${generation} ${share} %`);
+  return `, ${shares.join(', ')}; zdsup canary ${name} <weight>, promote or abort`;
 }
 
 /** What a draining worker still waits for. */

@@ -2,6 +2,8 @@
 import type { ControlRequest, ControlResult } from '../../shared/control-protocol.js';
 import { ZdsupError } from '../../shared/errors.js';
 import { VERSION } from '../../shared/version.cjs';
+import { abort } from './abort.js';
+import { canary, promote } from './canary.js';
 import type { CommandContext, Tell } from './context.js';
 import { rollOut } from './rollouts.js';
 import { scale } from './scale.js';
@@ -16,9 +18,15 @@ export function handleCommand(context: CommandContext, request: ControlRequest, 
       return rollOut(
         context,
         request.command,
-        { allowListeners: request.allowListeners === true, noWait: request.noWait === true },
+        { allowListeners: request.allowListeners === true, noWait: request.noWait === true, weight: request.weight },
         tell,
       );
+    case 'canary':
+      return request.weight === 100 ? promote(context, 'canary', tell) : canary(context, request.weight, tell);
+    case 'promote':
+      return promote(context, 'promote', tell);
+    case 'abort':
+      return abort(context, tell);
     case 'scale':
       return scale(context, request.to, tell);
     case 'stop':

@@ -1,4 +1,6 @@
 /** Runs in the master. Why a command is not carried out, in one place: the same refusal reads the same everywhere. */
+import { isHeld } from '../../domain/canary.js';
+import type { InterventionRefusal } from '../../domain/types.js';
 import { ZdsupError } from '../../shared/errors.js';
 import type { CommandContext } from './context.js';
 
@@ -26,14 +28,70 @@ export const stopped = (appName: string, verb: string): ZdsupError =>
 
 export function underWay({ supervisor, appName }: CommandContext): ZdsupError {
   const { rollout, scaling } = supervisor.state;
-  const what = rollout?.to == null ? 'being prepared' : `generation ${rollout.to}, ${rollout.step}`;
+  const held = rollout !== null && isHeld(rollout);
+  const step = held ? `held at ${rollout.weight} %` : rollout?.step;
+  const what = rollout?.to == null ? 'being prepared' : `generation ${rollout.to}, ${step}`;
   const change = scaling ? `a scale of ${appName}` : `another rollout of ${appName}`;
   return new ZdsupError({
     code: 'ZDSUP_ROLLOUT_UNDER_WAY',
     message: `${change} is under way (${scaling ? `from ${scaling.before} to ${scaling.after} workers` : what})`,
-    hint: `wait for it: zdsup status ${appName}`,
+    hint: held
+      ? `zdsup promote ${appName} brings it in, zdsup abort ${appName} gives it up`
+      : `wait for it: zdsup status ${appName}`,
     exitStatus: 4,
   });
+}
+
+/** @param why an {@link InterventionRefusal}; anything else says that the master is past everything */
+export function refusedIntervention(
+  context: CommandContext,
+  verb: 'canary' | 'promote' | 'abort',
+  why: string,
+): ZdsupError {
+  const { appName, supervisor } = context;
+  const { rollout } = supervisor.state;
+  const refused = (message: string, hint: string, exitStatus: 1 | 4 = 1): ZdsupError =>
+    new ZdsupError({ code: 'ZDSUP_ROLLOUT_REFUSED', message, hint, exitStatus });
+  switch (why as InterventionRefusal) {
+    case 'stopping':
+      return stopping(appName);
+    case 'no-rollout':
+      return refused(
+        `no rollout of ${appName} is under way: there is nothing to ${verb === 'canary' ? 'weight' : verb}`,
+        verb === 'abort'
+          ? `zdsup status ${appName} shows what serves`
+          : `zdsup reload ${appName} --weight 5 brings in new code and holds it at 5 %`,
+      );
+    case 'not-held':
+      return refused(
+        `the rollout of ${appName} is not held at a weight: it goes on to its end by itself`,
+        `wait for it, or give it up: zdsup abort ${appName}; zdsup reload ${appName} --weight 5 begins one that is held`,
+      );
+    case 'not-there-yet':
+      return refused(
+        `generation ${rollout?.to ?? '?'} of ${appName} is on its way to ${rollout?.wantedWeight} % and not held there yet`,
+        `wait for it: zdsup status ${appName}; or give it up: zdsup abort ${appName}`,
+        4,
+      );
+    case 'aborting':
+      return refused(
+        `the rollout of ${appName} is being given up already: ${rollout?.reason}`,
+        `wait for it: zdsup status ${appName}`,
+        4,
+      );
+    case 'same-weight':
+      return refused(
+        `generation ${rollout?.to} of ${appName} gets ${rollout?.weight} % already`,
+        `another weight from 0 to 100, or zdsup promote ${appName}, or zdsup abort ${appName}`,
+      );
+    case 'first-start':
+      return refused(
+        `${appName} is at its first start: no generation serves that one could go back to`,
+        `zdsup stop ${appName} ends it`,
+      );
+    default:
+      return ended(appName, verb);
+  }
 }
 
 /** What was under way when everything was ended at once. */

@@ -1,7 +1,7 @@
 /** Runs in the master. The commands that start a rollout: they wait for its end, and for the old generation's. */
 import { isCrashLooping } from '../../domain/crash-loop.js';
 import { changeUnderWay, isConfirmed, workersOf } from '../../domain/fleet.js';
-import type { RolloutKind } from '../../domain/types.js';
+import type { Rollout, RolloutKind } from '../../domain/types.js';
 import type { ControlResult, FailedResult } from '../../shared/control-protocol.js';
 import { failedResult } from '../../shared/control-protocol.js';
 import type { Effects, Observer, RolloutEnd } from '../effects.js';
@@ -11,23 +11,14 @@ import { ended, refuseWhileStopping, stopped, underWay } from './refusals.js';
 export async function rollOut(
   context: CommandContext,
   kind: RolloutKind,
-  options: { allowListeners: boolean; noWait: boolean },
+  options: { allowListeners: boolean; noWait: boolean; weight?: number | undefined },
   tell: Tell,
 ): Promise<ControlResult> {
-  const { supervisor, effects, appName } = context;
+  const { supervisor, effects } = context;
   const startedAt = Date.now();
   refuseWhileStopping(context);
   if (changeUnderWay(supervisor.state)) throw underWay(context);
 
-  const done = (generation: number | null, message: string): ControlResult => ({
-    type: 'result',
-    ok: true,
-    exitStatus: 0,
-    command: kind,
-    generation,
-    durationMs: options.noWait ? 0 : Date.now() - startedAt,
-    message,
-  });
   const { serving } = supervisor.state;
   const watch = watchRollout(effects, serving, tell);
   try {
@@ -36,36 +27,79 @@ export async function rollOut(
       kind,
       source: 'command',
       allowListeners: options.allowListeners,
+      weight: options.weight,
     });
     if (ignored !== undefined) throw underWay(context);
-    if (options.noWait) return done(serving, `the ${kind} was accepted and goes on; zdsup status shows it`);
-    const end = await orEnded(context, kind, watch.ended);
-    if (end.rollout.outcome === 'failed' && supervisor.state.stop) throw stopped(appName, kind);
-    if (end.rollout.outcome === 'failed') return failure(end, appName, conditionOf(context, end.rollout.from));
-    await orEnded(context, kind, watch.drained);
-    const { to } = end.rollout;
-    if (to !== null && isCrashLooping(supervisor.state.generations[to])) return crashLoops(to, appName);
-    return done(to, `generation ${to} serves, the old workers have gone`);
+    const accepted = `the ${kind} was accepted and goes on; zdsup status shows it`;
+    if (options.noWait) return succeeded(kind, serving, 0, accepted);
+    return await outcome(context, kind, watch, startedAt);
   } finally {
     watch.stop();
   }
 }
 
+/** A command about a rollout: the one that began it, or one that came to it later. */
+export type RolloutCommand = Extract<ControlResult, { generation: number | null }>['command'];
+
+/** Waits for the hold that was asked for, else for the end and for the old generation's. */
+export async function outcome(
+  context: CommandContext,
+  command: RolloutCommand,
+  watch: RolloutWatch,
+  startedAt: number,
+): Promise<ControlResult> {
+  const { supervisor, appName } = context;
+  const end = await orEnded(context, command, Promise.race([watch.ended, watch.held]));
+  if ('step' in end) return { ...succeeded(command, end.to, startedAt, heldWords(end, appName)), weight: end.weight! };
+  if (end.rollout.outcome === 'failed' && supervisor.state.stop) throw stopped(appName, command);
+  if (end.rollout.outcome === 'failed') return failure(end, appName, conditionOf(context, end.rollout.from));
+  await orEnded(context, command, watch.drained);
+  const { to } = end.rollout;
+  if (to !== null && isCrashLooping(supervisor.state.generations[to])) return crashLoops(to, appName);
+  return succeeded(command, to, startedAt, `generation ${to} serves, the old workers have gone`);
+}
+
+/** @param startedAt 0: nothing was waited for */
+export const succeeded = (
+  command: RolloutCommand,
+  generation: number | null,
+  startedAt: number,
+  message: string,
+): Extract<ControlResult, { generation: number | null }> => ({
+  type: 'result',
+  ok: true,
+  exitStatus: 0,
+  command,
+  generation,
+  durationMs: startedAt === 0 ? 0 : Date.now() - startedAt,
+  message,
+});
+
+const heldWords = ({ from, to, weight }: Rollout, appName: string): string =>
+  `generation ${to} gets ${weight} % of the traffic, generation ${from} the rest; held there: zdsup canary ${appName} <weight>, zdsup promote ${appName} or zdsup abort ${appName} goes on`;
+
 /** An end at once comes over everything that is waited for. */
-const orEnded = <T>({ ended: end, appName }: CommandContext, kind: RolloutKind, wait: Promise<T>): Promise<T> =>
+export const orEnded = <T>(
+  { ended: end, appName }: CommandContext,
+  command: RolloutCommand,
+  wait: Promise<T>,
+): Promise<T> =>
   Promise.race([
     wait,
     end.then(() => {
-      throw ended(appName, kind);
+      throw ended(appName, command);
     }),
   ]);
 
-/** The next rollout to end, and the moment when the generation that served before has gone. */
-function watchRollout(
-  effects: Effects,
-  from: number | null,
-  tell: Tell,
-): { ended: Promise<RolloutEnd>; drained: Promise<void>; stop(): void } {
+/** The next rollout to end or to be held, and the moment when the generation that served before has gone. */
+export interface RolloutWatch {
+  ended: Promise<RolloutEnd>;
+  held: Promise<Rollout>;
+  drained: Promise<void>;
+  stop(): void;
+}
+
+export function watchRollout(effects: Effects, from: number | null, tell: Tell): RolloutWatch {
   let observer: Observer = {};
   const drained = new Promise<void>((resolve) => {
     observer.generationGone = (generation) => {
@@ -75,14 +109,17 @@ function watchRollout(
   const rolloutEnded = new Promise<RolloutEnd>((resolve) => {
     observer = Object.assign(observer, { progress: tell, rolloutEnded: resolve });
   });
+  const held = new Promise<Rollout>((resolve) => {
+    observer.held = resolve;
+  });
   effects.observers.add(observer);
-  return { ended: rolloutEnded, drained, stop: () => effects.observers.delete(observer) };
+  return { ended: rolloutEnded, held, drained, stop: () => effects.observers.delete(observer) };
 }
 
 /** Of the old generation: `modified` was edited in place, and what it starts again is not what it was; `down` has no worker that serves. */
 type Condition = 'serves' | 'modified' | 'down';
 
-function conditionOf({ supervisor: { state } }: CommandContext, generation: number | null): Condition {
+export function conditionOf({ supervisor: { state } }: CommandContext, generation: number | null): Condition {
   if (!workersOf(state, generation).some(isConfirmed)) return 'down';
   return generation !== null && state.generations[generation]?.modified ? 'modified' : 'serves';
 }

@@ -1,0 +1,26 @@
+/** Runs in the CLI. `zdsup canary [app] <weight>`: another part of the traffic for the generation that is held. */
+import { chooseApps } from '../../client/apps.js';
+import { WEIGHT } from '../../shared/control-protocol.js';
+import { ZdsupError } from '../../shared/errors.js';
+import { carryOut } from './carry-out.js';
+
+/** @param operands `50`, or `api 50`: names begin with a letter, so they cannot be mistaken for each other */
+export async function canary(operands: string[], options: { json: boolean }): Promise<number> {
+  const { json } = options;
+  const weight = operands.at(-1);
+  const name = operands.length > 1 ? operands[0] : undefined;
+  if (weight === undefined || operands.length > 2 || !WEIGHT.test(weight) || name?.startsWith('-'))
+    throw usage(operands);
+  const request = { command: 'canary', weight: Number(weight) } as const;
+  return carryOut(await chooseApps(name), request, { json, verb: 'change of weight', all: name === 'all' });
+}
+
+function usage(operands: string[]): ZdsupError {
+  const given = operands.length === 0 ? 'no weight was given' : `${operands.join(' ')} is no weight`;
+  return new ZdsupError({
+    code: 'ZDSUP_USAGE',
+    message: `canary: ${given}`,
+    hint: 'a whole number of percent from 0 to 100: zdsup canary api 50',
+    exitStatus: 2,
+  });
+}

@@ -49,10 +49,21 @@ const SIGHTS: Record<string, Sight> = {
       const now = after.workers[id]?.status;
       return status.state === 'draining' && now?.state === 'draining' && now.killAt < status.killAt;
     }),
+  'a warm-up beside a worker that serves': ({ after, effects }) =>
+    effects.some(({ type }) => type === 'warm-up') && activeIds(after).length > 0,
+  'a warm-up that fails a rollout': ({ before, event, effects }) =>
+    event.type === 'warmed-up' && before.rollout?.step !== 'aborting' && verdictOfAbort(effects),
+  'a warm-up that is not waited for any more': ({ effects }) =>
+    effects.some((effect) => effect.type === 'progress' && effect.message.endsWith('is not waited for')),
+  'a warm-up that an outage leaves out': ({ effects }) =>
+    effects.some((effect) => effect.type === 'progress' && effect.message.includes('without a warm-up')),
   'a HUP that waits': ({ after }) => after.reloadQueued,
   'an outage: nobody serves, all crashed': ({ after }) =>
     after.serving !== null && !after.stop && !all(after).some((worker) => live(worker) || leaving(worker)),
 };
+
+const verdictOfAbort = (effects: Moment['effects']): boolean =>
+  effects.some((effect) => effect.type === 'progress' && effect.kind === 'failed');
 
 export const SITUATIONS = Object.keys(SIGHTS).sort();
 

@@ -18,6 +18,7 @@ const POLICY: Policy = {
   backoff: { initialMs: 100, factor: 2, capMs: 1_000, jitter: 0, resetAfterMs: 1_000 },
   maxDraining: 2,
   smoke: false,
+  warmup: 'none',
   crashLoop: { count: 5, windowMs: 60_000 },
 };
 

@@ -175,6 +175,7 @@ export function policyOf(config: AppConfig, scaled: PlanRequest['scaled']): Poli
     backoff: config.backoff,
     maxDraining: config.maxDraining,
     smoke: config.smoke !== null,
+    warmup: config.warmup === null ? 'none' : config.warmup.required ? 'required' : 'wanted',
     crashLoop: config.crashLoop,
   };
 }

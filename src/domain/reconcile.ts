@@ -25,6 +25,7 @@ import { abortRollout, advanceRollout, isRipe, mayLeaveAfterAbort, roomOf } from
 import { settleRouting } from './routing.js';
 import { advanceScaling, isScaledUp, takeScaleBack } from './scaling.js';
 import type { Context, Effect, Fleet, Generation, RetireReason, Worker } from './types.js';
+import { beginWarmUps, isWarm, settleWarmUp, warmUpOverAt, whyNotWarm } from './warm-up.js';
 
 export function reconcile(fleet: Fleet, context: Context, effects: Effect[]): void {
   const { now } = context;
@@ -36,6 +37,7 @@ export function reconcile(fleet: Fleet, context: Context, effects: Effect[]): vo
     again = advanceScaling(fleet, now, effects) || again;
     again = forkMissing(fleet, now, effects) || again;
     again = activateReady(fleet, now, effects) || again;
+    again = beginWarmUps(fleet, effects) || again; // Not of those that have just been activated without.
     again = retireSurplus(fleet, now, effects) || again;
   }
   settleRouting(fleet, effects);
@@ -51,11 +53,7 @@ function settleWorker(fleet: Fleet, worker: Worker, now: number, effects: Effect
       if (now >= worker.status.deadlineAt) {
         const seconds = generation.policy.readyDeadlineMs / 1000;
         const reason = `${nameOf(worker)} was not ready within ${seconds} s: ${whyNotReady(worker, generation)}`;
-        worker.status = { state: 'killing', reason: 'not ready' };
-        effects.push({ type: 'kill', id: worker.id });
-        if (isComing(fleet, worker)) abortRollout(fleet, reason, worker.id, now, effects);
-        else if (isScaledUp(fleet, worker)) takeScaleBack(fleet, reason, worker.id, effects);
-        else effects.push({ type: 'progress', kind: 'worker-exited', message: reason, ...where(worker) });
+        failBeforeTraffic(fleet, worker, reason, now, effects);
         return true;
       }
       return settleReadiness(worker, generation, now, effects);
@@ -67,11 +65,25 @@ function settleWorker(fleet: Fleet, worker: Worker, now: number, effects: Effect
     case 'active':
       if (settleActivation(fleet, worker, worker.status.confirmBy, now, effects)) return true;
       return settleCrashLoop(worker, generation, now, effects);
-    case 'ready':
-      return settleSmokeTest(fleet, worker, effects);
+    case 'ready': {
+      const failure = whyNotWarm(worker, generation, now);
+      if (failure === null)
+        return settleWarmUp(worker, generation, now, effects) || settleSmokeTest(fleet, worker, effects);
+      failBeforeTraffic(fleet, worker, failure, now, effects);
+      return true;
+    }
     case 'killing':
       return false;
   }
+}
+
+/** What was to come of it is given up; a respawn is tried again. */
+function failBeforeTraffic(fleet: Fleet, worker: Worker, reason: string, now: number, effects: Effect[]): void {
+  worker.status = { state: 'killing', reason: 'not ready' };
+  effects.push({ type: 'kill', id: worker.id });
+  if (isComing(fleet, worker)) abortRollout(fleet, reason, worker.id, now, effects);
+  else if (isScaledUp(fleet, worker)) takeScaleBack(fleet, reason, worker.id, effects);
+  else effects.push({ type: 'progress', kind: 'worker-exited', message: reason, ...where(worker) });
 }
 
 /** The first coming worker that is ready is tried before any of them takes traffic. */
@@ -96,11 +108,8 @@ function settleActivation(
   const isNew = isComing(fleet, worker) || isScaledUp(fleet, worker);
   if (!isNew) return false;
   const seconds = fleet.generations[worker.generation]!.policy.readyDeadlineMs / 1000;
-  worker.status = { state: 'killing', reason: 'not ready' };
-  effects.push({ type: 'kill', id: worker.id });
   const reason = `${nameOf(worker)} was ready, then hung: it took no traffic within ${seconds} s`;
-  if (isComing(fleet, worker)) abortRollout(fleet, reason, worker.id, now, effects);
-  else takeScaleBack(fleet, reason, worker.id, effects);
+  failBeforeTraffic(fleet, worker, reason, now, effects);
   return true;
 }
 
@@ -156,6 +165,8 @@ function fork(fleet: Fleet, generation: Generation, slot: number, now: number, e
     readyMessage: false,
     probe: 'none',
     probeFailure: null,
+    warmup: generation.policy.warmup === 'none' ? 'none' : 'due',
+    warmupFailure: null,
     served: false,
     unresponsive: false,
     leaving: false,
@@ -177,13 +188,15 @@ function activateReady(fleet: Fleet, now: number, effects: Effect[]): boolean {
     const confirmBy = now + generation.policy.readyDeadlineMs;
     worker.status = { state: 'active', readyAt: worker.status.readyAt, confirmBy };
     worker.served = true;
+    const cold = isWarm(worker) ? '' : ' without a warm-up: nobody else does';
+    if (worker.warmup !== 'none') worker.warmup = 'done';
     effects.push({ type: 'activate', id: worker.id });
     const active = workersOf(fleet, generation.number).filter((other) => isActive(other) && stays(other)).length;
     const wanted = wantedCount(fleet, generation);
     effects.push({
       type: 'progress',
       kind: 'worker-active',
-      message: `${nameOf(worker)} takes traffic (${active} of ${wanted})`,
+      message: `${nameOf(worker)} takes traffic${cold} (${active} of ${wanted})`,
       activeCount: active,
       wantedCount: wanted,
       ...where(worker),
@@ -200,6 +213,7 @@ const wantedCount = ({ rollout }: Fleet, { number, slots, policy }: Generation):
 function mayActivate(fleet: Fleet, worker: Worker, generation: Generation, now: number): boolean {
   if (isComing(fleet, worker)) {
     if (generation.smoke === 'due' || generation.smoke === 'running') return false;
+    if (!isWarm(worker)) return false;
     // Nobody serves meanwhile: waiting would help no one.
     if (fleet.rollout!.from === null || fleet.rollout!.kind === 'restart') return true;
     if (!isRipe(worker, generation, now)) return false;
@@ -208,12 +222,15 @@ function mayActivate(fleet: Fleet, worker: Worker, generation: Generation, now: 
     return generation.slots.every((slot) => isRipeIn(fleet, generation, slot, now));
   }
   // A respawn: with nobody else serving, every further instant is an outage, unless the code is not what was proven.
-  return isRipe(worker, generation, now) || (activeCount(fleet) === 0 && generation.checked && !generation.modified);
+  return (
+    (isRipe(worker, generation, now) && isWarm(worker)) ||
+    (activeCount(fleet) === 0 && generation.checked && !generation.modified)
+  );
 }
 
 function isRipeIn(fleet: Fleet, generation: Generation, slot: number, now: number): boolean {
   const worker = liveIn(fleet, generation.number, slot);
-  return worker !== undefined && isRipe(worker, generation, now);
+  return worker !== undefined && isRipe(worker, generation, now) && isWarm(worker);
 }
 
 function retireSurplus(fleet: Fleet, now: number, effects: Effect[]): boolean {
@@ -331,6 +348,8 @@ export function nextWakeAt(fleet: Fleet, now: number): number | null {
     if (status.state === 'ready' || status.state === 'active')
       instants.push(status.readyAt + generation.policy.minReadyMs);
     if (status.state === 'active' && status.confirmBy !== null) instants.push(status.confirmBy);
+    const coldAt = warmUpOverAt(worker, generation);
+    if (coldAt !== null) instants.push(coldAt);
     const quietAt = crashLoopOverAt(worker, generation);
     if (quietAt !== null) instants.push(quietAt);
     if (status.state === 'draining') instants.push(status.killAt);

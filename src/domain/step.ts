@@ -77,6 +77,7 @@ function apply(fleet: Fleet, event: Event, context: Context, effects: Effect[]):
     case 'probe-failed':
     case 'smoke-passed':
     case 'smoke-failed':
+    case 'warmed-up':
     case 'unresponsive':
     case 'leaving':
     case 'exited': {

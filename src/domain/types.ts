@@ -20,6 +20,8 @@ export interface Policy {
   maxDraining: number;
   /** The first coming worker is tried by a script before it takes traffic. */
   smoke: boolean;
+  /** Each new worker is asked some paths before it takes traffic. `required`: one that fails at it has failed. */
+  warmup: 'none' | 'wanted' | 'required';
   /** So many crashes of one slot within so long are a crash loop. */
   crashLoop: { count: number; windowMs: number };
   /** A client's connections go to one worker, by its address. */
@@ -74,6 +76,9 @@ export interface Worker {
   probe: 'none' | 'running' | 'passed';
   /** What the last probe said, for the report when the deadline passes. */
   probeFailure: string | null;
+  /** From its readiness on. `none`: its policy has no warm-up. `failed`: by `warmupFailure`, and it must not. */
+  warmup: 'none' | 'due' | 'running' | 'failed' | 'done';
+  warmupFailure: string | null;
   /** It has had traffic. */
   served: boolean;
   /** Its event loop has not answered for `livenessTimeout`: its slot is to be filled anew. */
@@ -206,6 +211,8 @@ export type Event =
   | { type: 'probe-failed'; id: number; reason: string }
   | { type: 'smoke-passed'; id: number }
   | { type: 'smoke-failed'; id: number; reason: string }
+  /** All paths were asked, or all up to the failure of one that must not fail. `results` for people. */
+  | { type: 'warmed-up'; id: number; results: string; failure: string | null }
   /** Its event loop has not answered for `livenessTimeout`. */
   | { type: 'unresponsive'; id: number }
   /** Its app has called `cluster.worker.disconnect()`. */
@@ -221,6 +228,8 @@ export type Effect =
   | { type: 'fork'; id: number; slot: number; generation: number }
   | { type: 'probe'; id: number }
   | { type: 'smoke'; id: number }
+  | { type: 'warm-up'; id: number }
+  /** Whatever it is still asked as its warm-up ends. */
   | { type: 'activate'; id: number }
   | { type: 'retire'; id: number; deadlineMs: number; closeIdle: boolean }
   | { type: 'kill'; id: number }

@@ -18,6 +18,7 @@ import { isComing } from './reconcile.js';
 import { abortRollout, isRipe } from './rollout.js';
 import { isScaledUp, takeScaleBack } from './scaling.js';
 import type { Context, Effect, Event, Fleet, Worker } from './types.js';
+import { warmedUp } from './warm-up.js';
 
 export type WorkerEvent = Extract<Event, { id: number }>;
 
@@ -83,6 +84,8 @@ export function applyToWorker(
       if (!isComing(fleet, worker) || fleet.rollout!.step === 'aborting') return 'its rollout is over';
       abortRollout(fleet, `${nameOf(worker)} failed the smoke test: ${event.reason}`, worker.id, context.now, effects);
       return undefined;
+    case 'warmed-up':
+      return warmedUp(worker, fleet.generations[worker.generation]!, event, effects);
     case 'unresponsive':
       return unresponsive(fleet, worker, context, effects);
     case 'leaving':

@@ -1,8 +1,9 @@
 /**
  * Runs in the command. The pre-flight: one worker of the new code, off the traffic, under the very core that rolls it out: its
- * readiness, its `minReady`, its smoke test. What runs meanwhile is not touched: every socket is bound aside.
+ * readiness, its warm-up, its `minReady`, its smoke test. What runs meanwhile is not touched: every socket is bound aside.
  */
 import type { Fleet } from '../domain/types.js';
+import type { WarmUpAnswer } from '../shared/check-report.js';
 import type { SmokeConfig } from '../shared/config.js';
 import type { Progress } from '../shared/control-protocol.js';
 import type { ListenerSnapshot } from '../shared/snapshot.js';
@@ -26,6 +27,8 @@ export interface Checked {
   end: RolloutEnd;
   /** What the worker had opened when it was proven. */
   listeners: ListenerSnapshot[];
+  /** What it was asked for its warm-up. */
+  warmup: WarmUpAnswer[];
 }
 
 /** Settles when the worker has gone again. */
@@ -51,10 +54,12 @@ export async function checkPlan(plan: Plan, options: CheckOptions): Promise<Chec
     ended: () => end(),
   });
   const supervisor: Supervisor = new Supervisor(effects.perform);
+  const warmup: WarmUpAnswer[] = [];
   const checked = new Promise<Checked>((resolve) => {
     effects.observers.add({
       progress: options.progress,
-      rolloutEnded: (rolloutEnd) => resolve({ end: rolloutEnd, listeners: listeners.snapshot() }),
+      warmUpAsked: (answer) => void warmup.push(answer),
+      rolloutEnded: (rolloutEnd) => resolve({ end: rolloutEnd, listeners: listeners.snapshot(), warmup }),
     });
   });
   options.signal.addEventListener('abort', () => supervisor.post({ type: 'stop-requested' }));

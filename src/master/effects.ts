@@ -3,16 +3,19 @@
  * the generations and the probes. What comes of an effect returns as an event.
  */
 import { heldKeys } from '../domain/fleet.js';
+import { nameOf, where } from '../domain/names.js';
 import type { Effect, Event, Fleet, Rollout } from '../domain/types.js';
+import type { WarmUpAnswer } from '../shared/check-report.js';
 import type { HttpCheck } from '../shared/config.js';
 import type { Progress, ProgressKind } from '../shared/control-protocol.js';
 import type { ErrorReport } from '../shared/errors.js';
 import { toReport } from '../shared/errors.js';
+import type { HttpTarget } from './ask-worker.js';
 import { fingerprint } from './fingerprint.js';
 import type { Listeners } from './listeners.js';
 import type { Logger } from './log.js';
 import type { Plan } from './plan.js';
-import type { Probe, ProbeTarget } from './probe.js';
+import type { Probe } from './probe.js';
 import { startProbe } from './probe.js';
 import type { SmokeTest } from './smoke-test.js';
 import { Traffic } from './traffic.js';
@@ -66,6 +69,8 @@ export interface Observer {
   scaleEnded?(end: ScaleEnd): void;
   generationGone?(generation: number): void;
   workerExited?(exit: WorkerExit): void;
+  /** One path of a worker's warm-up. */
+  warmUpAsked?(answer: WarmUpAnswer): void;
 }
 
 const LEVELS: Partial<Record<ProgressKind, 'warn' | 'error'>> = {
@@ -86,6 +91,7 @@ export class Effects {
   private readonly smokeWords = new Map<number, string[]>();
   private readonly probes = new Map<number, Probe>();
   private readonly smokeTests = new Map<number, SmokeTest>();
+  private readonly warmUps = new Map<number, AbortController>();
 
   private readonly traffic: Traffic;
 
@@ -110,7 +116,11 @@ export class Effects {
       case 'smoke':
         void this.smoke(effect.id, fleet);
         return;
+      case 'warm-up':
+        void this.warmUp(effect.id, fleet);
+        return;
       case 'activate':
+        this.warmUps.get(effect.id)?.abort();
         this.activate(effect.id);
         return;
       case 'retire':
@@ -243,7 +253,7 @@ export class Effects {
     );
   }
 
-  private probeTarget(worker: WorkerProcess, check: HttpCheck): ProbeTarget | string {
+  private probeTarget(worker: WorkerProcess, check: HttpCheck): HttpTarget | string {
     const { path, host = 'localhost', port } = check;
     const target = this.options.listeners.find(worker.openKeys(), port);
     if (!target) return port === undefined ? 'the app has no listener' : `the app has no listener on port ${port}`;
@@ -275,10 +285,37 @@ export class Effects {
     }
   }
 
+  private async warmUp(id: number, fleet: Fleet): Promise<void> {
+    const process = this.workers.get(id);
+    const worker = fleet.workers[id];
+    const config = worker && this.plans.get(worker.generation)?.config.warmup;
+    if (!process || !config) return;
+    const stop = new AbortController();
+    this.warmUps.set(id, stop);
+    const asked = (answer: WarmUpAnswer): void => {
+      for (const observer of this.observers) observer.warmUpAsked?.(answer);
+      if (answer.failure === null || config.required) return; // Of one that must not fail, the core says so.
+      const message = `${nameOf(worker)}: of its warm-up, ${answer.failure}`;
+      this.tell({ type: 'progress', kind: 'warning', message, ...where(worker) });
+    };
+    const findTarget = (path: string): HttpTarget | string => this.probeTarget(process, { ...config, path });
+    // Loaded here: most apps have none.
+    const end = await import('./warm-up.js').then(
+      ({ warmUp }) => warmUp(config, findTarget, asked, stop.signal),
+      (error: Error) => {
+        const failure = `zdsup itself cannot be read: ${error.message}`;
+        return { results: failure, failure };
+      },
+    );
+    this.warmUps.delete(id);
+    if (end && !stop.signal.aborted) this.options.post({ type: 'warmed-up', id, ...end });
+  }
+
   private stopChecks(id: number): void {
     this.probes.get(id)?.stop();
     this.probes.delete(id);
     this.smokeTests.get(id)?.stop();
+    this.warmUps.get(id)?.abort();
   }
 
   private tell(effect: Extract<Effect, { type: 'progress' }>): void {

@@ -18,15 +18,27 @@ export interface Changes {
   listeners: { added: string[]; missing: string[] };
 }
 
+/** What came of one path of a warm-up. */
+export interface WarmUpAnswer {
+  path: string;
+  /** Null where no answer came. */
+  status: number | null;
+  ms: number;
+  /** Null where it was 2xx or 3xx, else why not, in words. */
+  failure: string | null;
+}
+
 export interface CheckReport {
   type: 'result';
   ok: boolean;
   exitStatus: 0 | 1;
   command: 'check';
   app: string;
-  /** From the fork of its worker to readiness and smoke test passed. */
+  /** From the fork of its worker to readiness, warm-up and smoke test passed. */
   durationMs: number;
   smoke: 'passed' | 'none';
+  /** Of each path that was asked; [] where the config has no warm-up. */
+  warmup: WarmUpAnswer[];
   /** Of the app that runs, where one does. */
   state: AppState | null;
   /** Null where nothing runs to compare with. */

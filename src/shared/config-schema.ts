@@ -4,7 +4,7 @@
  */
 import * as v from 'valibot';
 import { isAppName } from './app-name.js';
-import type { Amount, AppConfig, BackoffConfig, ReadyConfig } from './config.js';
+import type { Amount, AppConfig, BackoffConfig, HttpCheck, ReadyConfig } from './config.js';
 import { ZdsupError } from './errors.js';
 import { nearestWord } from './nearest.js';
 import { counterpartOf } from './pm2-keys.js';
@@ -77,6 +77,32 @@ const smokeKeys = {
   timeout: v.optional(duration()),
 };
 
+const WARMUP = "a list of paths such as ['/', '/products'], or an object such as {paths: ['/'], timeout: '5s'}";
+const PATHS = "a list of paths such as ['/', '/products']";
+/** What Node takes as the target of a request. */
+const WARMUP_PATH = "a path that starts with '/', with spaces and letters beyond ASCII percent-encoded";
+const ABOVE_0 = "a duration above 0: '5s', '500ms', or a number of ms";
+const warmupPaths = v.array(
+  v.pipe(
+    v.string(WARMUP_PATH),
+    v.check((value) => /^\/[\x21-\x7e]*$/.test(value), WARMUP_PATH),
+  ),
+  PATHS,
+);
+const warmupKeys = {
+  paths: warmupPaths,
+  timeout: v.optional(
+    v.pipe(
+      duration(ABOVE_0),
+      v.check((value) => parseDuration(value) !== 0, ABOVE_0),
+    ),
+  ),
+  required: v.optional(v.boolean('true or false')),
+  port: v.optional(port(PORT)),
+  host: v.optional(text('a host name')),
+  protocol: v.optional(v.picklist(['http', 'https'], "'http' or 'https'")),
+};
+
 const NAME = "a name: a lower-case letter, then letters, digits, dot, dash or underscore, at most 63 in all; not 'all'";
 const INSTANCES = "a whole number from 1, or 'max' (one for each CPU)";
 
@@ -110,6 +136,7 @@ const appKeys = {
   crashLoop: v.optional(crashLoop),
   livenessTimeout: v.optional(duration()),
   smoke: v.optional(v.union([v.pipe(v.string(), v.nonEmpty()), v.strictObject(smokeKeys)], SMOKE)),
+  warmup: v.optional(v.union([warmupPaths, v.strictObject(warmupKeys)], WARMUP)),
   maxDraining: v.optional(count(1, 'a whole number from 1')),
   sticky: v.optional(v.union([v.literal('ip'), v.literal(false)], STICKY)),
   handover: v.optional(v.picklist(['auto', 'off'], "'auto' or 'off'")),
@@ -255,6 +282,7 @@ function normalise(app: v.InferOutput<typeof appSchema>, prefix: string, source:
     crashLoop: parseCrashLoop(app.crashLoop ?? '5 in 60s')!,
     livenessTimeoutMs: ms(app.livenessTimeout, 30_000),
     smoke: smokeOf(app.smoke),
+    warmup: warmupOf(app.warmup),
     maxDraining: app.maxDraining ?? 2,
     sticky: app.sticky ?? false,
     handover: app.handover ?? 'auto',
@@ -277,16 +305,8 @@ const roundsToZero = (value: Amount, instances: number): boolean =>
 
 function readyOf(input: v.InferOutput<typeof ready> | undefined): ReadyConfig {
   const given = typeof input === 'string' ? { on: input } : (input ?? {});
-  const { path, port: probePort, protocol, host } = given;
-  const http =
-    path === undefined
-      ? undefined
-      : {
-          path,
-          ...(probePort ? { port: probePort } : {}),
-          ...(protocol ? { protocol } : {}),
-          ...(host ? { host } : {}),
-        };
+  const { path } = given;
+  const http = path === undefined ? undefined : { path, ...addressOf(given) };
   return {
     check: http ?? given.on ?? 'listening',
     initialDelayMs: ms(given.initialDelay, 0),
@@ -296,6 +316,19 @@ function readyOf(input: v.InferOutput<typeof ready> | undefined): ReadyConfig {
     deadlineMs: ms(given.deadline, 60_000),
   };
 }
+
+interface RequestAddress {
+  port?: number | undefined;
+  protocol?: 'http' | 'https' | undefined;
+  host?: string | undefined;
+}
+
+/** Of a request, what was given. */
+const addressOf = ({ port: given, protocol, host }: RequestAddress): Omit<HttpCheck, 'path'> => ({
+  ...(given ? { port: given } : {}),
+  ...(protocol ? { protocol } : {}),
+  ...(host ? { host } : {}),
+});
 
 function backoffOf(input: AppConfigInput['backoff']): BackoffConfig {
   const given = typeof input === 'object' ? input : { initial: input };
@@ -322,6 +355,14 @@ function smokeOf(input: AppConfigInput['smoke']): AppConfig['smoke'] {
   return { run: given.run, timeoutMs: ms(given.timeout, 60_000) };
 }
 
+/** No path, as a list that is put together may come to: no warm-up. */
+function warmupOf(input: AppConfigInput['warmup']): AppConfig['warmup'] {
+  if (input === undefined) return null;
+  const given = Array.isArray(input) ? { paths: input } : input;
+  const { paths, timeout, required = false } = given;
+  return paths.length === 0 ? null : { paths, timeoutMs: ms(timeout, 5_000), required, ...addressOf(given) };
+}
+
 function fromIssue(issue: v.BaseIssue<unknown>, prefix: string, source: string): ZdsupError {
   const deepest = deepestIssue(issue);
   const path = [...(issue.path ?? []), ...(deepest === issue ? [] : (deepest.path ?? []))]
@@ -335,7 +376,9 @@ function fromIssue(issue: v.BaseIssue<unknown>, prefix: string, source: string):
         ? backoffKeys
         : path.startsWith('smoke.')
           ? smokeKeys
-          : appKeys;
+          : path.startsWith('warmup.')
+            ? warmupKeys
+            : appKeys;
     return unknownKeys([{ key, path: prefix + path }], known, source);
   }
   if (path === 'script' && issue.input === undefined)
@@ -353,6 +396,9 @@ const READY_FORMS: Record<string, string> = {
   ready: "'listening', 'message', or an object such as {path: '/healthz'}",
   backoff: 'a duration or an object with initial, factor, cap, jitter, resetAfter',
   smoke: SMOKE,
+  'smoke.run': COMMAND,
+  warmup: WARMUP,
+  'warmup.paths': PATHS,
   surge: AMOUNT,
   unavailable: AMOUNT,
 };

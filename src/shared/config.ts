@@ -30,6 +30,8 @@ export interface AppConfig {
   livenessTimeoutMs: number;
   /** A script that tries the first worker of every rollout before it takes traffic. */
   smoke: SmokeConfig | null;
+  /** What each new worker is asked before it takes traffic. */
+  warmup: WarmUpConfig | null;
   maxDraining: number;
   /** `ip`: a client's connections go to one worker, by its address. @default false */
   sticky: 'ip' | false;
@@ -60,6 +62,19 @@ export interface SmokeConfig {
   /** A shell command, run in the app's folder with `ZDSUP_CHECK_URL`. */
   run: string;
   timeoutMs: number;
+}
+
+export interface WarmUpConfig {
+  /** Asked once each, in this order; at least one. */
+  paths: string[];
+  /** For the whole answer to one of them. @default 5000 */
+  timeoutMs: number;
+  /** A worker that fails it has failed; else it is told, and the worker takes traffic. @default false */
+  required: boolean;
+  /** @default the listener that the worker opened first */
+  port?: number;
+  host?: string;
+  protocol?: 'http' | 'https';
 }
 
 /** An absolute number of workers or a share of `instances`. `surge` rounds up, `unavailable` down, as Kubernetes does. */

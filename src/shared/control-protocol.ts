@@ -58,6 +58,7 @@ export type ProgressKind =
   | 'worker-started'
   | 'worker-ready'
   | 'smoke'
+  | 'warm-up'
   | 'worker-active'
   | 'worker-retired'
   /** As it was told to. */

@@ -64,6 +64,7 @@ const APP: DescribedApp = {
     crashLoop: { count: 5, windowMs: 60_000 },
     livenessTimeoutMs: 0,
     smoke: { run: 'npm run smoke', timeoutMs: 60_000 },
+    warmup: { paths: ['/', '/products'], timeoutMs: 5_000, required: true, port: 8080 },
     readAt: ago(61_000),
     private: [],
   },
@@ -95,6 +96,7 @@ test('the config is told in the words of the config file', () => {
     'ready',
     'http port 8080 /healthz, 2 in a row, every 1.0 s for up to 1.0 s, within 1 min',
   ]);
+  expect(rows).toContainEqual(['warmup', 'port 8080 / /products, each for up to 5.0 s, required']);
   expect(rows).toContainEqual(['reload', 'surge 1, unavailable 0, atomic']);
   expect(rows).toContainEqual(['env', 'PORT; 2 more from env files and the master']);
 });

@@ -25,6 +25,7 @@ export const policies: fc.Arbitrary<Policy> = fc
     maxDraining: fc.integer({ min: 1, max: 3 }),
     sticky: fc.boolean(),
     smoke: fc.constantFrom(false, false, false, true),
+    warmup: fc.constantFrom('none', 'none', 'wanted', 'required'),
     crashLoop: fc.record({ count: fc.integer({ min: 1, max: 5 }), windowMs: fc.integer({ min: 1_000, max: 60_000 }) }),
   })
   .map((policy) => ({ ...policy, configuredInstances: policy.instances }))
@@ -47,6 +48,7 @@ const USUAL = {
   hang: 2,
   'fail-probe': 2,
   'fail-smoke': 1,
+  'fail-warm-up': 1,
   block: 2,
   'ask-to-leave': 1,
   scale: 3,

@@ -44,6 +44,10 @@ const MOVES: Record<Act, (world: World, pick: number) => Event | undefined> = {
     const process = chosen(world, pick, ({ smoke }) => smoke === 'asked');
     return process && { type: 'smoke-failed', id: process.id, reason: 'exited with code 1' };
   },
+  'fail-warm-up': (world, pick) => {
+    const process = chosen(world, pick, ({ warmUp }) => warmUp === 'asked');
+    return process && { type: 'warmed-up', id: process.id, results: '/ 500 in 1 ms', failure: '/ answered 500' };
+  },
   block: (world, pick) => {
     const process = chosen(world, pick, runs);
     return process && { type: 'unresponsive', id: process.id };

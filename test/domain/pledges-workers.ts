@@ -55,9 +55,26 @@ export const noTrafficBeforeReady: Pledge = ({ before, event, after, effects, co
       ? before.rollout!.from === null || before.rollout!.kind === 'restart'
       : serving.size === 0 && checked && !modified;
     hold(mayHurry || now >= readyAt + policy.minReadyMs, `worker ${worker.id} sits its minReady out`);
+    // In an outage alone: of a start and of a restart everybody knows that they take their time.
+    const mayServeCold = !coming && mayHurry;
+    const warmUp = warmUpOf(world.processes.get(worker.id)!, after, now);
+    hold(warmUp !== 'failed', `worker ${worker.id} takes traffic after it has failed the warm-up that it must pass`);
+    hold(mayServeCold || warmUp === 'over', `worker ${worker.id} takes traffic before its warm-up is over`);
     serving.add(worker.id);
   }
 };
+
+/** One that may fail is over at the deadline for readiness, whatever the worker does. */
+function warmUpOf(
+  { generation, forkedAt, warmUp }: Process,
+  fleet: Fleet,
+  now: number,
+): 'over' | 'failed' | 'under way' {
+  const { warmup, readyDeadlineMs } = fleet.generations[generation]!.policy;
+  if (warmUp === 'failed' && warmup === 'required') return 'failed';
+  const isLate = warmup === 'wanted' && now >= forkedAt + readyDeadlineMs;
+  return warmup === 'none' || warmUp === 'passed' || warmUp === 'failed' || isLate ? 'over' : 'under way';
+}
 
 function provenBy(process: Process | undefined, fleet: Fleet, now: number): boolean {
   if (!process || process.helloAt === null) return false;

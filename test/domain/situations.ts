@@ -65,10 +65,21 @@ const SIGHTS: Record<string, Sight> = {
   'a promotion out of a hold': ({ before, event, after }) =>
     event.type === 'promote-requested' && before.rollout?.step === 'canary' && after.rollout?.step !== 'canary',
   'an abort by hand': ({ event, ignored }) => event.type === 'abort-requested' && ignored === undefined,
+  'a warm-up beside a worker that serves': ({ after, effects }) =>
+    effects.some(({ type }) => type === 'warm-up') && activeIds(after).length > 0,
+  'a warm-up that fails a rollout': ({ before, event, effects }) =>
+    event.type === 'warmed-up' && before.rollout?.step !== 'aborting' && verdictOfAbort(effects),
+  'a warm-up that is not waited for any more': ({ effects }) =>
+    effects.some((effect) => effect.type === 'progress' && effect.message.endsWith('is not waited for')),
+  'a warm-up that an outage leaves out': ({ effects }) =>
+    effects.some((effect) => effect.type === 'progress' && effect.message.includes('without a warm-up')),
   'a HUP that waits': ({ after }) => after.reloadQueued,
   'an outage: nobody serves, all crashed': ({ after }) =>
     after.serving !== null && !after.stop && !all(after).some((worker) => live(worker) || leaving(worker)),
 };
+
+const verdictOfAbort = (effects: Moment['effects']): boolean =>
+  effects.some((effect) => effect.type === 'progress' && effect.kind === 'failed');
 
 export const SITUATIONS = Object.keys(SIGHTS).sort();
 

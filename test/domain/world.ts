@@ -21,6 +21,7 @@ export interface Process {
   saidReady: boolean;
   probe: 'none' | 'asked' | 'passed';
   smoke: 'none' | 'asked' | 'passed';
+  warmUp: 'none' | 'asked' | 'passed' | 'failed';
   /** It does nothing any more until it is killed. */
   hung: boolean;
 }
@@ -51,6 +52,7 @@ export const POLICY: Policy = {
   maxDraining: 2,
   sticky: false,
   smoke: false,
+  warmup: 'none',
   crashLoop: { count: 5, windowMs: 60_000 },
 };
 
@@ -175,6 +177,7 @@ export class World {
       return { type: 'ready-message', id };
     if (process.probe === 'asked') return { type: 'probe-passed', id };
     if (process.smoke === 'asked') return { type: 'smoke-passed', id };
+    if (process.warmUp === 'asked') return { type: 'warmed-up', id, results: '/ 200 in 1 ms', failure: null };
     return process.idle ? undefined : { type: 'idle', id };
   }
 
@@ -202,6 +205,7 @@ export class World {
     if (this.fleet.workers[process.id]?.status.state === 'active') this.noteServed(process);
     if (event.type === 'ready-message') process.saidReady = true;
     if (event.type === 'probe-passed') process.probe = 'passed';
+    if (event.type === 'warmed-up') process.warmUp = event.failure === null ? 'passed' : 'failed';
     if (event.type === 'smoke-passed' || event.type === 'smoke-failed') process.smoke = 'passed';
   }
 
@@ -215,6 +219,7 @@ export class World {
     if (effect.type === 'fork') {
       const { id, slot, generation } = effect;
       const young = {
+        warmUp: 'none' as const,
         forkedAt: this.now,
         forked: false,
         helloAt: null,
@@ -227,6 +232,7 @@ export class World {
       this.processes.set(id, { id, slot, generation, order: 'none', probe: 'none', smoke: 'none', ...young });
     }
     if (effect.type === 'probe') this.process(effect.id).probe = 'asked';
+    if (effect.type === 'warm-up') this.process(effect.id).warmUp = 'asked';
     if (effect.type === 'smoke') this.process(effect.id).smoke = 'asked';
     if (effect.type === 'retire') this.process(effect.id).order = 'retire';
     if (effect.type === 'kill') this.process(effect.id).order = 'kill';

@@ -19,6 +19,7 @@ const POLICY: Policy = {
   maxDraining: 2,
   sticky: false,
   smoke: false,
+  warmup: 'none',
   crashLoop: { count: 5, windowMs: 60_000 },
 };
 

@@ -37,6 +37,7 @@ test('a script alone gets the defaults of DESIGN section 8', () => {
     crashLoop: { count: 5, windowMs: 60_000 },
     livenessTimeoutMs: 30_000,
     smoke: null,
+    warmup: null,
     private: [],
   });
 });
@@ -61,6 +62,15 @@ describe('a value', () => {
     ['crashLoop', '3 in 2m', { count: 3, windowMs: 120_000 }],
     ['smoke', 'npm run smoke', { run: 'npm run smoke', timeoutMs: 60_000 }],
     ['smoke', { run: './smoke.sh', timeout: '5s' }, { run: './smoke.sh', timeoutMs: 5_000 }],
+    ['warmup', ['/', '/a%20b?c=1'], { paths: ['/', '/a%20b?c=1'], timeoutMs: 5_000, required: false }],
+    ['warmup', [], null],
+    ['warmup', { paths: [], required: true }, null],
+    ['warmup', { paths: ['/'], timeout: '1s' }, { paths: ['/'], timeoutMs: 1_000, required: false }],
+    [
+      'warmup',
+      { paths: ['/'], required: true, port: 3000, host: 'shop.example', protocol: 'https' },
+      { paths: ['/'], timeoutMs: 5_000, required: true, port: 3000, host: 'shop.example', protocol: 'https' },
+    ],
   ] as const)('of %s may be written as %j', ([key, written, becomes]) => {
     expect(parsed({ [key]: written })[key]).toEqual(becomes);
   });

@@ -22,6 +22,9 @@ const DURATION = "allowed: a duration: '30s', '500ms', '2m', or a number of ms";
 const AMOUNT = "allowed: a whole number of workers from 0, or a percentage such as '25%'";
 const INSTANCES = "allowed: a whole number from 1, or 'max' (one for each CPU)";
 const PORT = 'allowed: a port from 1 to 65535';
+const WARMUP =
+  "allowed: a list of paths such as ['/', '/products'], or an object such as {paths: ['/'], timeout: '5s'}";
+const WARMUP_PATH = "allowed: a path that starts with '/', with spaces and letters beyond ASCII percent-encoded";
 const NAME =
   /^allowed: a name: a lower-case letter, then letters, digits, dot, dash or underscore, at most 63 in all; not 'all'$/;
 
@@ -44,6 +47,7 @@ describe('a key that does not exist is refused', () => {
     ['ready', { pathh: '/' }, 'ready.pathh', 'path'],
     ['backoff', { initial: '1s', jiter: 0 }, 'backoff.jiter', 'jitter'],
     ['smoke', { run: 'x', timeot: 0 }, 'smoke.timeot', 'timeout'],
+    ['warmup', { paths: ['/'], requird: true }, 'warmup.requird', 'required'],
   ] as const)('in %s as well: %j', ([key, value, path, meant]) => {
     expect(refusalOf({ [key]: value })).toMatchObject({
       message: `zdsup.config.js: unknown key ${path}`,
@@ -129,6 +133,9 @@ describe('a value of the wrong kind is refused', () => {
     ['livenessTimeout', 'soon', DURATION],
     ['smoke', 7, "allowed: a shell command, or an object such as {run: 'npm run smoke', timeout: '60s'}"],
     ['smoke', '', "allowed: a shell command, or an object such as {run: 'npm run smoke', timeout: '60s'}"],
+    ['warmup', '/', WARMUP],
+    ['warmup', 7, WARMUP],
+    ['warmup', true, WARMUP],
     ['script', '', 'allowed: the path of the script to run'],
     ['script', 5, 'allowed: the path of the script to run'],
     ['args', 5, 'allowed: a list of strings'],
@@ -159,6 +166,30 @@ describe('a value of the wrong kind is refused', () => {
     ['ready', { path: '/', port: 0 }, 'ready.port is 0', PORT],
     ['ready', { path: '/', port: 65_536 }, 'ready.port is 65536', PORT],
     ['ready', { path: '/', protocol: 'ftp' }, 'ready.protocol is "ftp"', "allowed: 'http' or 'https'"],
+    ['warmup', ['/', 'products'], 'warmup.1 is "products"', WARMUP_PATH],
+    ['warmup', [''], 'warmup.0 is ""', WARMUP_PATH],
+    ['warmup', [7], 'warmup.0 is 7', WARMUP_PATH],
+    ['warmup', ['/a b'], 'warmup.0 is "/a b"', WARMUP_PATH],
+    ['warmup', ['/käse'], 'warmup.0 is "/käse"', WARMUP_PATH],
+    ['warmup', ['/\r\nHost: x'], 'warmup.0 is "/\\r\\nHost: x"', WARMUP_PATH],
+    ['warmup', { paths: '/' }, 'warmup.paths is "/"', "allowed: a list of paths such as ['/', '/products']"],
+    ['warmup', { paths: ['x'] }, 'warmup.paths.0 is "x"', WARMUP_PATH],
+    ['warmup', {}, 'warmup.paths is nothing', "allowed: a list of paths such as ['/', '/products']"],
+    [
+      'warmup',
+      { paths: ['/'], timeout: 0 },
+      'warmup.timeout is 0',
+      "allowed: a duration above 0: '5s', '500ms', or a number of ms",
+    ],
+    [
+      'warmup',
+      { paths: ['/'], timeout: '5 s' },
+      'warmup.timeout is "5 s"',
+      "allowed: a duration above 0: '5s', '500ms', or a number of ms",
+    ],
+    ['warmup', { paths: ['/'], required: 'yes' }, 'warmup.required is "yes"', 'allowed: true or false'],
+    ['warmup', { paths: ['/'], port: 0 }, 'warmup.port is 0', PORT],
+    ['warmup', { paths: ['/'], protocol: 'tcp' }, 'warmup.protocol is "tcp"', "allowed: 'http' or 'https'"],
     ['ready', { on: 'open' }, 'ready.on is "open"', "allowed: 'listening' or 'message'"],
     ['ready', { path: '/', successes: 0 }, 'ready.successes is 0', 'allowed: a whole number from 1'],
     ['ready', { deadline: 'never' }, 'ready.deadline is "never"', DURATION],

@@ -28,7 +28,7 @@ const INTERRUPTED = 130;
 const RUN_TIMEOUT_MS = 60_000;
 
 /** Steps of the worker that is tried; that it is then "promoted" and ended is no news. */
-const TOLD = new Set(['warning', 'worker-started', 'worker-ready', 'smoke', 'worker-exited', 'failed']);
+const TOLD = new Set(['warning', 'worker-started', 'worker-ready', 'warm-up', 'smoke', 'worker-exited', 'failed']);
 
 /** @returns 0 where a reload would let the new code in, else 1 */
 export async function check(target: string | undefined, options: CheckCommandOptions): Promise<number> {
@@ -55,7 +55,7 @@ export async function check(target: string | undefined, options: CheckCommandOpt
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, interrupt); // A script of its own group would go on.
   const startedAt = performance.now();
   const mustListen = (running?.listeners.length ?? 0) > 0 && plan.config.ready.check !== 'message';
-  const { end, listeners } = await checkPlan(plan, {
+  const { end, listeners, warmup } = await checkPlan(plan, {
     smoke,
     mustListen,
     progress: (step) => void (TOLD.has(step.kind) && progress.show({ ...step, message: plain(step.message) })),
@@ -84,6 +84,7 @@ export async function check(target: string | undefined, options: CheckCommandOpt
     app: appName,
     durationMs: Math.round(performance.now() - startedAt),
     smoke: smoke === null ? 'none' : 'passed',
+    warmup,
     state: running?.state ?? null,
     changes,
   };

@@ -8,8 +8,8 @@ const NAMED_FILES = 10;
 
 export function renderCheck(report: CheckReport, release: { id: string; path: string }, listeners: string[]): string {
   const { green, red, bold } = styles(process.stdout);
-  const { app, ok, message, changes, durationMs, smoke, state } = report;
-  const proven = `ready after ${formatDuration(durationMs)}${smoke === 'passed' ? ', smoke test passed' : ''}`;
+  const { app, ok, message, changes, durationMs, smoke, warmup, state } = report;
+  const proven = `ready after ${formatDuration(durationMs)}${warmUpWords(warmup)}${smoke === 'passed' ? ', smoke test passed' : ''}`;
   const lines = [
     `${bold(app)}  ${proven}`,
     ...(state === 'crash-looping' ? [`serving    ${red('crash-looping')}: see zdsup status ${app}`] : []),
@@ -19,6 +19,12 @@ export function renderCheck(report: CheckReport, release: { id: string; path: st
     `${ok ? green('ok') : red('no')}: ${message}`,
   ];
   return `${lines.join('\n')}\n`;
+}
+
+function warmUpWords(answers: CheckReport['warmup']): string {
+  const good = answers.filter(({ failure }) => failure === null).length;
+  if (answers.length === 0) return '';
+  return good === answers.length ? ', warmed up' : `, warmed up by ${good} of ${answers.length} paths`;
 }
 
 function changeLines({ release, files, config, env, listeners }: Changes): string[] {

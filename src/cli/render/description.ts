@@ -1,6 +1,6 @@
 /** Runs in the CLI. A description for people: the status, then section by section what is behind it. */
 import type { AppRecord } from '../../shared/app-record.js';
-import type { ReadyConfig } from '../../shared/config.js';
+import type { ReadyConfig, WarmUpConfig } from '../../shared/config.js';
 import type { ConfigInForce, DescribedApp, ExitSnapshot } from '../../shared/description.js';
 import type { RolloutSnapshot } from '../../shared/snapshot.js';
 import { formatDuration } from '../../shared/units.js';
@@ -80,6 +80,7 @@ function configRows(config: ConfigInForce): Row[] {
     ['crashLoop', `${config.crashLoop.count} in ${ms(config.crashLoop.windowMs)}`],
     ['livenessTimeout', config.livenessTimeoutMs === 0 ? 'off' : ms(config.livenessTimeoutMs)],
     ['smoke', config.smoke === null ? 'none' : `${config.smoke.run}, for up to ${ms(config.smoke.timeoutMs)}`],
+    ['warmup', warmUpWords(config.warmup)],
     ['maxDraining', String(config.maxDraining)],
     ['sticky', config.sticky === false ? 'no' : 'by client address'],
     ['handover', config.handover],
@@ -95,6 +96,14 @@ function readyWords({ check, deadlineMs, periodMs, timeoutMs, successes }: Ready
   if (typeof check === 'string') return `${check}, ${within}`;
   const where = `${check.protocol ?? 'http'} ${check.port === undefined ? '' : `port ${check.port} `}${check.path}`;
   return `${where}, ${successes} in a row, every ${formatDuration(periodMs)} for up to ${formatDuration(timeoutMs)}, ${within}`;
+}
+
+/** A master of an older version sends none. */
+function warmUpWords(warmup: WarmUpConfig | null | undefined): string {
+  if (!warmup) return 'none';
+  const { paths, timeoutMs, required, port, protocol } = warmup;
+  const where = `${protocol === undefined ? '' : `${protocol} `}${port === undefined ? '' : `port ${port} `}`;
+  return `${where}${paths.join(' ')}, each for up to ${formatDuration(timeoutMs)}${required ? ', required' : ''}`;
 }
 
 const ago = (at: string, now: number): string => `${formatDuration(Math.max(0, now - Date.parse(at)))} ago`;

@@ -176,6 +176,7 @@ export function policyOf(config: AppConfig, scaled: PlanRequest['scaled']): Poli
     maxDraining: config.maxDraining,
     sticky: config.sticky === 'ip',
     smoke: config.smoke !== null,
+    warmup: config.warmup === null ? 'none' : config.warmup.required ? 'required' : 'wanted',
     crashLoop: config.crashLoop,
   };
 }

@@ -26,6 +26,8 @@ export interface TortureTally {
   notes: string[];
   /** Answers by worker: its generation and process id. */
   answeredBy: Map<string, number>;
+  /** When each worker's last answer came, by process id. */
+  lastAnswerAt: Map<number, number>;
 }
 
 export const emptyTortureTally = (): TortureTally => ({
@@ -43,6 +45,7 @@ export const emptyTortureTally = (): TortureTally => ({
   hung: 0,
   notes: [],
   answeredBy: new Map(),
+  lastAnswerAt: new Map(),
 });
 
 const NOTES = 10;

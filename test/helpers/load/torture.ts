@@ -25,6 +25,12 @@ export interface TortureOptions {
   unusedMs?: number;
   /** Without an answer for so long, a request hangs, in ms. @default 10_000 */
   hungMs?: number;
+  /** So many requests, and the client closes by itself. @default no end */
+  lifeRequests?: number;
+  /** Told of each right answer: by which client, from which worker, and what it waited. */
+  onAnswer?(client: number, pid: number, waitedMs: number): void;
+  /** Told of all else: requests that go wrong, connections that end. */
+  onFault?(client: number, what: string): void;
 }
 
 /** Loads that run at the same time must not take each other's answers for their own. */
@@ -37,7 +43,15 @@ export function startTorture(target: Target, options: TortureOptions): Load<Tort
   );
 }
 
-const DEFAULTS = { mix: TORTURE, gapMs: 50, unusedMs: 200, hungMs: 10_000 };
+const DEFAULTS = {
+  mix: TORTURE,
+  gapMs: 50,
+  unusedMs: 200,
+  hungMs: 10_000,
+  lifeRequests: Number.POSITIVE_INFINITY,
+  onAnswer: () => {},
+  onFault: () => {},
+};
 
 /** A client's own pace: it is the load's shape, and waits for nothing. */
 const pause = (ms: number): Promise<void> =>
@@ -52,7 +66,7 @@ class Client {
     private readonly options: Required<TortureOptions>,
     private readonly load: Run<TortureTally>,
     private readonly name: string,
-    number: number,
+    private readonly number: number,
   ) {
     this.random = new Random(options.seed * 1_000_003 + number);
   }
@@ -76,18 +90,18 @@ class Client {
   }
 
   private async converse(connection: Connection): Promise<void> {
-    const { mix, gapMs, unusedMs, hungMs } = this.options;
+    const { mix, gapMs, unusedMs, lifeRequests } = this.options;
     const name = `${this.name}.${this.connectionCount++}`;
-    const answers = new Answers(name, connection, this.load, hungMs);
+    const answers = new Answers(name, this.number, connection, this.load, this.options);
     await pause(this.random.between(0, unusedMs));
-    for (let seq = 0; !this.load.isStopping; ) {
-      if (!connection.isOpen) return countClosed(this.load.tally, connection.howItEnded);
+    for (let seq = 0; !this.load.isStopping && seq < lifeRequests; ) {
+      if (!connection.isOpen) break;
       const batch = drawBatch(name, seq, mix, this.random);
       seq += batch.requests.length;
       if (!(await answers.toBatch(batch))) return;
       if (gapMs > 0 && this.random.next() < 0.7) await pause(this.random.between(0, gapMs));
     }
-    if (!connection.isOpen) countClosed(this.load.tally, connection.howItEnded);
+    if (!connection.isOpen) answers.closedBetween(connection.howItEnded);
     if (connection.hasUnread) this.load.tally.duplicated += 1;
   }
 }
@@ -100,10 +114,16 @@ class Answers {
 
   constructor(
     private readonly name: string,
+    private readonly client: number,
     private readonly connection: Connection,
     private readonly load: Run<TortureTally>,
-    private readonly hungMs: number,
+    private readonly options: Required<TortureOptions>,
   ) {}
+
+  closedBetween(how: string): void {
+    countClosed(this.load.tally, how);
+    this.options.onFault(this.client, how);
+  }
 
   /** Returns whether the connection goes on. */
   async toBatch({ requests, pieces }: Batch): Promise<boolean> {
@@ -113,7 +133,7 @@ class Answers {
       askedAt = performance.now();
     });
     while (this.owed.size > 0) {
-      const response = await this.connection.response(this.hungMs);
+      const response = await this.connection.response(this.options.hungMs);
       if (typeof response === 'string') return this.over(response);
       this.judge(response, performance.now() - askedAt);
       this.load.counted();
@@ -145,7 +165,7 @@ class Answers {
       this.owed.delete(seq);
       tally.answered += 1;
       tally.longestMs = Math.max(tally.longestMs, waitedMs);
-      this.noteWorker(response);
+      this.noteWorker(response, waitedMs);
     }
   }
 
@@ -154,10 +174,11 @@ class Answers {
     const turn = this.owed.keys().next().value;
     note(tally, `${what} on ${this.name}, in the turn of ${turn}: ${JSON.stringify(body.slice(0, 60))}`);
     tally[what] += 1;
+    this.options.onFault(this.client, what);
     if (isAnswer) this.owed.delete(seq);
   }
 
-  private noteWorker({ headers }: RawResponse): void {
+  private noteWorker({ headers }: RawResponse, waitedMs: number): void {
     const { tally } = this.load;
     const pid = headers.get('x-pid');
     if (pid === undefined) return;
@@ -165,6 +186,8 @@ class Answers {
     this.lastPid = pid;
     const by = `${headers.get('x-generation')}:${pid}`;
     tally.answeredBy.set(by, (tally.answeredBy.get(by) ?? 0) + 1);
+    tally.lastAnswerAt.set(Number(pid), Date.now());
+    this.options.onAnswer(this.client, Number(pid), waitedMs);
   }
 
   /** All that is still owed will not come. */
@@ -178,6 +201,7 @@ class Answers {
       tally.lost += this.owed.size - (isCut ? 1 : 0);
     }
     if (this.owed.size > 0) note(tally, `${how} on ${this.name}, owed ${[...this.owed.keys()].join(' ')}`);
+    this.options.onFault(this.client, how);
     this.load.counted();
     return false;
   }

@@ -16,6 +16,8 @@ export interface Numbered {
   master: Master;
   port: number;
   name: string;
+  /** What a request waits for that says `until=<gate.path>`. */
+  gate: { path: string; open(): void };
   /** Ends the master and its workers, and says what the workers have seen in all. */
   seenByWorkers(): Promise<{ requests: number; connections: number }>;
 }
@@ -51,6 +53,7 @@ export async function startNumbered({ app, env = {}, config = {} }: NumberedOpti
     master,
     port,
     name,
+    gate: { path: project.path('open'), open: () => project.write({ open: '' }) },
     async seenByWorkers() {
       await master.run('stop');
       await master.exited();

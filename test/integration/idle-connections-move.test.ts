@@ -76,12 +76,14 @@ test('a connection that was never used moves too, and its first request is answe
 });
 
 test('a connection in the middle of a slow answer moves after it', async () => {
-  const { master, port } = await startNumbered({ config: { instances: 1 } });
+  const { master, port, gate } = await startNumbered({ config: { instances: 1 } });
   const connection = await openConnection(port);
   await ask(connection);
-  connection.socket.write(request('/slow/1?ms=1500&answer=100000'));
+  connection.socket.write(request(`/slow/1?until=${gate.path}&answer=100000`));
   await master.statusUntil('it is under way', ({ workers }) => workers[0]!.inFlight === 1);
   const reloading = reload(master);
+  await master.serving(2);
+  gate.open();
   const slow = await answerOn(connection);
   expect(slow).toMatchObject({ generation: 1, closes: false });
   await reloading;
@@ -108,12 +110,14 @@ test('half a request head stays with the worker that has it: its answer comes fr
 });
 
 test('a pipelined batch is answered by one worker in its order, and the connection moves behind it', async () => {
-  const { master, port } = await startNumbered({ config: { instances: 1 } });
+  const { master, port, gate } = await startNumbered({ config: { instances: 1 } });
   const connection = await openConnection(port);
   const { pid } = await ask(connection);
-  connection.socket.write([0, 1, 2, 3].map((seq) => request(`/batch/${seq}?ms=1000`)).join(''));
+  connection.socket.write([0, 1, 2, 3].map((seq) => request(`/batch/${seq}?until=${gate.path}`)).join(''));
   await master.statusUntil('it is under way', ({ workers }) => (workers[0]!.inFlight ?? 0) > 0);
   const reloading = reload(master);
+  await master.serving(2);
+  gate.open();
   for (const seq of [0, 1, 2, 3]) {
     const answer = await answerOn(connection);
     expect(answer).toMatchObject({ pid, closes: false });
@@ -168,16 +172,17 @@ test('maxRequestsPerSocket ends a connection after its number of requests, where
 });
 
 test("the number of connections is right on both sides, and the app's connection listeners hear of each", async () => {
-  const { master, port } = await startNumbered({ config: { instances: 1 } });
+  const { master, port, gate } = await startNumbered({ config: { instances: 1 } });
   const connections = await openConnections(port, 10);
   expect(await generations(connections)).toEqual(Array(10).fill(1));
   const slow = await openConnection(port);
-  slow.socket.write(request('/count?ms=2000'));
+  slow.socket.write(request(`/count?until=${gate.path}`));
   await master.statusUntil('it is under way', ({ workers }) => workers[0]!.inFlight === 1);
   const reloading = reload(master);
   await master.serving(2);
   expect(await generations(connections)).toEqual(Array(10).fill(2));
   expect(JSON.parse((await ask(connections[0]!, '/count')).body)).toEqual({ open: 10, seen: 10 });
+  gate.open();
   expect(JSON.parse((await answerOn(slow)).body), 'the old one has the slow connection alone').toEqual({
     open: 1,
     seen: 11,

@@ -202,16 +202,16 @@ test.each(APPS)(
     for (let count = 0; count < 3; count++) await reload(master);
     await load.reached(load.tally.answered + 300);
     const tally = await load.stop();
+    expect(
+      master.log.filter(({ kind }) => kind === 'worker-exited'),
+      master.transcript(),
+    ).toEqual([]);
+    expect(master.stderrLines, 'nothing is heard from the app').toEqual([]);
     expectNothingBad(tally);
     expect(
       Object.keys(tally.closed).filter((how) => how !== 'announced'),
       tallyLine(tally),
     ).toEqual([]);
-    expect(
-      master.log.filter(({ kind }) => kind === 'worker-exited'),
-      master.transcript(),
-    ).toEqual([]);
-    expect(master.stderrLines, 'and nothing is heard from the app').toEqual([]);
     const said = master.log.map(({ msg }) => msg).filter((msg) => msg.includes('not handed over'));
     expect(said).toHaveLength(says ? 1 : 0);
     if (says) expect(said[0]).toMatch(says);

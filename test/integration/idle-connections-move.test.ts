@@ -179,7 +179,9 @@ test("the number of connections is right on both sides, and the app's connection
   slow.socket.write(request(`/count?until=${gate.path}`));
   await master.statusUntil('it is under way', ({ workers }) => workers[0]!.inFlight === 1);
   const reloading = reload(master);
-  await master.serving(2);
+  await master.statusUntil('all but the busy one have moved', ({ workers }) =>
+    workers.some(({ generation, connections: open }) => generation === 2 && open === 10),
+  );
   expect(await generations(connections)).toEqual(Array(10).fill(2));
   expect(JSON.parse((await ask(connections[0]!, '/count')).body)).toEqual({ open: 10, seen: 10 });
   gate.open();

@@ -18,8 +18,16 @@ export interface Numbered {
   name: string;
   /** What a request waits for that says `until=<gate.path>`. */
   gate: { path: string; open(): void };
+  /** What the workers that have ended have seen. */
+  seenSoFar(): Seen;
   /** Ends the master and its workers, and says what the workers have seen in all. */
-  seenByWorkers(): Promise<{ requests: number; connections: number }>;
+  seenByWorkers(): Promise<Seen>;
+}
+
+export interface Seen {
+  requests: number;
+  /** Accepted or handed over. */
+  connections: number;
 }
 
 export interface NumberedOptions {
@@ -54,19 +62,24 @@ export async function startNumbered({ app, env = {}, config = {} }: NumberedOpti
     port,
     name,
     gate: { path: project.path('open'), open: () => project.write({ open: '' }) },
+    seenSoFar: () => read(tally),
     async seenByWorkers() {
       await master.run('stop');
       await master.exited();
-      const seen = { requests: 0, connections: 0 };
-      if (!existsSync(tally)) return seen;
-      for (const line of readFileSync(tally, 'utf8').trim().split('\n')) {
-        const worker = JSON.parse(line) as typeof seen;
-        seen.requests += worker.requests;
-        seen.connections += worker.connections;
-      }
-      return seen;
+      return read(tally);
     },
   };
+}
+
+function read(tally: string): Seen {
+  const seen = { requests: 0, connections: 0 };
+  if (!existsSync(tally)) return seen;
+  for (const line of readFileSync(tally, 'utf8').trim().split('\n')) {
+    const worker = JSON.parse(line) as Seen;
+    seen.requests += worker.requests;
+    seen.connections += worker.connections;
+  }
+  return seen;
 }
 
 /** Every request got its answer, whole, in its turn, once. */

@@ -120,6 +120,7 @@ test('a receiver that is stopped: what was meant for it goes elsewhere, and its 
 test('a receiver that is blocked by its app: the same', async () => {
   const { master, port, load, clients, slots, ownOf, gate } = await scene();
   const [blocking, blocked] = await connectionTo([slots[0]!, slots[1]!], port);
+  await settled(load);
   const own = ownOf(blocked);
   blocking.socket.write(request(`/block?ms=6000&mark=${gate.path}`));
   await until('it stands still', () => existsSync(gate.path));

@@ -119,6 +119,15 @@ export class Connection {
     return this.over === null;
   }
 
+  /** Bytes have come that no `response()` has taken. */
+  get hasUnread(): boolean {
+    return this.reader.pending;
+  }
+
+  get howItEnded(): string {
+    return this.over ?? 'not ended';
+  }
+
   /** The next whole answer, or what became of the connection instead. */
   response(withinMs = HUNG_MS): Promise<RawResponse | string> {
     return new Promise((resolve) => {
@@ -129,12 +138,20 @@ export class Connection {
       };
       const timer = setTimeout(() => finish('hung'), withinMs);
       this.wake = () => {
-        const response = this.reader.next();
+        const response = this.read();
         if (response) finish(response);
         else if (this.over !== null) finish(this.reader.pending ? `truncated (${this.over})` : this.over);
       };
       this.wake();
     });
+  }
+
+  private read(): RawResponse | string | null {
+    try {
+      return this.reader.next();
+    } catch (error) {
+      return (error as Error).message;
+    }
   }
 
   /** Settles when the server has ended the connection. */

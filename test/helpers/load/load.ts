@@ -3,24 +3,35 @@ import { expect } from 'vitest';
 import type { Tally } from './tally.js';
 import { emptyTally, lostCount } from './tally.js';
 
-export interface Load {
-  readonly tally: Tally;
+interface Counting {
+  answered: number;
+}
+
+export interface Load<T extends Counting = Tally> {
+  readonly tally: T;
   /** Answers so far, for waiting until traffic flows. */
   reached(answered: number): Promise<void>;
   /** Lets each client finish the request it has under way, and gives the tally. */
-  stop(): Promise<Tally>;
+  stop(): Promise<T>;
 }
 
 /** What each client of a load is handed. */
-export interface Run {
-  readonly tally: Tally;
+export interface Run<T extends Counting = Tally> {
+  readonly tally: T;
   readonly isStopping: boolean;
   /** Said after each answer or loss: whoever waits for answers looks again. */
   counted(): void;
 }
 
-export function runClients(count: number, client: (run: Run) => Promise<void>): Load {
-  const tally = emptyTally();
+export const runClients = (count: number, client: (run: Run) => Promise<void>): Load =>
+  runNumberedClients(count, emptyTally(), client);
+
+/** As `runClients`, with another tally; each client is told its number, from 0. */
+export function runNumberedClients<T extends Counting>(
+  count: number,
+  tally: T,
+  client: (run: Run<T>, number: number) => Promise<void>,
+): Load<T> {
   const waiters = new Set<() => void>();
   const run = {
     tally,
@@ -29,7 +40,7 @@ export function runClients(count: number, client: (run: Run) => Promise<void>): 
       for (const look of waiters) look();
     },
   };
-  const running = Array.from({ length: count }, () => client(run));
+  const running = Array.from({ length: count }, (_, number) => client(run, number));
   return {
     tally,
     reached: (answered) =>

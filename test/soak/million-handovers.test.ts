@@ -1,0 +1,74 @@
+/**
+ * HANDOVERS handoffs (250,000; over the four supported Nodes a million), as fast as reloads can cause them, under numbered requests that arrive
+ * whole, split, half sent, pipelined and large at every moment of the move: none lost, none twice, none out of order, no
+ * connection closed; the master's memory and descriptors flat.
+ */
+import { expect, test } from 'vitest';
+import { ask } from '../../src/client/control-client.js';
+import { closeWaits, descriptorsOf, rssMbOf } from '../helpers/kernel.js';
+import { median } from '../helpers/load/echo.js';
+import type { Mix } from '../helpers/load/numbered-requests.js';
+import { startTorture } from '../helpers/load/torture.js';
+import { tallyLine } from '../helpers/load/torture-tally.js';
+import { expectUnbroken, startNumbered } from '../helpers/numbered.js';
+
+const HANDOVERS = Number(process.env.HANDOVERS ?? 250_000);
+const CLIENTS = Number(process.env.CLIENTS ?? 200);
+const SEED = Number(process.env.SEED ?? Math.floor(Math.random() * 1e6));
+const SAY_EVERY_MS = 5_000;
+/** Heap and module caches have settled by then. */
+const SETTLED_RELOADS = 30;
+
+/** Mostly small, so that the CPU goes to the moves; large ones often enough to be cut by thousands of them. */
+const MIX: Mix = {
+  bodies: [...Array(96).fill(0), 16_384, 16_384, 16_384, 262_144],
+  answers: [...Array(30).fill(0), 1_000, 65_536],
+  shapes: ['whole', 'whole', 'split', 'half-head', 'batch', 'split-batch'],
+  lingerMs: 30,
+};
+
+test(`${HANDOVERS} handoffs, by seed ${SEED}`, { timeout: 600_000 + HANDOVERS * 20 }, async () => {
+  const { master, port, name, seenSoFar, seenByWorkers } = await startNumbered({ config: { minReady: 0 } });
+  const startedAt = performance.now();
+  const load = startTorture(
+    { port },
+    { connections: CLIENTS, seed: SEED, mix: MIX, gapMs: 500, unusedMs: 1_000, hungMs: 30_000 },
+  );
+  const { tally } = load;
+  const handoffs = (): number => seenSoFar().connections - tally.opened;
+  const memory: number[] = [];
+  const descriptors: number[] = [];
+  const say = (): void =>
+    console.log(
+      `${Math.round((performance.now() - startedAt) / 1000)} s, Node ${process.version}: ${handoffs()} handoffs, ${tallyLine(tally)}; ${memory.length} reloads; ` +
+        `master ${memory.at(-1)?.toFixed(1)} MB, ${descriptors.at(-1)} descriptors`,
+    );
+  let saidAt = startedAt;
+  while (handoffs() < HANDOVERS) {
+    const result = await ask(`${master.world.home}/run/${name}.sock`, { command: 'reload' });
+    expect(result.ok, JSON.stringify(result)).toBe(true);
+    memory.push(rssMbOf(master.pid));
+    descriptors.push(descriptorsOf(master.pid));
+    if (performance.now() - saidAt < SAY_EVERY_MS) continue;
+    saidAt = performance.now();
+    say();
+    expectUnbroken(tally);
+  }
+  await load.stop();
+  say();
+  expectUnbroken(tally);
+  expect(closeWaits(port)).toBe(0);
+  const { requests, connections } = await seenByWorkers();
+  console.log(`${connections - tally.opened} handoffs, ${tally.answered} requests, ${requests} seen by workers`);
+  expect(requests, 'each request reached one worker, once').toBe(tally.answered);
+  expect(connections - tally.opened).toBeGreaterThanOrEqual(HANDOVERS);
+
+  if (memory.length < 3 * SETTLED_RELOADS) return; // Too few to tell a leak by.
+  const early = (values: number[]): number => median(values.slice(SETTLED_RELOADS, 2 * SETTLED_RELOADS));
+  const late = (values: number[]): number => median(values.slice(-SETTLED_RELOADS));
+  expect(
+    late(memory) / early(memory),
+    `${early(memory).toFixed(1)} MB, then ${late(memory).toFixed(1)} MB`,
+  ).toBeLessThan(1.15);
+  expect(late(descriptors)).toBeLessThanOrEqual(early(descriptors) + 2);
+});

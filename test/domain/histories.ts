@@ -48,7 +48,7 @@ const USUAL = {
   hang: 2,
   'fail-probe': 2,
   'fail-smoke': 1,
-  'fail-warm-up': 1,
+  'fail-warm-up': 3,
   block: 2,
   'ask-to-leave': 1,
   scale: 3,

@@ -140,7 +140,7 @@ describe('over random histories', () => {
 
 test('the histories get into all the situations that the pledges are about', () => {
   const reached = new Set<string>();
-  for (const history of fc.sample(wildHistories, { numRuns: 500, seed: 3 })) {
+  for (const history of fc.sample(wildHistories, { numRuns: 1_000, seed: 3 })) {
     const world = new World({}, (moment) => {
       for (const situation of situationsOf(moment)) reached.add(situation);
     });

@@ -9,6 +9,7 @@ import type net = require('node:net');
 interface Parser {
   socket?: HttpSocket | null;
   incoming?: http.IncomingMessage | null;
+  onIncoming?: (request: http.IncomingMessage) => number;
 }
 
 interface ConnectionsList {
@@ -119,6 +120,30 @@ export function closeAfter(response: http.ServerResponse): void {
     this._header = `${head.replace(/\r\n(connection|keep-alive):[^\r]*/gi, '').slice(0, -2)}Connection: close\r\n\r\n`;
     this._last = true;
     this.shouldKeepAlive = false;
+    if (this.req.socket) endInOrder(this.req.socket);
+  };
+}
+
+/** How long the client may take to end its side, in ms. */
+const CLIENT_ENDS_MS = 1_000;
+
+/**
+ * After its last response Node closes a connection at once. Where a request comes at that moment, the kernel answers with a reset,
+ * which takes the response along that is on its way. So the end is said (FIN, or close_notify), and what still comes is read and
+ * not looked at until the client has ended too (RFC 9112, 9.6): it was told that none but what is answered was served.
+ */
+function endInOrder(socket: HttpSocket): void {
+  socket.destroySoon = () => {
+    const { parser } = socket;
+    if (parser)
+      parser.onIncoming = (request) => {
+        request.resume();
+        return 0;
+      };
+    socket.end();
+    const timer = setTimeout(() => socket.destroy(), CLIENT_ENDS_MS);
+    socket.once('close', () => clearTimeout(timer));
+    socket.once('end', () => socket.destroy());
   };
 }
 

@@ -199,9 +199,11 @@ export class Exchange {
 
   /** It answers again, and has room for the next one. */
   private speaks(member: Member): void {
+    const wasStalled = member.isStalled;
     member.isStalled = false;
     this.sendQueued(member);
     if (this.waiting.length > 0) this.placeWaiting();
+    if (wasStalled) this.balance();
   }
 
   private placeWaiting(): void {
@@ -214,7 +216,10 @@ export class Exchange {
 
   private place(passage: Passage): void {
     const member = this.pick(passage);
-    if (member) {
+    if (member?.isStalled && this.isMissed(passage)) {
+      // Its client does not wait for a worker that may never wake: it goes back to the one that gave it, and may leave that again.
+      this.send(this.members.get(passage.giver!.id)!, passage);
+    } else if (member) {
       member.queue.push(passage);
       this.sendQueued(member);
     } else if (!this.giveBack(passage)) {
@@ -222,6 +227,12 @@ export class Exchange {
       else passage.handle.close();
     }
     this.timer ??= setTimeout(this.look, RETRY_MS);
+  }
+
+  /** The worker that gave it away goes on serving, and can have it back. */
+  private isMissed({ key, giver, declinedBy }: Passage): boolean {
+    const member = giver === null || declinedBy.has(giver.id) ? undefined : this.members.get(giver.id);
+    return member !== undefined && !member.isLeaving && !member.isStalled && member.peer.listensOn(key);
   }
 
   /** Nobody else has room for it: it is its giver's again, and stays there. */
@@ -277,7 +288,9 @@ export class Exchange {
     for (const member of this.members.values()) {
       if (![...member.offers.values()].some(({ sentAt }) => sentAt < late)) continue;
       member.isStalled = true;
-      const passages = unclaimed(member).filter((passage) => !this.stopping && this.hasOther(member, passage));
+      const passages = unclaimed(member).filter(
+        (passage) => !this.stopping && (this.hasOther(member, passage) || this.isMissed(passage)),
+      );
       for (const [id, { passage }] of member.offers) if (passages.includes(passage)) member.offers.delete(id);
       member.queue = member.queue.filter((passage) => !passages.includes(passage));
       this.placeAll(passages);
@@ -308,7 +321,9 @@ export class Exchange {
     if (this.judging) return;
     const { sticky, weights } = this.routing;
     if (sticky || this.stopping) return;
-    const loads = this.staying().map(loadOf);
+    const loads = this.staying()
+      .filter(({ isStalled }) => !isStalled)
+      .map(loadOf);
     if (loads.length < 2) return;
     // In a rollout the old ones are about to give all that they have.
     const isMixed = loads.some(({ generation }) => generation !== loads[0]!.generation);

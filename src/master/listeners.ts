@@ -143,6 +143,11 @@ export class Listeners {
       .map(({ key }) => key);
   }
 
+  /** Of the unix sockets. */
+  unixPaths(): string[] {
+    return [...this.table.values()].filter(({ spec }) => isUnix(spec)).map(({ spec }) => labelOf(spec));
+  }
+
   /** Closes all that are not in `keep`. */
   closeAllBut(keep: Set<string>): void {
     for (const [key, listener] of this.table) if (!keep.has(key) && listener.waiting.length === 0) this.close(key);

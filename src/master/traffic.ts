@@ -20,10 +20,11 @@ export class Traffic {
   private readonly exchange: Exchange;
   private readonly dispatch: Dispatch;
   private readonly said = new Set<string>();
+  private isSticky = false;
 
   /** @param warn says it to the people who run the app */
   constructor(
-    listeners: Listeners,
+    private readonly listeners: Listeners,
     private readonly warn: (message: string) => void,
   ) {
     this.exchange = new Exchange((key) => listeners.handleOf(key) !== undefined);
@@ -38,6 +39,8 @@ export class Traffic {
     this.exchange.route(routing);
     if (routing.mode === 'dispatch') this.dispatch.start();
     else this.dispatch.stop();
+    this.isSticky = routing.sticky;
+    this.explainSticky();
   }
 
   /** The worker has been told to take traffic. */
@@ -61,6 +64,7 @@ export class Traffic {
   opened(): void {
     this.exchange.opened();
     this.dispatch.opened();
+    this.explainSticky();
   }
 
   /** The app stops: whoever has come is answered by those who drain, and nobody waits for others. */
@@ -102,9 +106,20 @@ export class Traffic {
 
   /** Idle connections stay where they are: once for each reason, however many workers have it. */
   explain(why: string): void {
-    if (this.said.has(why)) return;
-    this.said.add(why);
-    this.warn(`idle connections are not handed over (${why}): a reload ends them with their next response`);
+    this.warnOnce(`idle connections are not handed over (${why}): a reload ends them with their next response`);
+  }
+
+  /** A unix socket's clients have no address to go by. */
+  private explainSticky(): void {
+    if (!this.isSticky) return;
+    for (const path of this.listeners.unixPaths())
+      this.warnOnce(`sticky: 'ip' has no meaning on the unix socket ${path}: its connections are spread in turn`);
+  }
+
+  private warnOnce(message: string): void {
+    if (this.said.has(message)) return;
+    this.said.add(message);
+    this.warn(message);
   }
 }
 

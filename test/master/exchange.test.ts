@@ -81,7 +81,7 @@ test('a receiver that does not claim in time loses it to another one, and what i
   const handle = connection();
   exchange.handOff(giver, 1, PASSED, handle);
   exchange.join(other);
-  vi.advanceTimersByTime(1_000);
+  vi.advanceTimersByTime(400);
   expect(other.offers).toHaveLength(1);
   exchange.claim(blocked, blocked.offers[0]!.id);
   expect(blocked.revoked).toEqual([blocked.offers[0]!.id]);
@@ -89,6 +89,26 @@ test('a receiver that does not claim in time loses it to another one, and what i
   expect(other.granted).toHaveLength(1);
   expect(blocked.granted).toEqual([]);
   expect(handle.closedCount).toBe(1);
+});
+
+test('where every receiver is blocked the giver gets it back, and is asked for it again once one of them speaks', () => {
+  const [giver, blocked] = [new StandIn(1), new StandIn(2)];
+  const exchange = exchangeOf(giver, blocked);
+  exchange.load(giver, 20);
+  expect(giver.asked).toEqual([10]);
+  exchange.handOff(giver, 1, PASSED, connection());
+  exchange.handOff(giver, 2, PASSED, connection());
+  vi.advanceTimersByTime(1_000);
+  expect(giver.offers.map(({ stays }) => stays)).toEqual([false, false]);
+  for (const { id } of giver.offers) exchange.claim(giver, id);
+  exchange.handOff(giver, 3, PASSED, connection());
+  expect(giver.offers, 'the blocked one is not waited for again').toHaveLength(3);
+  exchange.claim(giver, giver.offers[2]!.id);
+  vi.advanceTimersByTime(2_000);
+  expect(giver.asked, 'for the blocked one nobody gives').toEqual([10]);
+  for (const { id } of blocked.offers) exchange.claim(blocked, id);
+  expect(blocked.granted).toEqual([]);
+  expect(giver.asked).toEqual([10, 10]);
 });
 
 test('a blocked receiver has few offers unread, and gets no more until it speaks', () => {

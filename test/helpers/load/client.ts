@@ -18,6 +18,8 @@ export interface Target {
   host?: string;
   path?: string;
   tls?: boolean;
+  /** The client's own address. Every one of 127.0.0.0/8 is this host's. */
+  from?: string;
 }
 
 export interface Exchange {
@@ -100,9 +102,9 @@ export class Connection {
   }
 
   /** The connection, or why there is none. */
-  static open({ port, host = '127.0.0.1', path, tls = false }: Target): Promise<Connection | string> {
+  static open({ port, host = '127.0.0.1', path, tls = false, from }: Target): Promise<Connection | string> {
     return new Promise((resolve) => {
-      const where = path === undefined ? { port: port!, host } : { path };
+      const where = path === undefined ? { port: port!, host, localAddress: from } : { path };
       const socket = tls ? connectTls({ ...where, rejectUnauthorized: false }) : connect(where);
       socket.setNoDelay(true);
       const failed = (error: NodeJS.ErrnoException): void => resolve(`connect: ${error.code ?? error.message}`);

@@ -55,7 +55,8 @@ export function surpluses(loads: readonly Load[], weights: Weights): { id: numbe
 export function neediest(loads: readonly Load[], weights: Weights): number | undefined {
   const total = sum(loads.map(({ connections }) => connections)) + 1;
   const lacks = ({ part, connections }: Group): number => part * total - connections;
-  const groups = groupsOf(loads, weights).filter(({ part }) => part > 0);
+  const groups = groupsOf(loads, weights);
+  // One of weight 0 lacks nothing, and all together lack one.
   const [group] = groups.toSorted((a, b) => lacks(b) - lacks(a));
   return group?.loads.toSorted((a, b) => a.connections - b.connections || a.id - b.id)[0]?.id;
 }

@@ -142,8 +142,7 @@ export function pickByAddress(address: string, receivers: readonly Receiver[], w
 /** The newest generation has the addresses below its share: as it grows, it takes from the others and gives none back. */
 function shareOf(hash: number, present: number[], weights: Weights): number {
   const total = present.reduce((sum, generation) => sum + weights[generation]!, 0);
-  // Not the hash itself: it picks the slot, and the addresses of one slot must not all be in one share.
-  let left = (mixed(hash ^ 0x5bd1e995) / 2 ** 32) * total;
+  let left = (hash / 2 ** 32) * total;
   for (const generation of [...present].reverse()) {
     left -= weights[generation]!;
     if (left < 0) return generation;

@@ -14,8 +14,14 @@ import type { Passed } from '../shared/messages.cjs';
 
 /** Offers that a worker may have unread; the others wait here, where they can be sent elsewhere at once. */
 const WINDOW = 4;
-/** A worker that has not claimed an offer for this long is passed over for a while, in ms. */
+/**
+ * A worker that has not claimed an offer for this long is passed over for a while, in ms; on a host where claims take their time, four times
+ * as long as they usually take.
+ */
 const CLAIM_MS = 250;
+const USUAL_CLAIMS = 4;
+/** How much the last claim counts in what is usual. */
+const LAST_CLAIM = 0.1;
 /** Where every worker has declined, the connection is offered again after this long, in ms. */
 const RETRY_MS = 100;
 /** After connections were asked for, so long until the load is judged anew, in ms: what was asked has arrived by then. */
@@ -35,8 +41,10 @@ export interface Peer extends Receiver {
   sendTake(offer: { id: number; fresh: boolean; stays: boolean } & Passed, handle: ConnectionHandle): void;
   sendGrant(offerId: number): void;
   sendRevoke(offerId: number): void;
-  sendTaken(seq: number): void;
-  sendUntaken(seq: number): void;
+  /** `sent`: it has gone out, or never will. */
+  sendTaken(seq: number, sent: () => void): void;
+  /** `stays`: it is not given away again. */
+  sendUntaken(seq: number, stays: boolean): void;
   sendGive(count: number): void;
 }
 
@@ -44,6 +52,8 @@ interface Passage extends Passed {
   handle: ConnectionHandle;
   /** The worker that gave it away; null where the master has accepted it. */
   giver: Peer | null;
+  /** Of its giver, which keeps its copy until it has been told that it is taken; null once it has. */
+  seq: number | null;
   declinedBy: Set<number>;
 }
 
@@ -51,6 +61,8 @@ interface Offer {
   id: number;
   passage: Passage;
   sentAt: number;
+  /** It is granted as soon as its giver has been told. */
+  isClaimed: boolean;
 }
 
 interface Member {
@@ -73,6 +85,10 @@ export class Exchange {
   private routing: Routing = { mode: 'direct', sticky: false, weights: {} };
   private smooth: SmoothState = FRESH;
   private nextOfferId = 1;
+  /** Handoffs that their givers wait for a word about. */
+  private readonly untold = new WeakMap<Peer, Set<number>>();
+  /** What a claim takes these days, in ms. */
+  private usualClaimMs = 0;
   private timer: NodeJS.Timeout | null = null;
   /** The load is judged then: not before what was asked for has arrived. */
   private judging: NodeJS.Timeout | null = null;
@@ -111,7 +127,7 @@ export class Exchange {
       return;
     }
     const passages = unclaimed(member);
-    member.offers.clear();
+    for (const [id, { isClaimed }] of member.offers) if (!isClaimed) member.offers.delete(id);
     member.queue = [];
     this.placeAll(passages);
   }
@@ -121,8 +137,9 @@ export class Exchange {
     const member = this.members.get(id);
     if (!member) return;
     this.members.delete(id);
-    if (this.stopping) for (const { handle } of unclaimed(member)) handle.close();
-    else this.placeAll(unclaimed(member));
+    const passages = [...[...member.offers.values()].map(({ passage }) => passage), ...member.queue];
+    if (this.stopping) for (const { handle } of passages) handle.close();
+    else this.placeAll(passages);
   }
 
   route(routing: Routing): void {
@@ -149,18 +166,45 @@ export class Exchange {
     const nobodyListens = others.length > 0 && !others.some(({ peer }) => peer.listensOn(passed.key));
     if (this.stopping || nobodyListens || this.waiting.length >= MOST_WAITING) {
       handle.close();
-      giver.sendUntaken(seq);
+      giver.sendUntaken(seq, true);
       return;
     }
-    giver.sendTaken(seq);
+    this.untoldOf(giver).add(seq);
     const from = this.members.get(giver.id);
     if (from) from.connections -= 1;
-    this.place({ ...passed, handle, giver, declinedBy: new Set() });
+    const passage: Passage = { ...passed, handle, giver, seq, declinedBy: new Set() };
+    // Nobody is there yet: a worker that drains must not wait for it.
+    if (others.length === 0) this.tellTaken(passage, () => this.place(passage));
+    else this.place(passage);
+  }
+
+  private tellTaken(passage: Passage, told: () => void): void {
+    const { giver, seq } = passage;
+    if (giver === null || seq === null) {
+      told();
+      return;
+    }
+    passage.seq = null;
+    this.untoldOf(giver).delete(seq);
+    giver.sendTaken(seq, told);
+  }
+
+  /** A giver has waited long for its answer. One that is not known here has never come: there was no descriptor for it. */
+  handOffAsked(giver: Peer, seq: number): void {
+    if (!this.untoldOf(giver).has(seq)) giver.sendUntaken(seq, true);
+  }
+
+  private untoldOf(giver: Peer): Set<number> {
+    const known = this.untold.get(giver);
+    if (known) return known;
+    const fresh = new Set<number>();
+    this.untold.set(giver, fresh);
+    return fresh;
   }
 
   /** The master has accepted a connection. */
   accepted(key: string, handle: ConnectionHandle): void {
-    this.place({ key, used: false, requests: 0, handle, giver: null, declinedBy: new Set() });
+    this.place({ key, used: false, requests: 0, handle, giver: null, seq: null, declinedBy: new Set() });
   }
 
   claim(peer: Peer, offerId: number): void {
@@ -171,10 +215,17 @@ export class Exchange {
       if (member) this.speaks(member);
       return;
     }
-    member.offers.delete(offerId);
-    member.connections += 1;
-    peer.sendGrant(offerId);
-    offer.passage.handle.close();
+    this.usualClaimMs += LAST_CLAIM * (performance.now() - offer.sentAt - this.usualClaimMs);
+    offer.isClaimed = true;
+    // In this order, and each on its way before the next: if the master dies in between, nobody owns it, never two.
+    this.tellTaken(offer.passage, () => {
+      if (member.offers.get(offerId) !== offer) return; // The receiver died meanwhile.
+      member.offers.delete(offerId);
+      member.connections += 1;
+      peer.sendGrant(offerId);
+      offer.passage.handle.close();
+      this.sendQueued(member);
+    });
     this.speaks(member);
   }
 
@@ -218,11 +269,11 @@ export class Exchange {
     const member = this.pick(passage);
     if (member?.isStalled && this.isMissed(passage)) {
       // Its client does not wait for a worker that may never wake: it goes back to the one that gave it, and may leave that again.
-      this.send(this.members.get(passage.giver!.id)!, passage);
+      this.giveBack(passage, false);
     } else if (member) {
       member.queue.push(passage);
       this.sendQueued(member);
-    } else if (!this.giveBack(passage)) {
+    } else if (passage.declinedBy.size === 0 || !this.giveBack(passage, true)) {
       if (!this.stopping && this.isOpen(passage.key)) this.waiting.push(passage);
       else passage.handle.close();
     }
@@ -235,13 +286,19 @@ export class Exchange {
     return member !== undefined && !member.isLeaving && !member.isStalled && member.peer.listensOn(key);
   }
 
-  /** Nobody else has room for it: it is its giver's again, and stays there. */
-  private giveBack(passage: Passage): boolean {
-    const { giver, declinedBy, handle } = passage;
-    if (giver === null || declinedBy.size === 0 || !giver.listensOn(passage.key)) return false;
-    const member = this.members.get(giver.id);
-    if (!member) return false;
-    this.send(member, { ...passage, handle }, true);
+  /** It is its giver's again: false where that one cannot have it. `stays`: nobody else has room for it. */
+  private giveBack(passage: Passage, stays: boolean): boolean {
+    const { giver, seq, key, handle } = passage;
+    const member = giver === null ? undefined : this.members.get(giver.id);
+    if (giver === null || !member || !giver.listensOn(key)) return false;
+    if (seq === null) this.send(member, passage, stays);
+    else {
+      // It has kept its copy.
+      this.untoldOf(giver).delete(seq);
+      member.connections += 1;
+      handle.close();
+      giver.sendUntaken(seq, stays);
+    }
     return true;
   }
 
@@ -252,7 +309,7 @@ export class Exchange {
   private send(member: Member, passage: Passage, stays = false): void {
     const id = this.nextOfferId++;
     const { key, used, requests, handle, giver } = passage;
-    member.offers.set(id, { id, passage, sentAt: performance.now() });
+    member.offers.set(id, { id, passage, sentAt: performance.now(), isClaimed: false });
     member.peer.sendTake({ id, key, used, requests, fresh: giver === null, stays }, handle);
   }
 
@@ -284,9 +341,9 @@ export class Exchange {
   /** Offers that nobody claims are made to others; what waits is tried again. */
   private readonly look = (): void => {
     this.timer = null;
-    const late = performance.now() - CLAIM_MS;
+    const late = performance.now() - Math.max(CLAIM_MS, USUAL_CLAIMS * this.usualClaimMs);
     for (const member of this.members.values()) {
-      if (![...member.offers.values()].some(({ sentAt }) => sentAt < late)) continue;
+      if (![...member.offers.values()].some(({ sentAt, isClaimed }) => !isClaimed && sentAt < late)) continue;
       member.isStalled = true;
       const passages = unclaimed(member).filter(
         (passage) => !this.stopping && (this.hasOther(member, passage) || this.isMissed(passage)),
@@ -339,7 +396,7 @@ export class Exchange {
 }
 
 const unclaimed = ({ offers, queue }: Member): Passage[] => [
-  ...[...offers.values()].map(({ passage }) => passage),
+  ...[...offers.values()].filter(({ isClaimed }) => !isClaimed).map(({ passage }) => passage),
   ...queue,
 ];
 

@@ -86,8 +86,7 @@ export class Traffic {
         break;
       }
       case 'handoff-asked':
-        // One that had arrived was answered before this: there was no descriptor for it.
-        worker.sendUntaken(message.seq);
+        this.exchange.handOffAsked(worker, message.seq);
         break;
       case 'claim':
         this.exchange.claim(worker, message.id);

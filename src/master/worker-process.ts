@@ -203,12 +203,12 @@ export class WorkerProcess implements ListenerClient, Peer, Bouncer {
     this.send({ act: 'revoke', id });
   }
 
-  sendTaken(seq: number): void {
-    this.send({ act: 'taken', seq });
+  sendTaken(seq: number, sent: () => void): void {
+    this.send({ act: 'taken', seq }, undefined, sent);
   }
 
-  sendUntaken(seq: number): void {
-    this.send({ act: 'untaken', seq });
+  sendUntaken(seq: number, stays: boolean): void {
+    this.send({ act: 'untaken', seq, stays });
   }
 
   sendGive(count: number): void {

@@ -101,10 +101,10 @@ export type MasterMessage = { cmd: typeof CMD } & (
   | { act: 'probe'; key: string }
   /** Stop accepting, finish what is in flight within `deadlineMs`, then end. `handover`: idle connections have somewhere to go. */
   | { act: 'retire'; deadlineMs: number; closeIdle: boolean; handover: boolean }
-  /** Answers `handoff`: the master holds the connection, the worker closes its copy. */
+  /** Answers `handoff`: the connection has a new owner, or the master holds it for the next one; the worker closes its copy. */
   | { act: 'taken'; seq: number }
-  /** Answers `handoff`: it stays with the worker, which goes on reading from it. */
-  | { act: 'untaken'; seq: number }
+  /** Answers `handoff`: it stays with the worker, which goes on reading from it. `stays`: it is not given away again. */
+  | { act: 'untaken'; seq: number; stays: boolean }
   /** Carries a connection: claim it, or decline. `fresh`: it was accepted by the master; `stays`: it was this worker's, and nobody else has room. */
   | ({ act: 'take'; id: number; fresh: boolean; stays: boolean } & Passed)
   /** Answers `claim`: the connection is this worker's alone. */

@@ -54,12 +54,10 @@ export function revokeAll(): void {
   for (const id of [...claimed.keys()]) revoke(id);
 }
 
-/** A move that did not take place. The connection is not moved again. */
-export const takeBack = (handle: ConnectionHandle, passed: Passed): void => adopt(handle, passed, true);
-
 export const staysHere = (socket: net.Socket): boolean => (socket as Adopted)[STAYS] === true;
 
-function adopt(handle: ConnectionHandle, { key, used, requests }: Passed, stays: boolean): void {
+/** Also where a move did not take place. `stays`: it is not moved again. */
+export function adopt(handle: ConnectionHandle, { key, used, requests }: Passed, stays: boolean): void {
   const standIn = standInOf(key);
   if (!standIn) {
     handle.close(); // The app has closed its server in between.

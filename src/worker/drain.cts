@@ -97,7 +97,8 @@ function beginDrain(handover = false): void {
     deferRequests(server);
   }
   diagnostics.subscribe('http.server.request.start', (message) => {
-    const { socket, response } = message as RequestStart;
+    const { socket, response, server } = message as RequestStart;
+    deferRequests(server); // One that does not listen itself: the app gives it the sockets of another.
     endUnlessItMoves(socket, response);
   });
   looking = setInterval(look, LOOK_MS);
@@ -113,6 +114,8 @@ function endUnlessItMoves(socket: net.Socket, response: http.ServerResponse): vo
  * on it. One turn later the whole batch is known.
  */
 function deferRequests(server: net.Server): void {
+  if (deferring.has(server)) return;
+  deferring.add(server);
   const emit = server.emit;
   server.emit = function (this: net.Server, name: string, ...args: unknown[]) {
     if (name !== 'request' && name !== 'checkContinue' && name !== 'checkExpectation')
@@ -122,6 +125,7 @@ function deferRequests(server: net.Server): void {
   } as typeof server.emit;
 }
 
+const deferring = new WeakSet<net.Server>();
 const idleSince = new WeakMap<net.Socket, number>();
 
 function look(): void {

@@ -12,7 +12,7 @@ import type { ConnectionHandle } from '../node-internals/connection-handle.cjs';
 import { isAtRest, takeOut, whyFixed, whySocketFixed } from '../node-internals/connection-handle.cjs';
 import { idleSockets } from '../node-internals/http-connections.cjs';
 import type { Passed } from '../shared/messages.cjs';
-import { staysHere, takeBack } from './adoption.cjs';
+import { adopt, staysHere } from './adoption.cjs';
 import { tell } from './channel.cjs';
 import { keyOfServer, servingServers } from './listen-seam.cjs';
 import { requestsOn } from './request-count.cjs';
@@ -165,15 +165,15 @@ function askForLate(): void {
   for (const [seq, { sentAt }] of underWay) if (sentAt < late) tell({ act: 'handoff-asked', seq });
 }
 
-/** The master holds it: this copy is closed. */
+/** It has a new owner: this copy is closed. */
 export function taken(seq: number): void {
   finish(seq)?.handle.close();
 }
 
 /** The master does not want it, or could not receive it. */
-export function untaken(seq: number): void {
+export function untaken(seq: number, stays: boolean): void {
   const back = finish(seq);
-  if (back) takeBack(back.handle, back.passed);
+  if (back) adopt(back.handle, back.passed, stays);
 }
 
 function finish(seq: number): UnderWay | undefined {
@@ -191,5 +191,5 @@ function finish(seq: number): UnderWay | undefined {
 /** The master is gone: what it never had is this worker's again. What it had, went with it. */
 export function takeAllBack(): void {
   keepTheRest();
-  for (const seq of [...underWay.keys()]) untaken(seq);
+  for (const seq of [...underWay.keys()]) untaken(seq, true);
 }

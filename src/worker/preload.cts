@@ -93,7 +93,7 @@ function obey(message: MasterMessage, handle: unknown): void {
       taken(message.seq);
       break;
     case 'untaken':
-      untaken(message.seq);
+      untaken(message.seq, message.stays);
       break;
   }
 }

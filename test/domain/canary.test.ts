@@ -62,6 +62,11 @@ describe('a reload with a weight', () => {
   test('of an atomic app lets all workers of the weight in at once, and at the promotion all of the rest', () => {
     const scene = new Scene({ instances: 4, atomic: true }).start();
     scene.canary(50);
+    const late = scene.processes.get(scene.worker(2, 1).id)!;
+    late.hung = true;
+    scene.boot().advance(1_000);
+    expect(workersOf(scene, 2)).toBe(0);
+    late.hung = false;
     scene.settle();
     expect([workersOf(scene, 1), workersOf(scene, 2)]).toEqual([4, 2]);
     scene.promote();

@@ -66,8 +66,9 @@ describe('by weight', () => {
   test('a change of weight holds from the next connection on', () => {
     let { state } = pickByWeight(FRESH, both, { 1: 99, 2: 1 });
     for (let n = 0; n < 47; n++) ({ state } = pickByWeight(state, both, { 1: 99, 2: 1 }));
-    const ids = picks(100, both, { 1: 50, 2: 50 }, state);
-    expect(ids.filter((id) => id >= 200)).toHaveLength(50);
+    const generations = (ids: number[]): number[] => ids.map((id) => Math.floor(id / 100));
+    const changed = { 1: 80, 2: 20 };
+    expect(generations(picks(100, both, changed, state))).toEqual(generations(picks(100, both, changed)));
   });
 
   test('any workers, come and gone at any time: it picks one that is there, and remembers none that are not', () => {
@@ -142,6 +143,15 @@ describe('by address', () => {
     const places = placesOf([...generationOf(1, 4), ...generationOf(2, 2)], { 1: 100 - weight, 2: weight });
     const part = (100 * places.filter(({ generation }) => generation === 2).length) / places.length;
     expect(Math.abs(part - weight)).toBeLessThan(weight < 5 ? 0.5 : 1);
+  });
+
+  test('the clients of each of two weighted generations are spread over all of its workers', () => {
+    const places = placesOf([...generationOf(1, 2), ...generationOf(2, 2)], { 1: 50, 2: 50 });
+    for (const id of [100, 101, 200, 201]) {
+      const part = places.filter((place) => place.id === id).length / places.length;
+      expect(part).toBeGreaterThan(0.22);
+      expect(part).toBeLessThan(0.28);
+    }
   });
 
   test('as a weight rises, clients move to that generation and none moves away from it', () => {

@@ -51,8 +51,11 @@ class StandIn implements Peer {
   sendTake: Peer['sendTake'] = ({ id, stays }, handle) => this.offers.push({ id, handle, stays });
   sendGrant = (id: number): number => this.granted.push(id);
   sendRevoke = (id: number): number => this.revoked.push(id);
-  sendTaken = (seq: number): number => this.taken.push(seq);
-  sendUntaken = (seq: number): number => this.untaken.push(seq);
+  sendTaken: Peer['sendTaken'] = (seq, sent) => {
+    this.taken.push(seq);
+    sent();
+  };
+  sendUntaken: Peer['sendUntaken'] = (seq) => this.untaken.push(seq);
   sendGive = (count: number): number => this.asked.push(count);
 }
 
@@ -67,12 +70,36 @@ test('a connection that is given away is kept until its receiver has claimed it,
   const exchange = exchangeOf(giver, receiver);
   const handle = connection();
   exchange.handOff(giver, 7, PASSED, handle);
-  expect(giver.taken).toEqual([7]);
   expect(receiver.offers).toHaveLength(1);
-  expect(handle.closedCount).toBe(0);
+  expect([giver.taken, handle.closedCount]).toEqual([[], 0]);
   exchange.claim(receiver, receiver.offers[0]!.id);
+  expect(giver.taken).toEqual([7]);
   expect(receiver.granted).toEqual([receiver.offers[0]!.id]);
   expect(handle.closedCount).toBe(1);
+});
+
+test('a connection is granted only once its giver has been told: two of them never own it', () => {
+  const [giver, receiver] = [new StandIn(1), new StandIn(2)];
+  const exchange = exchangeOf(giver, receiver);
+  let tell = (): void => {};
+  giver.sendTaken = (_, sent) => {
+    tell = sent;
+  };
+  exchange.handOff(giver, 7, PASSED, connection());
+  exchange.claim(receiver, receiver.offers[0]!.id);
+  expect(receiver.granted).toEqual([]);
+  vi.advanceTimersByTime(2_000);
+  tell();
+  expect(receiver.granted).toHaveLength(1);
+});
+
+test('a giver that asks is told that a handoff has never come, and nothing of one that is under way', () => {
+  const [giver, receiver] = [new StandIn(1), new StandIn(2)];
+  const exchange = exchangeOf(giver, receiver);
+  exchange.handOff(giver, 1, PASSED, connection());
+  exchange.handOffAsked(giver, 1);
+  exchange.handOffAsked(giver, 2);
+  expect(giver.untaken).toEqual([2]);
 });
 
 test('a receiver that does not claim in time loses it to another one, and what it claims late is revoked', () => {
@@ -99,11 +126,9 @@ test('where every receiver is blocked the giver gets it back, and is asked for i
   exchange.handOff(giver, 1, PASSED, connection());
   exchange.handOff(giver, 2, PASSED, connection());
   vi.advanceTimersByTime(1_000);
-  expect(giver.offers.map(({ stays }) => stays)).toEqual([false, false]);
-  for (const { id } of giver.offers) exchange.claim(giver, id);
+  expect([giver.taken, giver.untaken]).toEqual([[], [1, 2]]);
   exchange.handOff(giver, 3, PASSED, connection());
-  expect(giver.offers, 'the blocked one is not waited for again').toHaveLength(3);
-  exchange.claim(giver, giver.offers[2]!.id);
+  expect(giver.untaken, 'the blocked one is not waited for again').toEqual([1, 2, 3]);
   vi.advanceTimersByTime(2_000);
   expect(giver.asked, 'for the blocked one nobody gives').toEqual([10]);
   for (const { id } of blocked.offers) exchange.claim(blocked, id);
@@ -169,9 +194,7 @@ test('where every other worker is full, its giver gets it back, and keeps it', (
   const handle = connection();
   exchange.handOff(giver, 1, PASSED, handle);
   exchange.decline(full, full.offers[0]!.id);
-  expect(giver.offers).toMatchObject([{ stays: true }]);
-  exchange.claim(giver, giver.offers[0]!.id);
-  expect([giver.granted.length, handle.closedCount]).toEqual([1, 1]);
+  expect([giver.taken, giver.untaken, handle.closedCount]).toEqual([[], [1], 1]);
 });
 
 test('in a rollout idle connections go to the new generation alone', () => {
@@ -222,7 +245,7 @@ test('whatever workers do, no connection has two owners, none is forgotten, and 
       const exchange = new Exchange();
       const peers = Array.from({ length: 6 }, (_, id) => new StandIn(id + 1, (id % 2) + 1));
       const state = new Map<StandIn, 'new' | 'in' | 'leaving' | 'dead'>(peers.map((peer) => [peer, 'new']));
-      const handles: Connection[] = [];
+      const handles: { handle: Connection; giver: StandIn | null; seq: number }[] = [];
       const owners = new Map<ConnectionHandle, number>();
       let seq = 0;
       const claim = (peer: StandIn, which: number): void => {
@@ -237,7 +260,7 @@ test('whatever workers do, no connection has two owners, none is forgotten, and 
         const handle = connection();
         if (what === 'wait') vi.advanceTimersByTime(150);
         else if (what === 'accept') {
-          handles.push(handle);
+          handles.push({ handle, giver: null, seq: 0 });
           exchange.accepted(KEY, handle);
         } else if (what === 'join' && now === 'new') {
           state.set(peer, 'in');
@@ -246,7 +269,7 @@ test('whatever workers do, no connection has two owners, none is forgotten, and 
         else if (what === 'handoff') {
           seq += 1;
           exchange.handOff(peer, seq, PASSED, handle);
-          if (peer.taken.includes(seq)) handles.push(handle);
+          handles.push({ handle, giver: peer, seq });
         } else if (what === 'claim' && peer.offers.length > 0) claim(peer, which);
         else if (what === 'decline' && peer.offers.length > 0) {
           exchange.decline(peer, peer.offers.splice(which % peer.offers.length, 1)[0]!.id);
@@ -266,8 +289,10 @@ test('whatever workers do, no connection has two owners, none is forgotten, and 
         for (const [peer, now] of state) while (now !== 'dead' && peer.offers.length > 0) claim(peer, 0);
         vi.advanceTimersByTime(100);
       }
-      for (const handle of handles) {
-        expect(owners.get(handle) ?? 0).toBe(1);
+      for (const { handle, giver, seq } of handles) {
+        const stayed = giver?.untaken.includes(seq) === true;
+        expect((owners.get(handle) ?? 0) + (stayed ? 1 : 0)).toBe(1);
+        expect(giver === null || giver.taken.includes(seq) !== stayed).toBe(true);
         expect(handle.closedCount).toBe(1);
       }
     }),

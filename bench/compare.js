@@ -16,7 +16,7 @@ import { nodeFor, nodeVersion } from './compare/runners/which-node.js';
 
 const USAGE = `usage: npm --prefix bench run compare -- [options]
   --rounds <n>      alternating rounds (5)
-  --reloads <n>     reloads under load in each round (2)
+  --reloads <n>     reloads under load in each round (1)
   --only <ids>      these runners alone, with commas between: ${all.map(({ id }) => id).join(',')}
   --node <path>     the Node that all run on (the one that runs this)
   --out <folder>    where the results are written (bench/results; docs for those that are published)`;
@@ -27,7 +27,7 @@ function readSettings() {
   const { values } = parseArgs({
     options: {
       rounds: { type: 'string', default: '5' },
-      reloads: { type: 'string', default: '2' },
+      reloads: { type: 'string', default: '1' },
       only: { type: 'string', default: all.map(({ id }) => id).join(',') },
       node: { type: 'string', default: process.execPath },
       out: { type: 'string', default: fileURLToPath(new URL('results', import.meta.url)) },
@@ -52,16 +52,15 @@ function readSettings() {
 
 const write = (text) => process.stdout.write(text);
 
-/** One line a round of a runner: the steps as they begin, and how long it took. */
+/** The rounds of each runner, by its id. One line a round: the steps as they begin, and how long it took. */
 async function measureAll({ rounds, reloads, runners }) {
-  const seen = new Map(runners.map(({ runner }) => [runner.id, []]));
+  const seen = Object.fromEntries(runners.map(({ runner }) => [runner.id, []]));
   for (let round = 1; round <= rounds; round++) {
-    for (const { runner, node } of runners) {
-      const startedAt = performance.now();
-      write(`round ${round} of ${rounds}, ${runner.title}: `);
-      seen.get(runner.id).push(await measureRound(runner, node, { reloads }, (step) => write(`${step}, `)));
-      write(`${((performance.now() - startedAt) / 1_000).toFixed(0)} s\n`);
-    }
+    const startedAt = performance.now();
+    write(`round ${round} of ${rounds}: `);
+    const measured = await measureRound(runners, { reloads }, (step) => write(`${step}, `));
+    for (const [id, one] of Object.entries(measured)) seen[id].push(one);
+    write(`${((performance.now() - startedAt) / 1_000).toFixed(0)} s\n`);
   }
   return seen;
 }
@@ -74,8 +73,8 @@ function resultOf({ rounds, reloads, runners }, seen) {
     node: nodeVersion(node),
     processes: runner.processes,
     reloadedBy: runner.reloadedBy,
-    figures: figuresOf(seen.get(runner.id)),
-    rounds: seen.get(runner.id),
+    figures: figuresOf(seen[runner.id]),
+    rounds: seen[runner.id],
   }));
   return {
     date: new Date().toISOString().slice(0, 10),
@@ -138,13 +137,16 @@ function endOnSignal() {
   };
 }
 
+// Who reads may have gone, as the one behind a pipe does at Ctrl-C: that is no reason to leave processes behind.
+process.stdout.on('error', () => {});
+process.stderr.on('error', () => {});
+
 const interruption = endOnSignal();
 try {
   const settings = readSettings();
   // A folder that cannot be written is found before the long run, not after it.
   mkdirSync(settings.out, { recursive: true });
-  const seconds =
-    settings.rounds * settings.runners.reduce((sum, { runner }) => sum + roundSeconds(runner, settings), 0);
+  const seconds = settings.rounds * roundSeconds(settings.runners, settings);
   write(
     `${settings.runners.length} runners, ${settings.rounds} ${settings.rounds === 1 ? 'round' : 'rounds'}: about ${Math.ceil(seconds / 60)} min. The machine should do nothing else meanwhile.\n`,
   );

@@ -16,51 +16,75 @@ function read(pid, file) {
   }
 }
 
-/** Parent and CPU ticks from one line of /proc/<pid>/stat, those of children it has reaped included; null where it has gone. */
+/** Parent, own CPU and that of the children it has reaped, in microseconds, from a line of /proc/<pid>/stat; null where it has gone. */
 export function parseStat(line) {
   if (line === '') return null;
   // The name may hold blanks and brackets: what counts begins behind its last bracket.
   const fields = line.slice(line.lastIndexOf(')') + 2).split(' ');
-  return { parent: Number(fields[1]), ticks: fields.slice(11, 15).reduce((sum, field) => sum + Number(field), 0) };
+  const [user, system, reapedUser, reapedSystem] = fields.slice(11, 15).map(Number);
+  return {
+    parent: Number(fields[1]),
+    ownUs: (user + system) * TICK_US,
+    reapedUs: (reapedUser + reapedSystem) * TICK_US,
+  };
 }
 
-/** The process and all that descend from it, each with its CPU ticks. */
+/** The process and all that descend from it, as parsed. */
 function tree(root) {
   const children = new Map();
-  const ticks = new Map();
+  const stats = new Map();
   for (const pid of pids().map(Number)) {
     const stat = parseStat(read(pid, 'stat'));
     if (stat === null) continue;
-    ticks.set(pid, stat.ticks);
+    stats.set(pid, stat);
     children.set(stat.parent, [...(children.get(stat.parent) ?? []), pid]);
   }
   const members = [];
-  const open = ticks.has(root) ? [root] : [];
+  const open = stats.has(root) ? [root] : [];
   for (let pid = open.pop(); pid !== undefined; pid = open.pop()) {
-    members.push({ pid, ticks: ticks.get(pid) });
+    members.push({ pid, ...stats.get(pid) });
     open.push(...(children.get(pid) ?? []));
   }
   return members;
 }
 
-/** CPU that a process, its descendants, and those of them that were reaped have taken, in microseconds. */
+/** CPU of all threads of a process, from the scheduler's own count in ns; null where the kernel does not tell. */
+function threadsUs(pid) {
+  let totalNs = 0;
+  try {
+    for (const thread of readdirSync(`/proc/${pid}/task`)) {
+      const ranNs = /^\d+/.exec(read(pid, `task/${thread}/schedstat`));
+      if (ranNs === null) return null;
+      totalNs += Number(ranNs[0]);
+    }
+  } catch {
+    return null;
+  }
+  return totalNs / 1_000;
+}
+
+/** CPU that a process, its descendants, and those of them that were reaped have taken, user and system, in microseconds. */
 export function cpuUs(root) {
-  return tree(root).reduce((sum, member) => sum + member.ticks, 0) * TICK_US;
+  return tree(root).reduce((sum, { pid, ownUs, reapedUs }) => sum + (threadsUs(pid) ?? ownUs) + reapedUs, 0);
 }
 
-/** Memory in MB: each page shared by n processes counts 1/n (PSS), so that the processes of one runner may be added up. */
-function memoryMb(pid) {
-  return Number(/^Pss:\s+(\d+)/m.exec(read(pid, 'smaps_rollup'))?.[1] ?? 0) / 1024;
-}
+const mb = (text, pattern) =>
+  [...text.matchAll(pattern)].reduce((total, [, kilobytes]) => total + Number(kilobytes), 0) / 1024;
 
-/** Memory of the master, of one worker (the mean), and of the whole tree. Where all is one process the first two are null. */
+/** What is resident, shared pages included: what `ps` shows. */
+const residentMb = (pid) => mb(read(pid, 'status'), /^VmRSS:\s+(\d+)/gm);
+
+/** What the process holds for itself, and its end would give back. Unlike RSS it may be added up, and unlike PSS it does not depend on who else runs Node. */
+const privateMb = (pid) => mb(read(pid, 'smaps_rollup'), /^Private_(?:Clean|Dirty):\s+(\d+)/gm);
+
+/** Memory of the master and of one worker (RSS, the mean), and of the whole tree (private). Where all is one process the first two are null. */
 export function memoryOf(root, workerPids) {
   const workers = workerPids.filter((pid) => pid !== root);
-  const sum = (members) => members.reduce((total, pid) => total + memoryMb(pid), 0);
+  const sum = (values) => values.reduce((total, value) => total + value, 0);
   return {
-    master: workers.length === 0 ? null : memoryMb(root),
-    worker: workers.length === 0 ? null : sum(workers) / workers.length,
-    total: sum(tree(root).map((member) => member.pid)),
+    master: workers.length === 0 ? null : residentMb(root),
+    worker: workers.length === 0 ? null : sum(workers.map(residentMb)) / workers.length,
+    total: sum(tree(root).map(({ pid }) => privateMb(pid))),
   };
 }
 

@@ -55,7 +55,7 @@ test('rounds become one figure: the median of what is measured, the sum of what 
 
 test('a limit is held up to its value, exceeded beyond, and not measured where a runner was left out', () => {
   const within = (cpu: number) =>
-    checkLimits({ zdsup: { keepAliveCpu: cpu }, node: { keepAliveCpu: 100 } }).map(({ within }) => within);
+    checkLimits({ 'zdsup-1': { keepAliveCpu: cpu }, node: { keepAliveCpu: 100 } }).map(({ within }) => within);
   const only = (value: boolean) =>
     checkLimits({}).map(({ what }) => (what.includes('keep-alive request') ? value : null));
   expect(within(105)).toEqual(only(true));
@@ -73,7 +73,7 @@ test('the page has a row for each metric and limit, and a dash where there is no
   const page = markdown(result([round(30, 0), round(32, 0)]));
   expect(page).toContain('| CPU a request, keep-alive | 31.0 µs | 30.0 µs |');
   expect(page).toContain('| **requests lost** (hung ones included) | 0 | – |');
-  expect(page).toContain('| CPU of a keep-alive request, zdsup / plain node | 1.03 | 1.05 | held |');
+  expect(page).toContain('| CPU of a request on a new connection, zdsup / plain node | 1.03 | 1.25 | held |');
   for (const { title } of metrics) expect(page).toContain(`| ${title} |`);
 });
 
@@ -106,6 +106,6 @@ test('an answer counts when it is whole, and says who gave it and whether it is 
 
 test('CPU of a process is that of itself and of the children it has reaped, whatever its name', () => {
   const line = `7 (a) b (c) S 3 ${'0 '.repeat(9)}11 12 13 14 20 0\n`;
-  expect(parseStat(line)).toEqual({ parent: 3, ticks: 50 });
+  expect(parseStat(line)).toEqual({ parent: 3, ownUs: 230_000, reapedUs: 270_000 });
   expect(parseStat('')).toBeNull();
 });

@@ -4,7 +4,8 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { cpuUs } from '../processes.js';
 import { Connection } from './connection.js';
 
-export async function throughput({ port, root, clients, perRequest, warmMs, ms }) {
+/** Loads one runner for `warmMs`, which do not count, and `ms`, which do. */
+async function slice({ port, root, clients, perRequest, warmMs, ms }) {
   let ending = false;
   let counting = false;
   let requests = 0;
@@ -40,5 +41,12 @@ export async function throughput({ port, root, clients, perRequest, warmMs, ms }
   const cpu = cpuUs(root) - cpuBefore;
   ending = true;
   for (const connection of connections) connection.destroy();
-  return { requests, perSecond: (requests * 1000) / tookMs, cpuUsPerRequest: cpu / requests, byWorker };
+  return { requests, tookMs, cpuUs: cpu, byWorker };
+}
+
+/** One slice after the other, in one process: for all of them the clients' code is equally warm. */
+export async function throughput(slices) {
+  const results = [];
+  for (const one of slices) results.push(await slice(one));
+  return results;
 }

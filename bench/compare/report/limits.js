@@ -20,9 +20,9 @@ const limits = [
     of: (f) => over(f.zdsup?.perRequestCpu, f.node?.perRequestCpu),
   },
   {
-    what: 'CPU of a keep-alive request, zdsup / plain node',
+    what: 'CPU of a keep-alive request, zdsup with 1 worker / plain node',
     limit: 1.05,
-    of: (f) => over(f.zdsup?.keepAliveCpu, f.node?.keepAliveCpu),
+    of: (f) => over(f['zdsup-1']?.keepAliveCpu, f.node?.keepAliveCpu),
   },
   { what: 'p99 of zdsup, during a reload / steady', limit: 2, of: (f) => over(f.zdsup?.reloadP99, f.zdsup?.steadyP99) },
   { what: 'evenness of zdsup, busiest worker / mean', limit: 1.2, of: (f) => f.zdsup?.evenness ?? null },

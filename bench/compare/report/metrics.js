@@ -64,9 +64,9 @@ export const metrics = [
     of: (r) => (r.losses === null ? null : median(r.losses.reloadMs)),
   },
   { key: 'evenness', title: 'evenness: busiest of 4 workers / mean', unit: '', digits: 2, of: (r) => r.evenness },
-  { key: 'masterMemory', title: 'memory of the master', unit: 'MB', digits: 1, of: (r) => r.memory.master },
-  { key: 'workerMemory', title: 'memory of a worker', unit: 'MB', digits: 1, of: (r) => r.memory.worker },
-  { key: 'totalMemory', title: 'memory in all', unit: 'MB', digits: 1, of: (r) => r.memory.total },
+  { key: 'masterMemory', title: 'memory of the master, RSS', unit: 'MB', digits: 1, of: (r) => r.memory.master },
+  { key: 'workerMemory', title: 'memory of a worker, RSS', unit: 'MB', digits: 1, of: (r) => r.memory.worker },
+  { key: 'totalMemory', title: 'memory in all, private', unit: 'MB', digits: 1, of: (r) => r.memory.total },
 ];
 
 /** One figure a metric, of all rounds of a runner: medians, and sums where something is counted. */

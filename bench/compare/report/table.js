@@ -44,7 +44,7 @@ export function markdown({ date, machine, rounds, reloads, load, runners, limits
   const counted = `${rounds} alternating ${rounds === 1 ? 'round' : 'rounds'}`;
   return `# zdsup and its rivals on one app
 
-${date}, ${machine.cpus} × ${machine.model}, Linux ${machine.kernel}; ${counted}, ${load.workers} workers each, on loopback. Figures are medians of the rounds, what
+${date}, ${machine.cpus} × ${machine.model}, Linux ${machine.kernel}; ${counted}, ${load.workers} workers each (plain node: one process), on loopback. Figures are medians of the rounds, what
 is counted over reloads is their sum. \`npm run bench:compare\` measures your machine.
 
 ![The main figures as bars](benchmark.svg)

@@ -10,6 +10,7 @@ const runner = (id, policy, title) => ({
   title,
   processes: 'primary and workers',
   reloadedBy: 'a rolling restart: fork, wait for `listening`, `worker.disconnect()`, kill after 2 s',
+  reloadTakesMs: 2_500,
   clusters: true,
   async start(place, workers) {
     const primary = place.launch([PRIMARY], {

@@ -6,6 +6,6 @@ import { clusterNone, clusterRoundRobin } from './cluster.js';
 import { node } from './node.js';
 import { pm2 } from './pm2.js';
 import { watt } from './watt.js';
-import { zdsup } from './zdsup.js';
+import { zdsup, zdsupAlone } from './zdsup.js';
 
-export const runners = [zdsup, node, clusterRoundRobin, clusterNone, pm2, watt];
+export const runners = [zdsup, zdsupAlone, node, clusterRoundRobin, clusterNone, pm2, watt];

@@ -30,7 +30,8 @@ async function freePort() {
 export class Place {
   /** Opens a place where `node` runs the app. */
   static async open(node) {
-    const place = new Place(node, mkdtempSync(join(tmpdir(), 'zdsup-compare-')), await freePort());
+    const port = await freePort();
+    const place = new Place(node, mkdtempSync(join(tmpdir(), 'zdsup-compare-')), port);
     inUse.add(place);
     return place;
   }
@@ -124,7 +125,8 @@ export class Place {
 }
 
 export async function closeAllPlaces() {
-  await Promise.all([...inUse].map((place) => place.close()));
+  // Meanwhile another one may have been opened.
+  while (inUse.size > 0) await Promise.all([...inUse].map((place) => place.close()));
 }
 
 /** What npm adds would have the runners start with its settings, and with the `node` that is installed here for Watt. */

@@ -13,6 +13,7 @@ export const pm2 = {
   },
   processes: 'daemon and workers',
   reloadedBy: '`pm2 reload`',
+  reloadTakesMs: 2_500,
   clusters: true,
   async start(place, workers) {
     await place.command([BIN, 'start', place.app, '--name', 'bench', '-i', String(workers)]);

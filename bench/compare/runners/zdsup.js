@@ -3,19 +3,37 @@ import { fileURLToPath } from 'node:url';
 
 const BIN = fileURLToPath(new URL('../../../bin/zdsup.js', import.meta.url));
 
+const launch = (place, workers) =>
+  place.launch([BIN, 'start', place.app, '--name', 'bench', '-i', String(workers)]).pid;
+
 export const zdsup = {
   id: 'zdsup',
   title: 'zdsup',
   processes: 'master and workers',
   reloadedBy: '`zdsup reload`',
+  reloadTakesMs: 3_000,
   clusters: true,
   async start(place, workers) {
-    const { pid } = place.launch([BIN, 'start', place.app, '--name', 'bench', '-i', String(workers)]);
+    const root = launch(place, workers);
     await place.listening(workers);
     return {
-      root: pid,
+      root,
       reload: () => place.command([BIN, 'reload', 'bench']),
       stop: () => place.terminate(),
     };
+  },
+};
+
+/** With one worker: what plain node, which is one process too, is compared with. Two processes share a load less well than one, whoever supervises them. */
+export const zdsupAlone = {
+  id: 'zdsup-1',
+  title: 'zdsup, 1 worker',
+  processes: 'master and one worker',
+  reloadedBy: null,
+  clusters: false,
+  async start(place) {
+    const root = launch(place, 1);
+    await place.listening(1);
+    return { root, stop: () => place.terminate() };
   },
 };

@@ -40,7 +40,8 @@ function readSettings() {
   const runners = values.only.split(',').map((id) => {
     const runner = all.find((one) => one.id === id);
     if (runner === undefined) throw new UsageError(`--only ${id}: no such runner`);
-    return { runner, node: nodeFor(runner, values.node) };
+    // The version also tells whether it is there at all: before the long run, not in it.
+    return { runner, version: runner.version ?? null, node: nodeFor(runner, values.node) };
   });
   return {
     rounds: count('rounds'),
@@ -66,10 +67,10 @@ async function measureAll({ rounds, reloads, runners }) {
 }
 
 function resultOf({ rounds, reloads, runners }, seen) {
-  const measured = runners.map(({ runner, node }) => ({
+  const measured = runners.map(({ runner, version, node }) => ({
     id: runner.id,
     title: runner.title,
-    version: runner.version ?? null,
+    version,
     node: nodeVersion(node),
     processes: runner.processes,
     reloadedBy: runner.reloadedBy,

@@ -12,10 +12,11 @@ export const LOAD = {
   workers: 2,
   /** After the start: a generation is promoted, a daemon has settled. */
   settleMs: 1_500,
-  /** Throughput: slices of a runner in each round and for each kind of connection, and of each slice what is not counted, and what is. */
-  slices: 4,
+  /** Throughput: slices of a runner in each round and for each kind of connection, after one more that only warms it (code is compiled); and of
+   * each slice what is not counted, and what is. */
+  slices: 3,
   warmMs: 300,
-  sliceMs: 700,
+  sliceMs: 900,
   throughputClients: 20,
   /** Latency: an open loop at this many requests a second. */
   rate: 500,
@@ -64,7 +65,7 @@ async function named(runner, work) {
 
 /** Throughput and CPU of all runners, by their ids: slices in turn, each turn in the opposite order of the one before. */
 async function throughput(up, perRequest) {
-  const turns = Array.from({ length: LOAD.slices }, (_, turn) => (turn % 2 === 0 ? up : up.toReversed())).flat();
+  const turns = Array.from({ length: 1 + LOAD.slices }, (_, turn) => (turn % 2 === 0 ? up : up.toReversed())).flat();
   const results = await startLoad(
     'throughput',
     turns.map(({ place, running }) => ({
@@ -78,7 +79,7 @@ async function throughput(up, perRequest) {
   ).result;
   return Object.fromEntries(
     up.map(({ runner }) => {
-      const own = results.filter((_, index) => turns[index].runner === runner);
+      const own = results.filter((_, index) => index >= up.length && turns[index].runner === runner);
       const total = (key) => sum(own.map((slice) => slice[key]));
       return [
         runner.id,
@@ -174,7 +175,7 @@ export async function measureRound(runners, { reloads }, says) {
 
 /** About how long a round takes, in seconds. */
 export function roundSeconds(runners, { reloads }) {
-  const slices = 2 * LOAD.slices * (LOAD.warmMs + LOAD.sliceMs);
+  const slices = 2 * (1 + LOAD.slices) * (LOAD.warmMs + LOAD.sliceMs);
   const alone = 1_000 + slices + LOAD.latencyWarmMs + LOAD.steadyMs;
   const even = 1_500 + LOAD.evenWarmMs + LOAD.evenMs;
   const each = runners.map(

@@ -1,7 +1,15 @@
 // zdsup, as it is built in this checkout, with its defaults.
+import { existsSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 
 const BIN = fileURLToPath(new URL('../../../bin/zdsup.js', import.meta.url));
+
+/** The version of this checkout; throws where it is not built. */
+function builtVersion() {
+  if (!existsSync(new URL('../../../dist/cli', import.meta.url)))
+    throw new Error('zdsup is not built; run: npm ci && npm run build');
+  return JSON.parse(readFileSync(new URL('../../../package.json', import.meta.url), 'utf8')).version;
+}
 
 const launch = (place, workers) =>
   place.launch([BIN, 'start', place.app, '--name', 'bench', '-i', String(workers)]).pid;
@@ -9,6 +17,9 @@ const launch = (place, workers) =>
 export const zdsup = {
   id: 'zdsup',
   title: 'zdsup',
+  get version() {
+    return builtVersion();
+  },
   processes: 'master and workers',
   reloadedBy: '`zdsup reload`',
   reloadTakesMs: 3_000,
@@ -28,6 +39,9 @@ export const zdsup = {
 export const zdsupAlone = {
   id: 'zdsup-1',
   title: 'zdsup, 1 worker',
+  get version() {
+    return builtVersion();
+  },
   processes: 'master and one worker',
   reloadedBy: null,
   clusters: false,

@@ -14,7 +14,7 @@ const WIDTH = 860;
 const COLUMNS = 2;
 const GAP = 36;
 const PANEL = (WIDTH - GAP * (COLUMNS - 1)) / COLUMNS;
-const LABEL = 142;
+const LABEL = 150;
 const VALUE = 66;
 const BAR = 14;
 const LINE = 22;
@@ -48,29 +48,45 @@ function bar(runner, metric, most, y) {
   ].join('');
 }
 
+/** A runner without such a figure (plain node has no reload) has no bar. */
+const shownIn = (key, runners) => runners.filter(({ figures }) => figures[key] !== null);
+
 function panel([key, title], runners, x, y) {
   const metric = metrics.find((one) => one.key === key);
-  // A runner without such a figure (plain node has no reload) has no bar.
-  const shown = runners.filter(({ figures }) => figures[key] !== null);
+  const shown = shownIn(key, runners);
   const most = Math.max(0, ...shown.map(({ figures }) => figures[key]));
-  return `<g transform="translate(${at(x)} ${y})"><text class="title" y="13">${escaped(title)}</text>${shown
-    .map((runner, index) => bar(runner, metric, most, TITLE + index * LINE))
-    .join('')}</g>`;
+  const bars = shown.map((runner, index) => bar(runner, metric, most, TITLE + index * LINE)).join('');
+  return `<g transform="translate(${at(x)} ${y})"><text class="title" y="13">${escaped(title)}</text>${bars}</g>`;
 }
 
-export function chart({ runners }) {
-  const height = TITLE + runners.length * LINE + 20;
-  const rows = Math.ceil(PANELS.length / COLUMNS);
-  const words = PANELS.map(([key, title]) => {
+/** The panels row by row, each row as high as the one with the most bars. */
+function layOut(runners) {
+  const drawn = [];
+  let y = 2;
+  for (let first = 0; first < PANELS.length; first += COLUMNS) {
+    const row = PANELS.slice(first, first + COLUMNS);
+    drawn.push(...row.map((one, column) => panel(one, runners, column * (PANEL + GAP), y)));
+    y += TITLE + Math.max(...row.map(([key]) => shownIn(key, runners).length)) * LINE + 16;
+  }
+  return { panels: drawn.join('\n'), height: y };
+}
+
+/** What the bars show, for those who cannot see them. */
+const described = (runners) =>
+  PANELS.map(([key, title]) => {
     const metric = metrics.find((one) => one.key === key);
-    return `${title}: ${runners.map(({ title: name, figures }) => `${name} ${written(figures[key], metric)}`).join(', ')}.`;
+    const figures = shownIn(key, runners).map((runner) => `${runner.title} ${written(runner.figures[key], metric)}`);
+    return `${title}: ${figures.join(', ')}.`;
   }).join(' ');
-  return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${rows * height}" width="${WIDTH}" height="${rows * height}" role="img">
+
+export function chart({ runners }) {
+  const { panels, height } = layOut(runners);
+  return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${height}" width="${WIDTH}" height="${height}" role="img">
 <title>zdsup beside plain node, node:cluster, PM2 and Watt; less is better</title>
-<desc>${escaped(words)}</desc>
+<desc>${escaped(described(runners))}</desc>
 <style>${STYLE}
 </style>
-${PANELS.map((one, index) => panel(one, runners, (index % COLUMNS) * (PANEL + GAP), Math.floor(index / COLUMNS) * height)).join('\n')}
+${panels}
 </svg>
 `;
 }

@@ -30,5 +30,5 @@ const runner = (id, policy, title) => ({
   },
 });
 
-export const clusterRoundRobin = runner('cluster-rr', 'rr', 'node:cluster, round-robin');
-export const clusterNone = runner('cluster-none', 'none', 'node:cluster, SCHED_NONE');
+export const clusterRoundRobin = runner('cluster-rr', 'rr', 'cluster, round-robin');
+export const clusterNone = runner('cluster-none', 'none', 'cluster, SCHED_NONE');

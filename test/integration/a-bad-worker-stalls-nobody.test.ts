@@ -100,6 +100,7 @@ test.each(FAULTS)(
     residents.mark();
     const guests = visitors(port, 59);
     await guests.reached(400);
+    await until('every guest has been answered', () => guests.clients.every(({ answered }) => answered > 0));
     const [waited, unaware] = [guests.longestMs(), residents.longestMs(({ by }) => by !== bad)];
     end(Number(bad));
     guests.mark();

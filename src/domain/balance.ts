@@ -51,14 +51,23 @@ export function surpluses(loads: readonly Load[], weights: Weights): { id: numbe
   });
 }
 
-/** Who should get one connection more: of the generation that is furthest below its share, the worker with the fewest. */
-export function neediest(loads: readonly Load[], weights: Weights): number | undefined {
+/**
+ * Who should get one connection more: of the generation that is furthest below its share, the worker with the fewest.
+ * @param loads all workers that count, also those that may not get it
+ * @param may who may get it; the shares are those of all
+ */
+export function neediest(
+  loads: readonly Load[],
+  weights: Weights,
+  may: (load: Load) => boolean = () => true,
+): number | undefined {
   const total = sum(loads.map(({ connections }) => connections)) + 1;
   const lacks = ({ part, connections }: Group): number => part * total - connections;
-  const groups = groupsOf(loads, weights);
+  const able = ({ loads: its }: Group): Load[] => its.filter(may);
+  const groups = groupsOf(loads, weights).filter((group) => able(group).length > 0);
   // One of weight 0 lacks nothing, and all together lack one.
   const [group] = groups.toSorted((a, b) => lacks(b) - lacks(a));
-  return group?.loads.toSorted((a, b) => a.connections - b.connections || a.id - b.id)[0]?.id;
+  return group && able(group).toSorted((a, b) => a.connections - b.connections || a.id - b.id)[0]?.id;
 }
 
 /** One for each generation; a single one without weights, or where nobody has any. */

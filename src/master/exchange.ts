@@ -328,8 +328,9 @@ export class Exchange {
       const isWeighted = Object.keys(weights).length > 0;
       const newest = Math.max(...among.map(({ peer }) => peer.generation));
       const best = neediest(
-        (isWeighted ? among : among.filter(({ peer }) => peer.generation === newest)).map(loadOf),
+        this.staying().map(loadOf),
         weights,
+        ({ id, generation }) => (isWeighted || generation === newest) && among.some(({ peer }) => peer.id === id),
       );
       return best === undefined ? undefined : this.members.get(best);
     }

@@ -178,6 +178,12 @@ describe('the next one goes to', () => {
     expect(neediest(loadsOf([0, 0], [0]), { 1: 1, 2: 99 })).toBe(200);
   });
 
+  test('the shares are those of all, also where the one that gives is left out', () => {
+    const loads = loadsOf([24, 24], [1]);
+    const others = ({ id }: Load): boolean => id !== 100;
+    expect(neediest(loads, { 1: 95, 2: 5 }, others), 'gen 2 lacks 1.5 of 50, the other old one nothing').toBe(200);
+  });
+
   test('nobody of weight 0, unless nobody else is there', () => {
     expect(neediest(loadsOf([9, 9], [0]), { 1: 100, 2: 0 })).toBe(100);
     expect(neediest(loadsOf([], [3, 2]), { 1: 100, 2: 0 })).toBe(201);

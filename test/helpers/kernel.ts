@@ -6,6 +6,14 @@ export const descriptorsOf = (pid: number): number => readdirSync(`/proc/${pid}/
 export const rssMbOf = (pid: number): number =>
   Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))![1]) / 1024;
 
+/** Time it has computed, user and system, in ms: the kernel counts in hundredths of a second. */
+export function cpuMsOf(pid: number): number {
+  const fields = readFileSync(`/proc/${pid}/stat`, 'latin1')
+    .replace(/^.*\) /s, '')
+    .split(' ');
+  return 10 * (Number(fields[11]) + Number(fields[12]));
+}
+
 /** Sockets of any process on this port that the other end has closed and this end never will. */
 export function closeWaits(port: number): number {
   const local = `:${port.toString(16).toUpperCase().padStart(4, '0')}`;

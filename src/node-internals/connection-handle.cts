@@ -22,7 +22,7 @@ export interface ConnectionHandle {
 type Socket = net.Socket & {
   _handle: ConnectionHandle | null;
   _httpMessage?: unknown;
-  parser?: { socket?: unknown; _consumed?: boolean; remove?(): void } | null;
+  parser?: { socket?: unknown; _consumed?: boolean } | null;
 };
 
 // Kept from before the app runs: it may put another one in its place.
@@ -97,14 +97,24 @@ export function putIn(standIn: ServerHandle, handle: ConnectionHandle): net.Sock
 
 /**
  * The timers of a connection between two requests: its keep-alive time-out begins anew. Node takes an unused connection for one whose head is
- * awaited, and would answer 408 after `headersTimeout`: where that comes first, the parser leaves the list until its next request.
+ * awaited, and would answer 408 after `headersTimeout`: where that comes first, it is told of none that rests.
+ * @param rests it is between two requests still
  */
-export function awaitNextRequest(server: http.Server, socket: net.Socket): void {
+export function awaitNextRequest(server: http.Server, socket: net.Socket, rests: (socket: unknown) => boolean): void {
   const { keepAliveTimeout, headersTimeout } = server;
   const buffer = (server as { keepAliveTimeoutBuffer?: number }).keepAliveTimeoutBuffer ?? 0;
   if (keepAliveTimeout > 0) socket.setTimeout(keepAliveTimeout + buffer);
   if (headersTimeout > 0 && !(keepAliveTimeout > 0 && keepAliveTimeout + buffer < headersTimeout))
-    (socket as Socket).parser?.remove?.();
+    neverExpire(server, rests);
+}
+
+function neverExpire(server: http.Server, rests: (socket: unknown) => boolean): void {
+  const list = connectionsList(server);
+  if (list === null || typeof list.expired !== 'function' || Object.hasOwn(list, 'expired')) return;
+  const { expired } = list;
+  // To take the parser out of the list (`remove`) would be simpler; from Node 24 on it never answers again.
+  list.expired = (...timeouts: number[]) =>
+    (Reflect.apply(expired, list, timeouts) as ReturnType<typeof expired>).filter(({ socket }) => !rests(socket));
 }
 
 /** Its next request has begun: as Node does itself where the time-out was its own. */

@@ -12,10 +12,12 @@ interface Parser {
   onIncoming?: (request: http.IncomingMessage) => number;
 }
 
-interface ConnectionsList {
+export interface ConnectionsList {
   all(): Parser[];
   idle(): Parser[];
   active(): Parser[];
+  /** Those whose head, or whole request, is late by so many ms; they are out of `active` from then on. */
+  expired?(headersTimeout: number, requestTimeout: number): Parser[];
 }
 
 const LAST_PIPELINED = Symbol('zdsup.lastPipelined');
@@ -51,7 +53,7 @@ const socketsOf = (parsers: Parser[]): HttpSocket[] =>
 export function idleSockets(server: object): net.Socket[] {
   const list = connectionsList(server);
   if (list === null) return [];
-  const unused = socketsOf(list.active()).filter((socket) => socket.bytesRead === 0);
+  const unused = socketsOf(list.all()).filter((socket) => socket.bytesRead === 0);
   return [...socketsOf(list.idle()), ...unused].filter((socket) => socket._httpMessage == null);
 }
 

@@ -71,12 +71,14 @@ export function adopt(handle: ConnectionHandle, { key, used, requests }: Passed,
   if (!used || !server) return;
   adoptedCount += 1;
   socket[RESTING] = true;
-  awaitNextRequest(server, socket);
+  awaitNextRequest(server, socket, rests);
 }
+
+const rests = (socket: unknown): boolean => (socket as Adopted | null | undefined)?.[RESTING] === true;
 
 /** Called for every request, as it starts. */
 export function noteRequest(socket: net.Socket, server: http.Server): void {
-  if (adoptedCount === 0 || (socket as Adopted)[RESTING] === undefined) return;
+  if (adoptedCount === 0 || !rests(socket)) return;
   delete (socket as Adopted)[RESTING];
   requestBegins(server, socket);
 }

@@ -196,6 +196,27 @@ test("the number of connections is right on both sides, and the app's connection
   expect(JSON.parse((await ask(slow, '/count')).body)).toEqual({ open: 10, seen: 11 });
 });
 
+test.each([60_000, 0])(
+  'a connection that has moved may rest longer than a head may take, and is answered then (keepAliveTimeout %i)',
+  async (keepAliveTimeout) => {
+    const { master, port } = await startNumbered({
+      config: { instances: 1 },
+      app: `
+      const server = require('node:http').createServer({ keepAliveTimeout: ${keepAliveTimeout}, headersTimeout: 300, connectionsCheckingInterval: 50 }, handle);
+      server.listen(process.env.PORT);`,
+    });
+    const used = await openConnection(port);
+    await ask(used);
+    await reload(master);
+    // Half a head that came later is too late by now.
+    const half = await openConnection(port);
+    half.socket.write('GET / HT');
+    await half.ended();
+    expect(await ask(used)).toMatchObject({ generation: 2, closes: false });
+    expect(await ask(used)).toMatchObject({ generation: 2, closes: false });
+  },
+);
+
 test("a connection that has moved has the receiver's own time to be idle", async () => {
   const { master, port } = await startNumbered({
     config: { instances: 1 },

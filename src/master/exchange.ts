@@ -138,7 +138,7 @@ export class Exchange {
     if (!member) return;
     this.members.delete(id);
     const passages = [...[...member.offers.values()].map(({ passage }) => passage), ...member.queue];
-    if (this.stopping) for (const { handle } of passages) handle.close();
+    if (this.stopping) for (const passage of passages) this.drop(passage);
     else this.placeAll(passages);
   }
 
@@ -150,14 +150,22 @@ export class Exchange {
   /** At a stop. Whoever waits for a worker waits for nobody. */
   stop(): void {
     this.stopping = true;
-    for (const { handle } of this.waiting.splice(0)) handle.close();
+    for (const passage of this.waiting.splice(0)) this.drop(passage);
   }
 
   /** The listener is closed: nobody will ever take what waits for it. */
   closed(key: string): void {
     const [lost, kept] = [this.waiting.filter((one) => one.key === key), this.waiting.filter((one) => one.key !== key)];
     this.waiting = kept;
-    for (const { handle } of lost) handle.close();
+    for (const passage of lost) this.drop(passage);
+  }
+
+  /** Nobody will take it: a giver that waits for a word has its own copy still. */
+  private drop({ giver, seq, handle }: Passage): void {
+    handle.close();
+    if (giver === null || seq === null) return;
+    this.untoldOf(giver).delete(seq);
+    giver.sendUntaken(seq, true);
   }
 
   /** A worker gives a connection away. */
@@ -275,7 +283,7 @@ export class Exchange {
       this.sendQueued(member);
     } else if (passage.declinedBy.size === 0 || !this.giveBack(passage, true)) {
       if (!this.stopping && this.isOpen(passage.key)) this.waiting.push(passage);
-      else passage.handle.close();
+      else this.drop(passage);
     }
     this.timer ??= setTimeout(this.look, RETRY_MS);
   }

@@ -220,6 +220,18 @@ test('a stop ends what waits for a worker, and what is offered still reaches the
   expect([worker.granted.length, handle.closedCount]).toEqual([1, 1]);
 });
 
+test('a stop leaves no giver waiting for a word: what nobody has claimed is its own again', () => {
+  const [giver, receiver] = [new StandIn(1), new StandIn(2)];
+  const exchange = exchangeOf(giver, receiver);
+  const handle = connection();
+  exchange.handOff(giver, 1, PASSED, handle);
+  exchange.leave(giver.id);
+  exchange.stop();
+  exchange.leave(receiver.id);
+  exchange.gone(receiver.id);
+  expect([giver.taken, giver.untaken, handle.closedCount]).toEqual([[], [1], 1]);
+});
+
 test('a worker with more than its share is asked for the surplus, once for each look', () => {
   const [busy, idle] = [new StandIn(1), new StandIn(2)];
   const exchange = exchangeOf(busy, idle);

@@ -1,7 +1,7 @@
 /** The public API: a typed config. */
-import type { AppConfigInput, ConfigInput } from './shared/config-schema.js';
+import type { AppConfigInput, ConfigInput } from './shared/config-keys.js';
 
-export type { AppConfigInput, ConfigInput } from './shared/config-schema.js';
+export type { AppConfigInput, ConfigInput } from './shared/config-keys.js';
 export type { AppSnapshot, Snapshot, WorkerSnapshot } from './shared/snapshot.js';
 
 /** Returns its argument: gives a config file types and completion. */

@@ -4,7 +4,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
-import { CONFIG_KEYS } from '../../src/shared/config-schema.js';
+import { CONFIG_KEYS } from '../../src/shared/config-keys.js';
 import { pages } from '../helpers/pages.js';
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));

@@ -2,7 +2,7 @@
 import { describe, expect, test, vi } from 'vitest';
 import type { Policy } from '../../src/domain/types.js';
 import { policyOf } from '../../src/master/planning/release.js';
-import type { AppConfigInput } from '../../src/shared/config-schema.js';
+import type { AppConfigInput } from '../../src/shared/config-keys.js';
 import { parseConfig } from '../../src/shared/config-schema.js';
 
 vi.mock('node:os', async (original) => ({

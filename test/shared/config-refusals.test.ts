@@ -1,6 +1,7 @@
 /** Every refusal names the key, the value received and what is allowed, and is exit status 2. */
 import { describe, expect, test } from 'vitest';
-import { CONFIG_KEYS, parseConfig } from '../../src/shared/config-schema.js';
+import { CONFIG_KEYS } from '../../src/shared/config-keys.js';
+import { parseConfig } from '../../src/shared/config-schema.js';
 import type { ErrorReport } from '../../src/shared/errors.js';
 import { toReport } from '../../src/shared/errors.js';
 import { counterpartOf, PM2_KEYS } from '../../src/shared/pm2-keys.js';

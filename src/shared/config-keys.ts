@@ -1,0 +1,169 @@
+/**
+ * The keys of the config as people write it: which there are, and what each takes. Pure.
+ */
+import * as v from 'valibot';
+import { isAppName } from './app-name.js';
+import type { AppConfig } from './config.js';
+import { parseDuration } from './units.js';
+
+const allowed = (text: string) => text;
+
+const duration = (text = "a duration: '30s', '500ms', '2m', or a number of ms") =>
+  v.pipe(
+    v.union([v.string(), v.number()], allowed(text)),
+    v.check((value) => parseDuration(value) !== null, allowed(text)),
+  );
+const count = (least: number, text: string) => v.pipe(v.number(text), v.integer(text), v.minValue(least, text));
+const text = (what: string) => v.string(allowed(what));
+const strings = (what: string) => v.union([v.string(), v.array(v.string('a string'))], allowed(what));
+
+const AMOUNT = "a whole number of workers from 0, or a percentage such as '25%'";
+const amount = v.union(
+  [
+    count(0, AMOUNT),
+    v.pipe(
+      v.string(),
+      v.check((value) => /^\d{1,3}%$/.test(value) && Number.parseInt(value, 10) <= 100),
+    ),
+  ],
+  AMOUNT,
+);
+
+const port = (what: string) => v.pipe(v.number(what), v.integer(what), v.minValue(1, what), v.maxValue(65_535, what));
+const PORT = 'a port from 1 to 65535';
+
+export const readyKeys = {
+  on: v.optional(v.picklist(['listening', 'message'], "'listening' or 'message'")),
+  path: v.optional(v.pipe(v.string("a path such as '/healthz'"), v.startsWith('/', "a path that starts with '/'"))),
+  port: v.optional(port(PORT)),
+  protocol: v.optional(v.picklist(['http', 'https'], "'http' or 'https'")),
+  host: v.optional(text('a host name')),
+  initialDelay: v.optional(duration()),
+  period: v.optional(duration()),
+  timeout: v.optional(duration()),
+  successes: v.optional(count(1, 'a whole number from 1')),
+  deadline: v.optional(duration()),
+};
+export const ready = v.union([v.picklist(['listening', 'message']), v.strictObject(readyKeys)]);
+
+export const backoffKeys = {
+  initial: v.optional(duration()),
+  factor: v.optional(v.pipe(v.number('a number from 1'), v.minValue(1, 'a number from 1'))),
+  cap: v.optional(duration()),
+  jitter: v.optional(
+    v.pipe(
+      v.number('a number from 0 to 1'),
+      v.minValue(0, 'a number from 0 to 1'),
+      v.maxValue(1, 'a number from 0 to 1'),
+    ),
+  ),
+  resetAfter: v.optional(duration()),
+};
+
+const CRASH_LOOP = "crashes within a time, such as '5 in 60s'";
+const crashLoop = v.pipe(
+  v.string(CRASH_LOOP),
+  v.check((value) => parseCrashLoop(value) !== null, CRASH_LOOP),
+);
+
+const SMOKE = "a shell command, or an object such as {run: 'npm run smoke', timeout: '60s'}";
+const COMMAND = "a shell command such as 'npm run smoke'";
+export const smokeKeys = {
+  run: v.pipe(v.string(COMMAND), v.nonEmpty(COMMAND)),
+  timeout: v.optional(duration()),
+};
+
+const WARMUP = "a list of paths such as ['/', '/products'], or an object such as {paths: ['/'], timeout: '5s'}";
+const PATHS = "a list of paths such as ['/', '/products']";
+/** What Node takes as the target of a request. */
+const WARMUP_PATH = "a path that starts with '/', with spaces and letters beyond ASCII percent-encoded";
+const ABOVE_0 = "a duration above 0: '5s', '500ms', or a number of ms";
+const warmupPaths = v.array(
+  v.pipe(
+    v.string(WARMUP_PATH),
+    v.check((value) => /^\/[\x21-\x7e]*$/.test(value), WARMUP_PATH),
+  ),
+  PATHS,
+);
+export const warmupKeys = {
+  paths: warmupPaths,
+  timeout: v.optional(
+    v.pipe(
+      duration(ABOVE_0),
+      v.check((value) => parseDuration(value) !== 0, ABOVE_0),
+    ),
+  ),
+  required: v.optional(v.boolean('true or false')),
+  port: v.optional(port(PORT)),
+  host: v.optional(text('a host name')),
+  protocol: v.optional(v.picklist(['http', 'https'], "'http' or 'https'")),
+};
+
+const NAME = "a name: a lower-case letter, then letters, digits, dot, dash or underscore, at most 63 in all; not 'all'";
+const INSTANCES = "a whole number from 1, or 'max' (one for each CPU)";
+
+const STICKY = "'ip' (a client's connections go to one worker, by its address), or false";
+
+export const appKeys = {
+  name: v.optional(v.pipe(v.string(NAME), v.check(isAppName, NAME))),
+  script: v.pipe(v.string('the path of the script to run'), v.nonEmpty('the path of the script to run')),
+  args: v.optional(strings('a list of strings')),
+  nodeArgs: v.optional(strings('a list of strings')),
+  cwd: v.optional(text('the path of a folder')),
+  env: v.optional(
+    v.record(
+      v.string(),
+      v.union([v.string(), v.number(), v.boolean()], 'a string, a number or a boolean'),
+      'an object of variables',
+    ),
+  ),
+  envFile: v.optional(strings('the path of an env file, or a list of them')),
+  instances: v.optional(v.union([v.literal('max'), count(1, INSTANCES)], INSTANCES)),
+  ready: v.optional(ready),
+  minReady: v.optional(duration()),
+  surge: v.optional(amount),
+  unavailable: v.optional(amount),
+  atomic: v.optional(v.boolean('true or false')),
+  drainTimeout: v.optional(duration()),
+  killTimeout: v.optional(duration()),
+  stopTimeout: v.optional(duration()),
+  closeSpread: v.optional(duration()),
+  backoff: v.optional(v.union([duration(), v.strictObject(backoffKeys)])),
+  crashLoop: v.optional(crashLoop),
+  livenessTimeout: v.optional(duration()),
+  smoke: v.optional(v.union([v.pipe(v.string(), v.nonEmpty()), v.strictObject(smokeKeys)], SMOKE)),
+  warmup: v.optional(v.union([warmupPaths, v.strictObject(warmupKeys)], WARMUP)),
+  maxDraining: v.optional(count(1, 'a whole number from 1')),
+  sticky: v.optional(v.union([v.literal('ip'), v.literal(false)], STICKY)),
+  handover: v.optional(v.picklist(['auto', 'off'], "'auto' or 'off'")),
+  private: v.optional(v.array(port(PORT), 'a list of ports')),
+};
+
+export const appSchema = v.strictObject(appKeys);
+
+/** Keys of one app's config. */
+export const CONFIG_KEYS: readonly string[] = Object.keys(appKeys);
+
+/** What `defineConfig` takes for one app. */
+export type AppConfigInput = v.InferInput<typeof appSchema>;
+export type ConfigInput = AppConfigInput | { apps: AppConfigInput[] };
+
+/** `5 in 60s`: a count from 1 and a duration above 0. */
+export function parseCrashLoop(value: string): AppConfig['crashLoop'] | null {
+  const [, digits, within] = /^(\d{1,3}) in (\S+)$/.exec(value) ?? [];
+  const windowMs = within === undefined ? null : parseDuration(within);
+  const crashes = Number(digits);
+  return windowMs === null || windowMs === 0 || crashes < 1 ? null : { count: crashes, windowMs };
+}
+
+/** What a key takes, where its own words would not say it. */
+export const FORMS: Record<string, string> = {
+  ready: "'listening', 'message', or an object such as {path: '/healthz'}",
+  backoff: 'a duration or an object with initial, factor, cap, jitter, resetAfter',
+  smoke: SMOKE,
+  'smoke.run': COMMAND,
+  warmup: WARMUP,
+  'warmup.paths': PATHS,
+  surge: AMOUNT,
+  unavailable: AMOUNT,
+};

@@ -34,6 +34,8 @@ interface Odd {
   moves?: true;
   /** Its clients close by themselves after so many requests: it knows no `Connection: close`. */
   lifeRequests?: number;
+  /** It leaves no count of its requests behind. */
+  countless?: true;
 }
 
 const APPS: Odd[] = [
@@ -168,6 +170,7 @@ const APPS: Odd[] = [
   },
   {
     does: 'has an HTTP parser of its own over net',
+    countless: true,
     app: `
       const { createHash } = require('node:crypto');
       net
@@ -199,8 +202,8 @@ const APPS: Odd[] = [
 
 test.each(APPS)(
   'an app that $does loses nothing over three reloads',
-  async ({ app, tls, mix, lifeRequests, says, moves }) => {
-    const { master, port } = await startNumbered({
+  async ({ app, tls, mix, lifeRequests, says, moves, countless }) => {
+    const { master, port, seenByWorkers } = await startNumbered({
       app: `const http = require('node:http');\nconst net = require('node:net');\n${app}`,
     });
     const load = startTorture(
@@ -225,5 +228,8 @@ test.each(APPS)(
     expect(said).toHaveLength(says ? 1 : 0);
     if (says) expect(said[0]).toMatch(says);
     expect(tally.moves > 0, tallyLine(tally)).toBe(moves ?? false);
+    if (countless) return;
+    const { requests } = await seenByWorkers();
+    expect(requests, `each request was served once, or not at all; ${tallyLine(tally)}`).toBe(tally.answered);
   },
 );

@@ -9,6 +9,11 @@ export interface TortureTally {
   longestMs: number;
   /** Requests whose connection ended before the answer came. */
   lost: number;
+  /**
+   * Pipelined behind an answer that said `Connection: close`, and come after it was given: the client is told that they were not served, and
+   * sends them again (RFC 9112, 9.3.2). A test that may see one looks that no worker has.
+   */
+  unserved: number;
   /** Answers to what had been answered. */
   duplicated: number;
   /** Answers that came before their turn. */
@@ -36,6 +41,7 @@ export const emptyTortureTally = (): TortureTally => ({
   moves: 0,
   longestMs: 0,
   lost: 0,
+  unserved: 0,
   duplicated: 0,
   outOfOrder: 0,
   truncated: 0,
@@ -70,6 +76,7 @@ export const tallyLine = (tally: TortureTally): string =>
     `${tally.answered} answered`,
     `${tally.moves} moves seen`,
     `${tally.lost} lost`,
+    `${tally.unserved} told to be unserved`,
     `${tally.duplicated} duplicated`,
     `${tally.outOfOrder} out of order`,
     `${tally.truncated} truncated`,

@@ -194,7 +194,10 @@ class Answers {
   private over(how: string): false {
     const { tally } = this.load;
     if (how === 'hung') tally.hung += this.owed.size;
-    else {
+    else if (how === 'announced') {
+      countClosed(tally, how);
+      tally.unserved += this.owed.size;
+    } else {
       countClosed(tally, how);
       const isCut = how.startsWith('truncated');
       if (isCut) tally.truncated += 1;

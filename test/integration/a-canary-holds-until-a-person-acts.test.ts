@@ -171,6 +171,9 @@ describe('a weight that is none is refused with exit 2, and changes nothing', ()
       expect(stderr).toContain('is no weight');
       expect(stderr).toContain('a whole number of percent from 0 to 100');
     }
+    const named = await master.run('canary', 'shop', '-1');
+    expect(named.stderr).toContain('canary: -1 is no weight');
+    expect(named.stderr).toContain('zdsup canary shop 50');
     expect((await master.run('canary')).stderr).toContain('no weight was given');
     expect((await master.status()).rollout).toMatchObject({ id: 1, outcome: 'succeeded' });
   });

@@ -78,16 +78,22 @@ function help(program: Command, name: string | undefined): void {
   else program.parse([name], { from: 'user' }); // Refused as an unknown command is, with the nearest one.
 }
 
+const ABORT = 'zdsup abort gives up the reload under way: the old workers go on serving';
+/** What other tools, and people in a hurry, call it. By its letters `cancel` would be taken for `canary`. */
+const OTHER_WORDS = new Map(['cancel', 'rollback', 'undo'].map((word) => [word, ABORT]));
+
 /** What is wrong with the command line, in commander's words. Help and version are no error and pass. */
 const refuse =
   (help: string) =>
   (error: CommanderError): never => {
     if (error.exitCode === 0 || error.code === 'commander.help') throw error;
+    const meant =
+      error.code === 'commander.unknownCommand' ? OTHER_WORDS.get(/'(.*?)'/.exec(error.message)?.[1] ?? '') : undefined;
     const [message, suggestion] = error.message.replace(/^error: /, '').split('\n') as [string, string?];
     throw new ZdsupError({
       code: 'ZDSUP_USAGE',
       message,
-      hint: suggestion === undefined ? help : `${suggestion.slice(1, -1)} ${help}`,
+      hint: meant ?? (suggestion === undefined ? help : `${suggestion.slice(1, -1)} ${help}`),
       exitStatus: 2,
     });
   };

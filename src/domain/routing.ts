@@ -38,8 +38,8 @@ export function routingOf(fleet: Fleet): Routing {
   const weights = weightsOf(fleet);
   const isWeighted = Object.keys(weights).length > 0;
   const active = allWorkers(fleet).filter(isActive).length;
-  const judge = fleet.serving ?? fleet.rollout?.to ?? null;
-  const sticky = (judge === null ? undefined : fleet.generations[judge])?.policy.sticky ?? false;
+  const inForce = fleet.serving ?? fleet.rollout?.to ?? null;
+  const sticky = (inForce === null ? undefined : fleet.generations[inForce])?.policy.sticky ?? false;
   if (isWeighted) return { mode: 'dispatch', sticky, weights };
   return sticky && active > 1 ? { mode: 'dispatch', sticky, weights } : DIRECT;
 }

@@ -12,7 +12,7 @@ import { FRESH, pickByAddress, pickByWeight } from '../domain/routing.js';
 import type { Routing } from '../domain/types.js';
 import type { Passed } from '../shared/messages.cjs';
 
-/** Offers that a worker may have unread; the others wait here, where they can be sent elsewhere at once. */
+/** Offers that a worker may have open, unread or claimed; the others wait here, where they can be sent elsewhere at once. */
 const WINDOW = 4;
 /**
  * A worker that has not claimed an offer for this long is passed over for a while, in ms; on a host where claims take their time, four times
@@ -69,7 +69,7 @@ interface Member {
   peer: Peer;
   /** As it said last, with what has come and gone since. */
   connections: number;
-  /** Sent, and neither claimed nor declined. */
+  /** Sent, and neither granted nor declined. */
   offers: Map<number, Offer>;
   queue: Passage[];
   /** It has not claimed in time: passed over until it says something. */
@@ -127,12 +127,12 @@ export class Exchange {
       return;
     }
     const passages = unclaimed(member);
-    for (const [id, { isClaimed }] of member.offers) if (!isClaimed) member.offers.delete(id);
+    for (const offer of [...member.offers.values()]) if (!offer.isClaimed) member.offers.delete(offer.id);
     member.queue = [];
     this.placeAll(passages);
   }
 
-  /** The process has ended. What it was offered and has not claimed is still here. */
+  /** The process has ended. What it was offered and was not granted is still here. */
   gone(id: number): void {
     const member = this.members.get(id);
     if (!member) return;
@@ -417,17 +417,17 @@ const loadOf = ({ peer: { id, generation }, connections, offers, queue }: Member
   connections: connections + offers.size + queue.length,
 });
 
-/** Of the picked one's kind, whoever has the fewest unread: a busy worker is not waited for while others are idle. */
+/** Of the picked one's kind, whoever has the fewest to take yet: a busy worker is not waited for while others are idle. */
 function leastQueued(among: Member[], picked: Member, weights: Routing['weights']): Member {
   const isWeighted = Object.keys(weights).length > 0;
   let best = picked;
   for (const member of among)
-    if ((!isWeighted || member.peer.generation === picked.peer.generation) && unreadOf(member) < unreadOf(best))
+    if ((!isWeighted || member.peer.generation === picked.peer.generation) && pendingOf(member) < pendingOf(best))
       best = member;
   return best;
 }
 
-const unreadOf = ({ offers, queue }: Member): number => offers.size + queue.length;
+const pendingOf = ({ offers, queue }: Member): number => offers.size + queue.length;
 
 /** Empty for a unix socket, which has none. */
 function addressOf(handle: ConnectionHandle): string {

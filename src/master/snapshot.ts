@@ -52,7 +52,7 @@ export async function takeSnapshot(
     generation: fleet.serving,
     listeners: listeners.snapshot(),
     weights: weightsOf(fleet),
-    rollout: fleet.rollout && rolloutSnapshot(fleet.rollout, time),
+    rollout: fleet.rollout && { ...rolloutSnapshot(fleet.rollout, time), ...comingRelease(fleet.rollout, effects) },
     workers: [
       ...Object.values(fleet.workers).map((worker) =>
         workerSnapshot(worker, fleet, time, known.get(worker.id) ?? null, usage.get(worker.pid ?? -1)),
@@ -86,6 +86,11 @@ function weightsOf(fleet: Fleet): Record<string, number> {
   for (const { generation } of active) weights[generation] = (weights[generation] ?? 0) + 100 / active.length;
   for (const generation of Object.keys(weights)) weights[generation] = Math.round(weights[generation]! * 10) / 10;
   return weights;
+}
+
+function comingRelease({ to, outcome }: Rollout, { plans }: Effects): Pick<RolloutSnapshot, 'release'> {
+  const plan = outcome === null && to !== null ? plans.get(to) : undefined;
+  return plan ? { release: plan.release } : {};
 }
 
 export function rolloutSnapshot(rollout: Rollout, { wallOf }: Pick<Time, 'wallOf'>): RolloutSnapshot {

@@ -52,6 +52,8 @@ export interface RolloutSnapshot {
   reason: string | null;
   /** Percent of the traffic that the new generation has where it is held; else null. */
   weight: number | null;
+  /** What the new generation runs, while the rollout is under way and that is known. */
+  release?: { id: string; path: string };
 }
 
 /**

@@ -20,7 +20,7 @@ type Adopted = net.Socket & { [STAYS]?: true; [RESTING]?: true };
 
 const claimed = new Map<number, { offer: Offer; handle: ConnectionHandle }>();
 /** Nobody looks at requests before a first connection has come in this way. */
-let adoptedCount = 0;
+let hasAdopted = false;
 
 export function take(offer: Offer, handle: ConnectionHandle): void {
   // One that was accepted for this worker is judged by the server itself, as ever: it may drop it, and say so to the app.
@@ -69,7 +69,7 @@ export function adopt(handle: ConnectionHandle, { key, used, requests }: Passed,
   if (requests > 0) countOn(socket, requests);
   const server = (socket as { server?: http.Server }).server;
   if (!used || !server) return;
-  adoptedCount += 1;
+  hasAdopted = true;
   socket[RESTING] = true;
   awaitNextRequest(server, socket, rests);
 }
@@ -78,7 +78,7 @@ const rests = (socket: unknown): boolean => (socket as Adopted | null | undefine
 
 /** Called for every request, as it starts. */
 export function noteRequest(socket: net.Socket, server: http.Server): void {
-  if (adoptedCount === 0 || !rests(socket)) return;
+  if (!hasAdopted || !rests(socket)) return;
   delete (socket as Adopted)[RESTING];
   requestBegins(server, socket);
 }

@@ -1,6 +1,6 @@
 /**
- * Runs in the worker. Gives idle HTTP/1.1 connections away: all of them while it drains, some where the master asks for it. Owns those that are
- * under way until the master has them; never says who gets them.
+ * Runs in the worker. Gives idle HTTP/1.1 connections away: all of them while it drains, some where the master asks for it. Keeps its copy
+ * of those that are under way until a receiver has claimed them; never says who gets them.
  *
  * A connection leaves between two requests, unread from that moment on, so that whatever the client sends waits in the kernel for its
  * next owner. The app sees it close.
@@ -17,11 +17,11 @@ import { tell } from './channel.cjs';
 import { keyOfServer, servingServers } from './listen-seam.cjs';
 import { requestsOn } from './request-count.cjs';
 
-/** Handoffs that the master has not confirmed yet. More would only wait in the channel, unread by anybody. */
+/** Handoffs that no receiver has claimed yet. More would only wait, unread by anybody. */
 const MOST_UNDER_WAY = 16;
 /** How long a request of the master's to give some away holds, in ms: by then it knows better how many there should be. */
 const GIVING_MS = 400;
-/** After so long without a word the master is asked whether a handoff has reached it: without a free descriptor it cannot have. In ms. */
+/** After so long without an answer the master is asked whether a handoff has reached it: without a free descriptor it cannot have. In ms. */
 const ASK_AFTER_MS = 1_000;
 
 /** Set to false on a server, its connections stay with their worker: authentication that is bound to the connection, say. */
@@ -101,7 +101,7 @@ export function keepTheRest(): void {
   wanted = 0;
 }
 
-/** Handoffs that are not confirmed: the process that ends with one takes it along. */
+/** Handoffs that no receiver has claimed: this process may get one back, and must not end before. */
 export const handoffsUnderWay = (): number => underWay.size;
 
 let watching = false;
@@ -165,12 +165,12 @@ function askForLate(): void {
   for (const [seq, { sentAt }] of underWay) if (sentAt < late) tell({ act: 'handoff-asked', seq });
 }
 
-/** It has a new owner: this copy is closed. */
+/** A receiver has claimed it: this copy is closed, and only then is it granted. */
 export function taken(seq: number): void {
   finish(seq)?.handle.close();
 }
 
-/** The master does not want it, or could not receive it. */
+/** The master does not want it, could not receive it, or found nobody for it: it is this worker's as before. */
 export function untaken(seq: number, stays: boolean): void {
   const back = finish(seq);
   if (back) adopt(back.handle, back.passed, stays);
@@ -188,7 +188,7 @@ function finish(seq: number): UnderWay | undefined {
   return one;
 }
 
-/** The master is gone: what it never had is this worker's again. What it had, went with it. */
+/** The master is gone: what no receiver has claimed is this worker's again, for nothing of it can be granted any more. */
 export function takeAllBack(): void {
   keepTheRest();
   for (const seq of [...underWay.keys()]) untaken(seq, true);

@@ -170,6 +170,11 @@ describe('the rollout', () => {
     );
   });
 
+  test('under way names the release that comes', () => {
+    const release = { id: 'beef5678', path: '/srv/api-2' };
+    expect(lines(app({ rollout: { ...rollout, release } }))[4]).toBe('to release beef5678 /srv/api-2');
+  });
+
   test('that failed says why', () => {
     expect(
       lines(app({ rollout: { ...rollout, step: 'done', outcome: 'failed', reason: 'it never listened' } }))[3],

@@ -36,6 +36,7 @@ test('it is held at each weight with the workers that this needs, and promoted a
     weights: { 1: 95, 2: 5 },
     rollout: { from: 1, to: 2, step: 'canary', weight: 5, outcome: null },
   });
+  expect(held.rollout?.release?.path).toBe(held.release?.path);
   expect(active(held, 1)).toEqual(old);
   expect(active(held, 2)).toHaveLength(1);
   for (const command of ['status', 'describe'])
@@ -57,6 +58,7 @@ test('it is held at each weight with the workers that this needs, and promoted a
   expect(promote.stdout).toContain('shop: generation 2 serves, the old workers have gone');
   const after = await master.status();
   expect(after).toMatchObject({ generation: 2, weights: { 2: 100 }, rollout: { outcome: 'succeeded', weight: null } });
+  expect(after.rollout).not.toHaveProperty('release');
   expect(active(after, 2)).toHaveLength(4);
   expect(await (await fetch(`http://127.0.0.1:${port}/`)).text()).toBe('2');
 });
@@ -127,6 +129,11 @@ test('while it is held, another reload and a scale are refused, a HUP waits, a s
     expect(stderr).toContain('another rollout of shop is under way (generation 2, held at 20 %)');
     expect(stderr).toContain('zdsup promote shop brings it in, zdsup abort shop gives it up');
   }
+  const check = await master.run('check');
+  expect(check.code).toBe(0);
+  expect(check.stdout).toContain(
+    'ok: zdsup reload shop would let it in, once the rollout under way is over: zdsup status shop',
+  );
   master.signal('SIGHUP');
   expect((await master.status()).rollout).toMatchObject({ step: 'canary', weight: 20 });
   expect((await master.run('promote')).code).toBe(0);
@@ -171,6 +178,9 @@ describe('a weight that is none is refused with exit 2, and changes nothing', ()
       expect(stderr).toContain('is no weight');
       expect(stderr).toContain('a whole number of percent from 0 to 100');
     }
+    const named = await master.run('canary', 'shop', '-1');
+    expect(named.stderr).toContain('canary: -1 is no weight');
+    expect(named.stderr).toContain('zdsup canary shop 50');
     expect((await master.run('canary')).stderr).toContain('no weight was given');
     expect((await master.status()).rollout).toMatchObject({ id: 1, outcome: 'succeeded' });
   });

@@ -61,6 +61,8 @@ test('a reader that leaves changes neither the work nor the exit status, and is 
 
 const MISUSES: [args: string[], message: RegExp, hint: RegExp][] = [
   [['relaod', '--json'], /^unknown command 'relaod'$/, /^Did you mean reload\? zdsup --help/],
+  [['cancel', '--json'], /^unknown command 'cancel'$/, /^zdsup abort gives up the reload under way/],
+  [['rollback', '--json'], /^unknown command 'rollback'$/, /^zdsup abort gives up the reload under way/],
   [['reload', '--json', '--jsno'], /^unknown option '--jsno'$/, /^Did you mean --json\? zdsup reload --help$/],
   [['stop', 'a', 'b', '--json'], /^too many arguments for 'stop'/, /^zdsup stop --help$/],
   [['start', 'app.js', '-i', 'many', '--json'], /'many' is invalid\. Allowed are/, /^zdsup start --help$/],

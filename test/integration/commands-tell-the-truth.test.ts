@@ -57,7 +57,7 @@ test('a second reload is refused with 4 while the first goes on to its own end',
   const second = await master.run('reload');
   expect(second.code).toBe(4);
   expect(second.stderr).toMatch(
-    /error: another rollout of cue is under way \(generation 2, booting\) \(ZDSUP_ROLLOUT_UNDER_WAY\)\nhint: .*zdsup status cue/,
+    /error: another rollout of cue is under way \(generation 2, booting\) \(ZDSUP_ROLLOUT_UNDER_WAY\)\nhint: .*zdsup status cue; or give it up: zdsup abort cue/,
   );
   await cue(master, 2);
   expect(await first).toMatchObject({
@@ -108,7 +108,7 @@ test('Ctrl-C only detaches the command, with 130, and the reload goes on', async
   await until('it shows progress', () => stderr.includes('starting 1 worker'));
   child.kill('SIGINT');
   expect(await once(child, 'close')).toEqual([130, null]);
-  expect(stderr).toContain('detached: the reload goes on; zdsup status cue shows it');
+  expect(stderr).toContain('detached: the reload goes on; zdsup status cue shows it, zdsup abort cue gives it up');
   await cue(master, 2);
   await master.serving(2);
 });

@@ -256,7 +256,9 @@ test('Ctrl-C in `zdsup reload` only detaches: it says so, and the reload goes on
   await other.seen('generation 2 serves', from);
   other.press('\x03');
   expect(await other.prompt(from)).toBe(130);
-  expect(other.lines(from).at(-2)).toBe('detached: the reload goes on; zdsup status term shows it');
+  expect(other.lines(from).at(-2)).toBe(
+    'detached: the reload goes on; zdsup status term shows it, zdsup abort term gives it up',
+  );
   await scene.answerAll();
   expect(await outcomes(held)).toEqual(ALL_ANSWERED);
 });

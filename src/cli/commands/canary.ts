@@ -12,15 +12,18 @@ export async function canary(operands: string[], options: { json: boolean }): Pr
   if (weight === undefined || operands.length > 2 || !WEIGHT.test(weight) || name?.startsWith('-'))
     throw usage(operands);
   const request = { command: 'canary', weight: Number(weight) } as const;
-  return carryOut(await chooseApps(name), request, { json, verb: 'change of weight', all: name === 'all' });
+  const told = { json, verb: 'change of weight', isRollout: true, all: name === 'all' };
+  return carryOut(await chooseApps(name), request, told);
 }
 
 function usage(operands: string[]): ZdsupError {
-  const given = operands.length === 0 ? 'no weight was given' : `${operands.join(' ')} is no weight`;
+  const app = operands.length > 1 && /^[a-z]/.test(operands[0]!) ? operands[0] : undefined;
+  const wrong = app === undefined ? operands : operands.slice(1);
+  const given = operands.length === 0 ? 'no weight was given' : `${wrong.join(' ')} is no weight`;
   return new ZdsupError({
     code: 'ZDSUP_USAGE',
     message: `canary: ${given}`,
-    hint: 'a whole number of percent from 0 to 100: zdsup canary api 50',
+    hint: `a whole number of percent from 0 to 100: zdsup canary ${app ?? 'api'} 50`,
     exitStatus: 2,
   });
 }

@@ -16,6 +16,8 @@ const INTERRUPTED = 130;
 export interface CarryOutOptions {
   json: boolean;
   verb: string;
+  /** It moves a rollout on, which `zdsup abort` can end. */
+  isRollout?: boolean;
   /** All were meant: the results are a list, each with the app's name, also where only one runs. */
   all: boolean;
 }
@@ -39,10 +41,10 @@ export async function carryOut(apps: RunningApp[], request: ControlRequest, opti
 export async function carryOutOne(
   app: RunningApp,
   request: ControlRequest,
-  options: { json: boolean; verb: string },
+  options: Omit<CarryOutOptions, 'all'>,
 ): Promise<ControlResult> {
   const progress = progressOf(app.name, options.json);
-  const attached = detachOnInterrupt(app.name, options.verb, progress);
+  const attached = detachOnInterrupt(app.name, options.verb, progress, options.isRollout);
   try {
     await askStatus(app.socketPath); // A master that does not answer would carry the request out much later.
     return await ask(app.socketPath, request, { onProgress: progress.show });
@@ -59,11 +61,17 @@ export const progressOf = (app: string, json: boolean): ProgressView =>
   makeProgress(app, json ? 'none' : process.stderr.isTTY ? 'live' : 'lines');
 
 /** Ctrl-C leaves the command; what it has asked for goes on, and the last words say so. */
-export function detachOnInterrupt(app: string, verb: string, progress: ProgressView): { end(): void } {
+export function detachOnInterrupt(
+  app: string,
+  verb: string,
+  progress: ProgressView,
+  isRollout = false,
+): { end(): void } {
   const detach = (): void => {
     progress.end();
     const cleared = process.stderr.isTTY ? '\r\x1b[K' : ''; // The terminal has written ^C, also where no progress is drawn.
-    process.stderr.write(`${cleared}detached: the ${verb} goes on; zdsup status ${app} shows it\n`);
+    const next = `zdsup status ${app} shows it${isRollout ? `, zdsup abort ${app} gives it up` : ''}`;
+    process.stderr.write(`${cleared}detached: the ${verb} goes on; ${next}\n`);
     process.exit(INTERRUPTED);
   };
   process.once('SIGINT', detach);

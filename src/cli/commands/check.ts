@@ -7,6 +7,7 @@ import { knownApps } from '../../client/known-apps.js';
 import type { CheckReport } from '../../shared/check-report.js';
 import type { SmokeConfig } from '../../shared/config.js';
 import type { AppDescription } from '../../shared/description.js';
+import type { RolloutSnapshot } from '../../shared/snapshot.js';
 import { VERSION } from '../../shared/version.cjs';
 import { renderCheck } from '../render/check.js';
 import { printError } from '../render/error.js';
@@ -79,7 +80,7 @@ export async function check(target: string | undefined, options: CheckCommandOpt
       : null;
   const report: CheckReport = {
     type: 'result',
-    ...verdict(appName, changes, options.allowListeners),
+    ...verdict(appName, changes, running?.rollout ?? null, options.allowListeners),
     command: 'check',
     app: appName,
     durationMs: Math.round(performance.now() - startedAt),
@@ -97,6 +98,7 @@ export async function check(target: string | undefined, options: CheckCommandOpt
 function verdict(
   app: string,
   changes: CheckReport['changes'],
+  rollout: RolloutSnapshot | null,
   allowListeners: boolean,
 ): Pick<CheckReport, 'ok' | 'exitStatus' | 'message'> {
   const { added, missing } = changes?.listeners ?? { added: [], missing: [] };
@@ -104,7 +106,7 @@ function verdict(
     return {
       ok: true,
       exitStatus: 0,
-      message: changes === null ? 'it starts' : `zdsup reload ${app} would let it in`,
+      message: changes === null ? 'it starts' : `zdsup reload ${app} would let it in${notBefore(app, rollout)}`,
     };
   const words = [
     ...(missing.length > 0 ? [`it does not listen on ${missing.join(', ')}`] : []),
@@ -115,6 +117,12 @@ function verdict(
     exitStatus: 1,
     message: `a reload would refuse it: ${words.join(', and ')} (--allow-listeners accepts it)`,
   };
+}
+
+/** A reload is refused until then. */
+function notBefore(app: string, rollout: RolloutSnapshot | null): string {
+  if (rollout === null || rollout.outcome !== null) return '';
+  return `, once the rollout under way is over: zdsup status ${app}`;
 }
 
 function failed(app: string, reason: string, stderr: string[], json: boolean): void {

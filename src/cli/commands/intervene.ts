@@ -7,5 +7,7 @@ export async function intervene(
   name: string | undefined,
   { json }: { json: boolean },
 ): Promise<number> {
-  return carryOut(await chooseApps(name), { command }, { json, verb: command, all: name === 'all' });
+  const isRollout = command === 'promote';
+  const verb = isRollout ? 'promotion' : command;
+  return carryOut(await chooseApps(name), { command }, { json, verb, isRollout, all: name === 'all' });
 }

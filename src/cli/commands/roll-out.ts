@@ -8,5 +8,9 @@ export async function rollOut(
   options: { allowListeners: boolean; noWait: boolean; weight: number | undefined; json: boolean },
 ): Promise<number> {
   const { json, ...asked } = options;
-  return carryOut(await chooseApps(name), { command, ...asked }, { json, verb: command, all: name === 'all' });
+  return carryOut(
+    await chooseApps(name),
+    { command, ...asked },
+    { json, verb: command, isRollout: true, all: name === 'all' },
+  );
 }

@@ -65,7 +65,7 @@ async function startOne(
   try {
     const running = (await runningApps()).find((one) => one.name === app);
     if (running && options.orReload)
-      return await carryOutOne(running, { command: 'reload' }, { json: options.json, verb: 'reload' });
+      return await carryOutOne(running, { command: 'reload' }, { json: options.json, verb: 'reload', isRollout: true });
     if (running) throw runsAlready(app);
     const logFile = logPath(resolve(stateDir(options.env, homedir())), app);
     options.claimFolder(dirname(logFile));

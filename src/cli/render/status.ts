@@ -40,6 +40,7 @@ function renderApp(app: AppSnapshot, now: number, columns: number | undefined): 
   const { rollout } = app;
   if (rollout && rollout.outcome === null)
     lines.push(`rollout    ${yellow(`to generation ${rollout.to ?? '?'}: ${rollout.step}`)}${heldWords(app, rollout)}`);
+  if (rollout?.release) lines.push(`to release ${rollout.release.id} ${rollout.release.path}`);
   if (rollout?.outcome === 'failed') lines.push(`rollout    ${red('failed')}: ${rollout.reason}`);
   if (app.workers.length === 0) return [...lines, dim('workers    none')].join('\n');
   const drains = app.workers.flatMap((worker) => (worker.drain ? [drainLine(worker, worker.drain)] : []));

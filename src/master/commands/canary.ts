@@ -5,13 +5,13 @@ import type { CommandContext, Tell } from './context.js';
 import { refusedIntervention } from './refusals.js';
 import { outcome, watchRollout } from './rollouts.js';
 
-/** Settles when the weight holds: the workers that it needs serve first. @param weight 0 to 99 */
+/** Settles when the weight holds: the workers that it needs serve first. @param weight 0 to 100, which promotes */
 export const canary = (context: CommandContext, weight: number, tell: Tell): Promise<ControlResult> =>
   intervene(context, 'canary', { type: 'weight-requested', weight }, tell);
 
 /** Settles when the new generation serves alone and the old one has gone. */
-export const promote = (context: CommandContext, command: 'canary' | 'promote', tell: Tell): Promise<ControlResult> =>
-  intervene(context, command, { type: 'promote-requested' }, tell);
+export const promote = (context: CommandContext, tell: Tell): Promise<ControlResult> =>
+  intervene(context, 'promote', { type: 'promote-requested' }, tell);
 
 async function intervene(
   context: CommandContext,

@@ -22,9 +22,9 @@ export function handleCommand(context: CommandContext, request: ControlRequest, 
         tell,
       );
     case 'canary':
-      return request.weight === 100 ? promote(context, 'canary', tell) : canary(context, request.weight, tell);
+      return canary(context, request.weight, tell);
     case 'promote':
-      return promote(context, 'promote', tell);
+      return promote(context, tell);
     case 'abort':
       return abort(context, tell);
     case 'scale':

@@ -1,6 +1,6 @@
 /** Runs in the master. Why a command is not carried out, in one place: the same refusal reads the same everywhere. */
 import { isHeld } from '../../domain/canary.js';
-import type { InterventionRefusal } from '../../domain/types.js';
+import type { InterventionRefusal, Rollout } from '../../domain/types.js';
 import { ZdsupError } from '../../shared/errors.js';
 import type { CommandContext } from './context.js';
 
@@ -26,6 +26,10 @@ export const stopped = (appName: string, verb: string): ZdsupError =>
     exitStatus: 1,
   });
 
+/** As `abort` has it: it is not over, nor given up already, and has something to go back to. */
+const canBeAborted = (rollout: Rollout | null): boolean =>
+  rollout !== null && rollout.outcome === null && rollout.step !== 'aborting' && rollout.from !== null;
+
 export function underWay({ supervisor, appName }: CommandContext): ZdsupError {
   const { rollout, scaling } = supervisor.state;
   const held = rollout !== null && isHeld(rollout);
@@ -37,7 +41,7 @@ export function underWay({ supervisor, appName }: CommandContext): ZdsupError {
     message: `${change} is under way (${scaling ? `from ${scaling.before} to ${scaling.after} workers` : what})`,
     hint: held
       ? `zdsup promote ${appName} brings it in, zdsup abort ${appName} gives it up`
-      : `wait for it: zdsup status ${appName}`,
+      : `wait for it: zdsup status ${appName}${canBeAborted(rollout) ? `; or give it up: zdsup abort ${appName}` : ''}`,
     exitStatus: 4,
   });
 }
@@ -57,7 +61,7 @@ export function refusedIntervention(
       return stopping(appName);
     case 'no-rollout':
       return refused(
-        `no rollout of ${appName} is under way: there is nothing to ${verb === 'canary' ? 'weight' : verb}`,
+        `no rollout of ${appName} is under way: there is nothing to ${verb === 'canary' ? 'weight' : verb}${lastWords(rollout)}`,
         verb === 'abort'
           ? `zdsup status ${appName} shows what serves`
           : `zdsup reload ${appName} --weight 5 brings in new code and holds it at 5 %`,
@@ -69,7 +73,7 @@ export function refusedIntervention(
       );
     case 'not-there-yet':
       return refused(
-        `generation ${rollout?.to ?? '?'} of ${appName} is on its way to ${rollout?.wantedWeight} % and not held there yet`,
+        `${rollout?.to == null ? 'the reload' : `generation ${rollout.to}`} of ${appName} is on its way to ${rollout?.wantedWeight} % and not held there yet`,
         `wait for it: zdsup status ${appName}; or give it up: zdsup abort ${appName}`,
         4,
       );
@@ -93,6 +97,10 @@ export function refusedIntervention(
       return ended(appName, verb);
   }
 }
+
+/** Whoever left a rollout held finds it gone, and asks why. */
+const lastWords = (last: Rollout | null): string =>
+  last?.outcome === 'failed' ? ` (the last one failed: ${last.reason})` : '';
 
 /** What was under way when everything was ended at once. */
 export const ended = (appName: string, verb: string): ZdsupError =>

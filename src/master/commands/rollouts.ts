@@ -1,4 +1,4 @@
-/** Runs in the master. The commands that start a rollout: they wait for its end, and for the old generation's. */
+/** Runs in the master. The commands that start a rollout: they wait for the weight that it is held at, or for its end and the old generation's. */
 import { isCrashLooping } from '../../domain/crash-loop.js';
 import { changeUnderWay, isConfirmed, workersOf } from '../../domain/fleet.js';
 import type { Rollout, RolloutKind } from '../../domain/types.js';

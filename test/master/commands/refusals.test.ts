@@ -1,0 +1,58 @@
+/** What canary, promote and abort are refused with: who comes late, or too early, is told what has happened and what can be done now. */
+import { describe, expect, test } from 'vitest';
+import type { InterventionRefusal, Rollout } from '../../../src/domain/types.js';
+import type { CommandContext } from '../../../src/master/commands/context.js';
+import { refusedIntervention, underWay } from '../../../src/master/commands/refusals.js';
+
+const reload: Rollout = {
+  id: 2,
+  kind: 'reload',
+  from: 1,
+  to: 2,
+  step: 'booting',
+  startedAt: 0,
+  outcome: null,
+  reason: null,
+  weight: null,
+  wantedWeight: null,
+} as Rollout;
+
+const masterWith = (rollout: Partial<Rollout>): CommandContext =>
+  ({
+    appName: 'shop',
+    supervisor: { state: { rollout: { ...reload, ...rollout }, scaling: null } },
+  }) as unknown as CommandContext;
+
+const refused = (why: InterventionRefusal, rollout: Partial<Rollout>) =>
+  refusedIntervention(masterWith(rollout), 'promote', why);
+
+describe('a promotion that comes too late', () => {
+  test('is told why the rollout that was held is no longer there', () => {
+    const reason = 'worker 0 of generation 2 was killed by SIGKILL';
+    expect(refused('no-rollout', { step: 'done', outcome: 'failed', reason }).message).toBe(
+      `no rollout of shop is under way: there is nothing to promote (the last one failed: ${reason})`,
+    );
+  });
+
+  test('after a rollout that has succeeded says nothing about it', () => {
+    expect(refused('no-rollout', { step: 'done', outcome: 'succeeded' }).message).toBe(
+      'no rollout of shop is under way: there is nothing to promote',
+    );
+  });
+});
+
+test('a promotion while the reload is still prepared names no generation, for there is none yet', () => {
+  expect(refused('not-there-yet', { to: null, step: 'preparing', wantedWeight: 50 }).message).toBe(
+    'the reload of shop is on its way to 50 % and not held there yet',
+  );
+});
+
+describe('another command while a rollout is under way', () => {
+  test.each([
+    ['it can be given up', {}, 'wait for it: zdsup status shop; or give it up: zdsup abort shop'],
+    ['it is given up already', { step: 'aborting' }, 'wait for it: zdsup status shop'],
+    ['it is a first start', { from: null }, 'wait for it: zdsup status shop'],
+  ] as const)('is told what can be done where %s', (_, rollout, hint) => {
+    expect(underWay(masterWith(rollout))).toMatchObject({ hint });
+  });
+});

@@ -5,7 +5,7 @@
 import type http = require('node:http');
 import net = require('node:net');
 
-import { connectionsList } from './http-connections.cjs';
+import { beginRest, connectionsList, endRest } from './http-connections.cjs';
 import type { ServerHandle } from './server-handle.cjs';
 
 /** The connection itself, as libuv has it; it can be sent. */
@@ -100,6 +100,7 @@ export function putIn(standIn: ServerHandle, handle: ConnectionHandle): net.Sock
  * awaited, and would answer 408 after `headersTimeout`: where that comes first, the parser leaves the list until its next request.
  */
 export function awaitNextRequest(server: http.Server, socket: net.Socket): void {
+  beginRest(server, socket);
   const { keepAliveTimeout, headersTimeout } = server;
   const buffer = (server as { keepAliveTimeoutBuffer?: number }).keepAliveTimeoutBuffer ?? 0;
   if (keepAliveTimeout > 0) socket.setTimeout(keepAliveTimeout + buffer);
@@ -107,7 +108,7 @@ export function awaitNextRequest(server: http.Server, socket: net.Socket): void 
     (socket as Socket).parser?.remove?.();
 }
 
-/** Its next request has begun: as Node does itself where the time-out was its own. */
-export const requestBegins = (server: http.Server, socket: net.Socket): void => {
-  socket.setTimeout(server.timeout || 0);
-};
+/** A request has begun. Where it ends the rest of a connection that was put in: as Node does itself where the time-out was its own. */
+export function requestBegins(server: http.Server, socket: net.Socket): void {
+  if (endRest(server, socket)) socket.setTimeout(server.timeout || 0);
+}

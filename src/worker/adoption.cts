@@ -15,8 +15,7 @@ import { countOn } from './request-count.cjs';
 type Offer = Omit<Extract<MasterMessage, { act: 'take' }>, 'cmd' | 'act'>;
 
 const STAYS = Symbol('zdsup.stays');
-const RESTING = Symbol('zdsup.resting');
-type Adopted = net.Socket & { [STAYS]?: true; [RESTING]?: true };
+type Adopted = net.Socket & { [STAYS]?: true };
 
 const claimed = new Map<number, { offer: Offer; handle: ConnectionHandle }>();
 /** Nobody looks at requests before a first connection has come in this way. */
@@ -70,13 +69,10 @@ export function adopt(handle: ConnectionHandle, { key, used, requests }: Passed,
   const server = (socket as { server?: http.Server }).server;
   if (!used || !server) return;
   adoptedCount += 1;
-  socket[RESTING] = true;
   awaitNextRequest(server, socket);
 }
 
 /** Called for every request, as it starts. */
 export function noteRequest(socket: net.Socket, server: http.Server): void {
-  if (adoptedCount === 0 || (socket as Adopted)[RESTING] === undefined) return;
-  delete (socket as Adopted)[RESTING];
-  requestBegins(server, socket);
+  if (adoptedCount > 0) requestBegins(server, socket);
 }

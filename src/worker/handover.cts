@@ -10,7 +10,7 @@ import type net = require('node:net');
 
 import type { ConnectionHandle } from '../node-internals/connection-handle.cjs';
 import { isAtRest, takeOut, whyFixed, whySocketFixed } from '../node-internals/connection-handle.cjs';
-import { idleSockets } from '../node-internals/http-connections.cjs';
+import { idleSockets, wasUsed } from '../node-internals/http-connections.cjs';
 import type { Passed } from '../shared/messages.cjs';
 import { adopt, staysHere } from './adoption.cjs';
 import { tell } from './channel.cjs';
@@ -83,6 +83,8 @@ export function giveAllAway(): void {
   if (!enabled) return;
   wanted = Number.POSITIVE_INFINITY;
   wantedUntil = Number.POSITIVE_INFINITY;
+  // All of them now: the drain itself puts its own `emit` into each.
+  for (const server of servingServers()) isMovable(server);
   watchResponses();
   giveIdle();
 }
@@ -150,7 +152,7 @@ function shuffled<T>(list: T[]): T[] {
 }
 
 function handOff(server: net.Server, socket: net.Socket): void {
-  const passed = { key: keyOfServer(server)!, used: socket.bytesRead > 0, requests: requestsOn(socket) };
+  const passed = { key: keyOfServer(server)!, used: wasUsed(socket), requests: requestsOn(socket) };
   const seq = nextSeq++;
   const handle = takeOut(socket);
   wanted -= 1;

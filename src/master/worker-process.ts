@@ -203,6 +203,10 @@ export class WorkerProcess implements ListenerClient, Peer, Bouncer {
     this.send({ act: 'revoke', id });
   }
 
+  sendTakeAsked(id: number): void {
+    this.send({ act: 'take-asked', id });
+  }
+
   sendTaken(seq: number, sent: () => void): void {
     this.send({ act: 'taken', seq }, undefined, sent);
   }

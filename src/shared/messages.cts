@@ -107,6 +107,8 @@ export type MasterMessage = { cmd: typeof CMD } & (
   | { act: 'untaken'; seq: number; stays: boolean }
   /** Carries a connection: claim it, or decline. `fresh`: it was accepted by the master; `stays`: it was this worker's, and nobody else has room. */
   | ({ act: 'take'; id: number; fresh: boolean; stays: boolean } & Passed)
+  /** Has a connection that was offered been received? Answered with `decline` where not. */
+  | { act: 'take-asked'; id: number }
   /** Answers `claim`: the connection is this worker's alone. */
   | { act: 'grant'; id: number }
   /** Answers `claim`: it went elsewhere meanwhile; close this copy unread. */

@@ -33,6 +33,14 @@ export function take(offer: Offer, handle: ConnectionHandle): void {
   tell({ act: 'claim', id: offer.id });
 }
 
+/**
+ * Without a free descriptor a connection never comes, and nothing says so: the master asks. The channel keeps the order, so what is not here
+ * by now has been lost, or is known to be over by the master as well.
+ */
+export function takeAsked(id: number): void {
+  if (!claimed.has(id)) tell({ act: 'decline', id });
+}
+
 export function grant(id: number): void {
   const one = claimed.get(id);
   claimed.delete(id);

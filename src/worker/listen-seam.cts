@@ -199,6 +199,7 @@ export function handleListenMessage(message: MasterMessage, handle: unknown): bo
     case 'taken':
     case 'untaken':
     case 'take':
+    case 'take-asked':
     case 'grant':
     case 'revoke':
     case 'give':

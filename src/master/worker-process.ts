@@ -267,6 +267,7 @@ export class WorkerProcess implements ListenerClient, Peer, Bouncer {
     };
     this.lent.add(sent);
     this.send({ act: 'accept', key }, handle, sent);
+    if (handle) this.send({ act: 'accept-asked', key });
   }
 
   private send(body: Body, handle?: unknown, sent?: () => void): void {
@@ -337,6 +338,9 @@ export class WorkerProcess implements ListenerClient, Peer, Bouncer {
       case 'close':
         this.keys.delete(message.key);
         this.post({ type: 'closed', id, key: message.key });
+        break;
+      case 'accept-missed':
+        if (this.accepting && this.keys.has(message.key)) this.sendAccept(message.key);
         break;
       case 'leaving':
         this.post({ type: 'leaving', id });

@@ -126,7 +126,11 @@ export class Dispatch {
     const one = this.polled.get(key);
     const handle = this.sockets.handleOf(key);
     const able = [...this.workers.values()].filter((worker) => worker.listensOn(key));
-    if (!one || one.handle || !handle || able.length === 0) return;
+    if (!one || one.handle) return;
+    if (!handle || able.length === 0) {
+      this.polled.delete(key); // It begins anew where a worker opens it again.
+      return;
+    }
     if (able.every(({ id }) => one.asked.has(id))) one.asked.clear();
     const next = able.find(({ id }) => !one.asked.has(id))!;
     one.asked.add(next.id);

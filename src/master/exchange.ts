@@ -41,6 +41,8 @@ export interface Peer extends Receiver {
   sendTake(offer: { id: number; fresh: boolean; stays: boolean } & Passed, handle: ConnectionHandle): void;
   sendGrant(offerId: number): void;
   sendRevoke(offerId: number): void;
+  /** Has it come? Where not, it is declined. */
+  sendTakeAsked(offerId: number): void;
   /** `sent`: it has gone out, or never will. */
   sendTaken(seq: number, sent: () => void): void;
   /** `stays`: it is not given away again. */
@@ -63,6 +65,8 @@ interface Offer {
   sentAt: number;
   /** It is granted as soon as its giver has been told. */
   isClaimed: boolean;
+  /** Whether it has come was asked: a worker without a free descriptor never sees it. */
+  isAsked: boolean;
 }
 
 interface Member {
@@ -317,7 +321,7 @@ export class Exchange {
   private send(member: Member, passage: Passage, stays = false): void {
     const id = this.nextOfferId++;
     const { key, used, requests, handle, giver } = passage;
-    member.offers.set(id, { id, passage, sentAt: performance.now(), isClaimed: false });
+    member.offers.set(id, { id, passage, sentAt: performance.now(), isClaimed: false, isAsked: false });
     member.peer.sendTake({ id, key, used, requests, fresh: giver === null, stays }, handle);
   }
 
@@ -359,6 +363,7 @@ export class Exchange {
       );
       for (const [id, { passage }] of member.offers) if (passages.includes(passage)) member.offers.delete(id);
       member.queue = member.queue.filter((passage) => !passages.includes(passage));
+      for (const offer of member.offers.values()) if (!offer.isClaimed && offer.sentAt < late) ask(member, offer);
       this.placeAll(passages);
     }
     for (const passage of this.waiting) passage.declinedBy.clear();
@@ -402,6 +407,13 @@ export class Exchange {
       this.balance();
     }, SETTLE_MS);
   }
+}
+
+/** Once: the channel keeps the order, and loses only what carries a connection. */
+function ask({ peer }: Member, offer: Offer): void {
+  if (offer.isAsked) return;
+  offer.isAsked = true;
+  peer.sendTakeAsked(offer.id);
 }
 
 const unclaimed = ({ offers, queue }: Member): Passage[] => [

@@ -98,7 +98,8 @@ export class Traffic {
         if (Number.isInteger(message.connections)) this.exchange.load(worker, message.connections);
         break;
       case 'bounced':
-        if (isHandle(handle)) this.dispatch.bounced(message.key, message.backlog, handle as unknown as ServerHandle);
+        if (isHandle(handle) && Number.isInteger(message.backlog))
+          this.dispatch.bounced(message.key, message.backlog, handle as unknown as ServerHandle);
         break;
     }
   }

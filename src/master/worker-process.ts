@@ -50,13 +50,27 @@ export interface WorkerIdentity {
 
 type Body = MasterMessage extends infer M ? (M extends MasterMessage ? Omit<M, 'cmd'> : never) : never;
 
+const PROTOCOLS: readonly unknown[] = ['http', 'https', 'tcp', 'tls', 'udp'];
+const ADDRESS_TYPES: readonly unknown[] = [-1, 4, 6];
+const MAX_PORT = 65_535;
+const MAX_INT = 2 ** 31 - 1;
+/** Readable and writable by all. */
+const MAX_MODE = 3;
+
+const isUpTo = (value: unknown, most: number): boolean =>
+  Number.isInteger(value) && (value as number) >= 0 && (value as number) <= most;
+
+/** 0 or an errno of libuv's, which is negative. */
+const isErrno = (value: unknown): boolean => typeof value === 'number' && isUpTo(-value, MAX_INT);
+
+/** Whatever is let through here is taken to the kernel by Node's inner calls, which check nothing. */
 function isListenSpec(spec: unknown): spec is ListenSpec {
   if (typeof spec !== 'object' || spec === null) return false;
-  const { address, port, addressType, flags } = spec as Record<string, unknown>;
-  const isText = address === null || typeof address === 'string';
-  return (
-    isText && (port === null || Number.isInteger(port)) && Number.isInteger(addressType) && Number.isInteger(flags)
-  );
+  const { address, port, addressType, flags, index, protocol } = spec as Record<string, unknown>;
+  if (!PROTOCOLS.includes(protocol) || !ADDRESS_TYPES.includes(addressType)) return false;
+  if (!isUpTo(flags, MAX_INT) || !isUpTo(index, MAX_INT)) return false;
+  if (addressType === -1) return typeof address === 'string' && protocol !== 'udp';
+  return (address === null || typeof address === 'string') && (port === null || isUpTo(port, MAX_PORT));
 }
 
 export class WorkerProcess implements ListenerClient, Peer, Bouncer {
@@ -203,6 +217,10 @@ export class WorkerProcess implements ListenerClient, Peer, Bouncer {
     this.send({ act: 'revoke', id });
   }
 
+  sendTakeAsked(id: number): void {
+    this.send({ act: 'take-asked', id });
+  }
+
   sendTaken(seq: number, sent: () => void): void {
     this.send({ act: 'taken', seq }, undefined, sent);
   }
@@ -249,6 +267,7 @@ export class WorkerProcess implements ListenerClient, Peer, Bouncer {
     };
     this.lent.add(sent);
     this.send({ act: 'accept', key }, handle, sent);
+    if (handle) this.send({ act: 'accept-asked', key });
   }
 
   private send(body: Body, handle?: unknown, sent?: () => void): void {
@@ -314,11 +333,14 @@ export class WorkerProcess implements ListenerClient, Peer, Bouncer {
         break;
       }
       case 'owned':
-        this.listeners.owned(this, message.key, message.errno);
+        if (isErrno(message.errno)) this.listeners.owned(this, message.key, message.errno);
         break;
       case 'close':
         this.keys.delete(message.key);
         this.post({ type: 'closed', id, key: message.key });
+        break;
+      case 'accept-missed':
+        if (this.accepting && this.keys.has(message.key)) this.sendAccept(message.key);
         break;
       case 'leaving':
         this.post({ type: 'leaving', id });
@@ -327,10 +349,11 @@ export class WorkerProcess implements ListenerClient, Peer, Bouncer {
         this.post({ type: 'activated', id });
         break;
       case 'pong':
-        if (message.seq === this.pinged?.seq) this.pinged.answered();
+        if (this.pinged !== null && this.pinged.seq === message.seq) this.pinged.answered();
         break;
       case 'chmod':
-        this.listeners.changeMode(message.key, message.mode);
+        // Node aborts where it is no such number.
+        if (isUpTo(message.mode, MAX_MODE)) this.listeners.changeMode(message.key, message.mode);
         break;
       case 'handoff':
       case 'handoff-asked':

@@ -5,7 +5,7 @@
 import type http = require('node:http');
 import net = require('node:net');
 
-import { connectionsList } from './http-connections.cjs';
+import { beginRest, connectionsList, endRest, rests } from './http-connections.cjs';
 import type { ServerHandle } from './server-handle.cjs';
 
 /** The connection itself, as libuv has it; it can be sent. */
@@ -98,26 +98,27 @@ export function putIn(standIn: ServerHandle, handle: ConnectionHandle): net.Sock
 /**
  * The timers of a connection between two requests: its keep-alive time-out begins anew. Node takes an unused connection for one whose head is
  * awaited, and would answer 408 after `headersTimeout`: where that comes first, it is told of none that rests.
- * @param rests it is between two requests still
  */
-export function awaitNextRequest(server: http.Server, socket: net.Socket, rests: (socket: unknown) => boolean): void {
+export function awaitNextRequest(server: http.Server, socket: net.Socket): void {
+  beginRest(server, socket);
   const { keepAliveTimeout, headersTimeout } = server;
   const buffer = (server as { keepAliveTimeoutBuffer?: number }).keepAliveTimeoutBuffer ?? 0;
   if (keepAliveTimeout > 0) socket.setTimeout(keepAliveTimeout + buffer);
-  if (headersTimeout > 0 && !(keepAliveTimeout > 0 && keepAliveTimeout + buffer < headersTimeout))
-    neverExpire(server, rests);
+  if (headersTimeout > 0 && !(keepAliveTimeout > 0 && keepAliveTimeout + buffer < headersTimeout)) neverExpire(server);
 }
 
-function neverExpire(server: http.Server, rests: (socket: unknown) => boolean): void {
+function neverExpire(server: http.Server): void {
   const list = connectionsList(server);
   if (list === null || typeof list.expired !== 'function' || Object.hasOwn(list, 'expired')) return;
   const { expired } = list;
   // To take the parser out of the list (`remove`) would be simpler; from Node 24 on it never answers again.
   list.expired = (...timeouts: number[]) =>
-    (Reflect.apply(expired, list, timeouts) as ReturnType<typeof expired>).filter(({ socket }) => !rests(socket));
+    (Reflect.apply(expired, list, timeouts) as ReturnType<typeof expired>).filter(
+      ({ socket }) => !(socket && rests(socket)),
+    );
 }
 
-/** Its next request has begun: as Node does itself where the time-out was its own. */
-export const requestBegins = (server: http.Server, socket: net.Socket): void => {
-  socket.setTimeout(server.timeout || 0);
-};
+/** A request has begun. Where it ends the rest of a connection that was put in: as Node does itself where the time-out was its own. */
+export function requestBegins(server: http.Server, socket: net.Socket): void {
+  if (endRest(server, socket)) socket.setTimeout(server.timeout || 0);
+}

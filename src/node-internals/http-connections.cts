@@ -21,11 +21,13 @@ export interface ConnectionsList {
 }
 
 const LAST_PIPELINED = Symbol('zdsup.lastPipelined');
+const READ_BEFORE = Symbol('zdsup.readBefore');
 
 type HttpSocket = net.Socket & {
   _httpMessage?: http.ServerResponse | null;
   parser?: Parser | null;
   [LAST_PIPELINED]?: http.ServerResponse;
+  [READ_BEFORE]?: number;
 };
 
 type OutgoingInternals = http.ServerResponse & {
@@ -46,15 +48,42 @@ export function connectionsList(server: object): ConnectionsList | null {
 const socketsOf = (parsers: Parser[]): HttpSocket[] =>
   parsers.map((parser) => parser.socket).filter((socket): socket is HttpSocket => socket != null);
 
+/** By server: connections that came from elsewhere between two requests, and have not had the next one. In Node's lists they are not idle. */
+const resting = new WeakMap<object, Set<HttpSocket>>();
+
+/** The connection has been put into `server` between two requests. */
+export function beginRest(server: object, socket: HttpSocket): void {
+  const its = resting.get(server) ?? new Set();
+  resting.set(server, its.add(socket));
+  socket[READ_BEFORE] = socket.bytesRead;
+  socket.once('close', () => endRest(server, socket));
+}
+
+/** Nothing has come since, not even a part of its next request. */
+export const rests = (socket: HttpSocket): boolean => socket[READ_BEFORE] === socket.bytesRead;
+
+/** Its next request has come. @returns whether it was at rest */
+export function endRest(server: object, socket: HttpSocket): boolean {
+  if (socket[READ_BEFORE] === undefined) return false;
+  delete socket[READ_BEFORE];
+  return resting.get(server)?.delete(socket) ?? false;
+}
+
+/** It has had requests, here or elsewhere. */
+export const wasUsed = (socket: HttpSocket): boolean => socket.bytesRead > 0 || socket[READ_BEFORE] !== undefined;
+
 /**
  * Connections between requests, or before their first: nothing asked, nothing owed, no half head. Empty where it cannot
- * be told. Node's own list counts one that was never used as busy, since its headers are awaited.
+ * be told. Node's own list counts one that was never used here as busy, since its headers are awaited.
  */
 export function idleSockets(server: object): net.Socket[] {
   const list = connectionsList(server);
   if (list === null) return [];
   const unused = socketsOf(list.all()).filter((socket) => socket.bytesRead === 0);
-  return [...socketsOf(list.idle()), ...unused].filter((socket) => socket._httpMessage == null);
+  const atRest = [...(resting.get(server) ?? [])].filter(rests);
+  return [...new Set([...socketsOf(list.idle()), ...unused, ...atRest])].filter(
+    (socket) => socket._httpMessage == null,
+  );
 }
 
 /**

@@ -58,6 +58,8 @@ export type WorkerMessage = { cmd: typeof CMD } & (
   /** Answers `activate`: all that came before it has been taken. */
   | { act: 'activated' }
   | { act: 'pong'; seq: number }
+  /** Answers `accept-asked` where it has not: there was no descriptor for it. */
+  | { act: 'accept-missed'; key: string }
   | { act: 'chmod'; key: string; mode: number }
   | { act: 'stats'; seq: number; connections: number; inFlight: number; requests: number; webSockets: number }
   /** Answers `signal`: does the app have a handler for it? */
@@ -107,6 +109,8 @@ export type MasterMessage = { cmd: typeof CMD } & (
   | { act: 'untaken'; seq: number; stays: boolean }
   /** Carries a connection: claim it, or decline. `fresh`: it was accepted by the master; `stays`: it was this worker's, and nobody else has room. */
   | ({ act: 'take'; id: number; fresh: boolean; stays: boolean } & Passed)
+  /** Has a connection that was offered been received? Answered with `decline` where not. */
+  | { act: 'take-asked'; id: number }
   /** Answers `claim`: the connection is this worker's alone. */
   | { act: 'grant'; id: number }
   /** Answers `claim`: it went elsewhere meanwhile; close this copy unread. */
@@ -120,6 +124,8 @@ export type MasterMessage = { cmd: typeof CMD } & (
   | { act: 'stats'; seq: number }
   /** Is your event loop alive? */
   | { act: 'ping'; seq: number }
+  /** Sent behind `accept`: has its socket come? */
+  | { act: 'accept-asked'; key: string }
   /** A signal that the worker is shielded from, for the app's own handlers. */
   | { act: 'signal'; seq: number; signal: NodeJS.Signals }
 );

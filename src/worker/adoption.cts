@@ -10,13 +10,13 @@ import { awaitNextRequest, putIn, requestBegins } from '../node-internals/connec
 import type { MasterMessage, Passed } from '../shared/messages.cjs';
 import { tell } from './channel.cjs';
 import { hasRoom, standInOf } from './listen-seam.cjs';
+import { countAnew } from './load.cjs';
 import { countOn } from './request-count.cjs';
 
 type Offer = Omit<Extract<MasterMessage, { act: 'take' }>, 'cmd' | 'act'>;
 
 const STAYS = Symbol('zdsup.stays');
-const RESTING = Symbol('zdsup.resting');
-type Adopted = net.Socket & { [STAYS]?: true; [RESTING]?: true };
+type Adopted = net.Socket & { [STAYS]?: true };
 
 const claimed = new Map<number, { offer: Offer; handle: ConnectionHandle }>();
 /** Nobody looks at requests before a first connection has come in this way. */
@@ -34,10 +34,20 @@ export function take(offer: Offer, handle: ConnectionHandle): void {
   tell({ act: 'claim', id: offer.id });
 }
 
+/**
+ * Without a free descriptor a connection never comes, and nothing says so: the master asks. The channel keeps the order, so what is not here
+ * by now has been lost, or is known to be over by the master as well.
+ */
+export function takeAsked(id: number): void {
+  if (!claimed.has(id)) tell({ act: 'decline', id });
+}
+
 export function grant(id: number): void {
   const one = claimed.get(id);
   claimed.delete(id);
-  if (one) adopt(one.handle, one.offer, one.offer.stays);
+  if (!one) return;
+  countAnew();
+  adopt(one.handle, one.offer, one.offer.stays);
 }
 
 /** Claimed, and neither granted nor revoked yet: the process that ends with one loses it. */
@@ -70,15 +80,10 @@ export function adopt(handle: ConnectionHandle, { key, used, requests }: Passed,
   const server = (socket as { server?: http.Server }).server;
   if (!used || !server) return;
   hasAdopted = true;
-  socket[RESTING] = true;
-  awaitNextRequest(server, socket, rests);
+  awaitNextRequest(server, socket);
 }
-
-const rests = (socket: unknown): boolean => (socket as Adopted | null | undefined)?.[RESTING] === true;
 
 /** Called for every request, as it starts. */
 export function noteRequest(socket: net.Socket, server: http.Server): void {
-  if (!hasAdopted || !rests(socket)) return;
-  delete (socket as Adopted)[RESTING];
-  requestBegins(server, socket);
+  if (hasAdopted) requestBegins(server, socket);
 }

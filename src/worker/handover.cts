@@ -10,11 +10,12 @@ import type net = require('node:net');
 
 import type { ConnectionHandle } from '../node-internals/connection-handle.cjs';
 import { isAtRest, takeOut, whyFixed, whySocketFixed } from '../node-internals/connection-handle.cjs';
-import { idleSockets } from '../node-internals/http-connections.cjs';
+import { idleSockets, wasUsed } from '../node-internals/http-connections.cjs';
 import type { Passed } from '../shared/messages.cjs';
 import { adopt, staysHere } from './adoption.cjs';
 import { tell } from './channel.cjs';
 import { keyOfServer, servingServers } from './listen-seam.cjs';
+import { countAnew } from './load.cjs';
 import { requestsOn } from './request-count.cjs';
 
 /** Handoffs that no receiver has claimed yet. More would only wait, unread by anybody. */
@@ -83,6 +84,8 @@ export function giveAllAway(): void {
   if (!enabled) return;
   wanted = Number.POSITIVE_INFINITY;
   wantedUntil = Number.POSITIVE_INFINITY;
+  // All of them now: the drain itself puts its own `emit` into each.
+  for (const server of servingServers()) isMovable(server);
   watchResponses();
   giveIdle();
 }
@@ -150,10 +153,11 @@ function shuffled<T>(list: T[]): T[] {
 }
 
 function handOff(server: net.Server, socket: net.Socket): void {
-  const passed = { key: keyOfServer(server)!, used: socket.bytesRead > 0, requests: requestsOn(socket) };
+  const passed = { key: keyOfServer(server)!, used: wasUsed(socket), requests: requestsOn(socket) };
   const seq = nextSeq++;
   const handle = takeOut(socket);
   wanted -= 1;
+  countAnew();
   underWay.set(seq, { handle, passed, sentAt: performance.now() });
   tell({ act: 'handoff', seq, ...passed }, handle);
   asking ??= setInterval(askForLate, ASK_AFTER_MS);

@@ -33,6 +33,8 @@ const EADDRINUSE = -98;
 const USUAL_BACKLOG = 511;
 /** A queue holds no more, however many the app asks for: Linux' own bound (net.core.somaxconn), where nobody has raised it. */
 const LONGEST_QUEUE = 4_096;
+/** After this long a socket that has not come is asked for again, in ms. */
+const ASK_AGAIN_MS = 500;
 const LOOPBACK = /^(127\.|::1$|localhost$|::ffff:127\.)/;
 
 interface HeldServer {
@@ -176,6 +178,9 @@ export function handleListenMessage(message: MasterMessage, handle: unknown): bo
     case 'accept':
       if (!receive(message.key)) accept(message.key, handle as ServerHandle | undefined);
       return true;
+    case 'accept-asked':
+      askAgain(message.key);
+      return true;
     case 'probe': {
       const entry = held.get(message.key);
       if (entry) acceptInto(entry.standIn, handle);
@@ -199,6 +204,7 @@ export function handleListenMessage(message: MasterMessage, handle: unknown): bo
     case 'taken':
     case 'untaken':
     case 'take':
+    case 'take-asked':
     case 'grant':
     case 'revoke':
     case 'give':
@@ -356,6 +362,15 @@ export function releaseAll(readOut: boolean): void {
   retireDatagrams(readOut);
   for (const entry of held.values()) release(entry);
   updateKeepAlive();
+}
+
+/** Without a free descriptor its socket has not come, and nothing has said so. */
+function askAgain(key: string): void {
+  const isMissed = (): boolean => !retired && held.get(key)?.real === null;
+  const tellMissed = (): void => {
+    if (isMissed()) tell({ act: 'accept-missed', key });
+  };
+  if (isMissed()) setTimeout(tellMissed, ASK_AGAIN_MS).unref();
 }
 
 function release(entry: HeldServer): void {

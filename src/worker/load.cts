@@ -21,6 +21,11 @@ export function stopReporting(): void {
   if (looking) clearInterval(looking);
 }
 
+/** The master counts what it sends and gets: it is told anew how many there are, also where as many have ended. */
+export function countAnew(): void {
+  told = Number.NaN;
+}
+
 function look(): void {
   const connections = connectionCount();
   if (connections === told) return;

@@ -9,7 +9,7 @@ import { missingServerHandle } from '../node-internals/server-handle.cjs';
 import type { Handshake, MasterMessage } from '../shared/messages.cjs';
 import { HANDSHAKE_VARIABLE } from '../shared/messages.cjs';
 import { VERSION } from '../shared/version.cjs';
-import { grant, revoke, revokeAll, take } from './adoption.cjs';
+import { grant, revoke, revokeAll, take, takeAsked } from './adoption.cjs';
 import { onMasterMessage, tell } from './channel.cjs';
 import { figures, installDrain, retire } from './drain.cjs';
 import { give, installHandover, takeAllBack, taken, untaken } from './handover.cjs';
@@ -79,6 +79,9 @@ function obey(message: MasterMessage, handle: unknown): void {
       break;
     case 'take':
       take(message, handle as ConnectionHandle);
+      break;
+    case 'take-asked':
+      takeAsked(message.id);
       break;
     case 'grant':
       grant(message.id);

@@ -10,6 +10,7 @@ import { startTorture } from '../helpers/load/torture.js';
 import type { TortureTally } from '../helpers/load/torture-tally.js';
 import { tallyLine } from '../helpers/load/torture-tally.js';
 import { expectUnbroken, reload, startNumbered } from '../helpers/numbered.js';
+import { freePort } from '../helpers/ports.js';
 import type { Master } from '../helpers/zdsup.js';
 
 /** The long run has 100: `npm run test:handovers`. */
@@ -233,4 +234,43 @@ test("a connection that has moved has the receiver's own time to be idle", async
   expect(await used.ended()).toBe('connection closed under a request');
   expect(used.hasUnread).toBe(false);
   expect(performance.now() - movedAt).toBeGreaterThan(2_900);
+});
+
+test('a connection that nothing is asked of moves with every reload', async () => {
+  const { master, port } = await startNumbered({ config: { instances: 1 } });
+  const used = await openConnection(port);
+  await ask(used);
+  await reload(master);
+  await reload(master);
+  expect(await ask(used)).toMatchObject({ generation: 3, closes: false });
+});
+
+test('after two moves without a request it is idle for its keep-alive time, and not for that of a connection that was never used', async () => {
+  const { master, port } = await startNumbered({
+    config: { instances: 1 },
+    app: `
+      const server = require('node:http').createServer({ keepAliveTimeout: 2_000, connectionsCheckingInterval: 100 }, handle);
+      server.listen(process.env.PORT);`,
+  });
+  const used = await openConnection(port);
+  await ask(used);
+  await reload(master);
+  await reload(master);
+  expect(await used.ended()).toBe('connection closed under a request');
+  expect(used.hasUnread).toBe(false);
+});
+
+test('the connections of every server of the app move, however many the first one has', async () => {
+  const otherPort = await freePort();
+  const { master, port } = await startNumbered({
+    config: { instances: 1 },
+    app: `
+      const http = require('node:http');
+      for (const port of [process.env.PORT, ${otherPort}])
+        http.createServer({ keepAliveTimeout: 60_000 }, handle).listen(port);`,
+  });
+  const connections = [...(await openConnections(port, 40)), ...(await openConnections(otherPort, 10))];
+  expect(await generations(connections)).toEqual(connections.map(() => 1));
+  await reload(master);
+  expect(await generations(connections)).toEqual(connections.map(() => 2));
 });

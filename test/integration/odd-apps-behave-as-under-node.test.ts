@@ -3,10 +3,12 @@ import { spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import { expect, onTestFinished, test } from 'vitest';
 import { killOwn } from '../helpers/cleanup.js';
+import { ask, openConnection } from '../helpers/load/asking.js';
 import { startLoad } from '../helpers/load/client.js';
 import { keepAlive, perRequest } from '../helpers/load/exchanges.js';
 import { expectNothingLost } from '../helpers/load/load.js';
 import { lostCount } from '../helpers/load/tally.js';
+import { reload, startNumbered } from '../helpers/numbered.js';
 import { freePort } from '../helpers/ports.js';
 import { makeProject } from '../helpers/project.js';
 import type { Master } from '../helpers/zdsup.js';
@@ -235,4 +237,33 @@ setInterval(() => { server.close(); open(); }, 20);`);
   await load.reached(1_000);
   // Node itself resets what it has accepted and not read yet (plain node: 600 of 6,800, and it refuses 280 more).
   expect((await load.stop()).lost['connect: ECONNREFUSED']).toBeUndefined();
+});
+
+test('an app that speaks as the preload does, and makes no sense, ends no master', async () => {
+  const { master, port } = await startNumbered({
+    config: { instances: 1 },
+    app: `
+      const socket = require('node:path').join(process.cwd(), 'app.sock');
+      const NONSENSE = [undefined, null, -1, 2.5, 1e308, 'x', {}, true];
+      const FIELDS = ['seq', 'key', 'errno', 'mode', 'id', 'connections', 'why', 'backlog', 'inFlight', 'requests', 'heard'];
+      const ACTS = ['pong', 'chmod', 'owned', 'stats', 'signalled', 'handoff', 'handoff-asked', 'claim', 'decline', 'load', 'bounced', 'listen', 'valueOf'];
+      const SPECS = [
+        { address: null, port: null, addressType: -1, flags: 0, index: 0, protocol: 'http' },
+        { address: null, port: -1, addressType: 4, flags: 0, index: 0, protocol: 'http' },
+        { address: 'x', port: 1e9, addressType: 77, flags: -1, index: {}, protocol: 'udp' },
+      ];
+      const server = require('node:http').createServer(handle);
+      require('node:http').createServer().listen(socket, () => {
+        for (const act of ACTS)
+          for (const value of NONSENSE)
+            process.send({ cmd: 'NODE_ZDSUP', act, ...Object.fromEntries(FIELDS.map((field) => [field, value])) });
+        for (const mode of NONSENSE) process.send({ cmd: 'NODE_ZDSUP', act: 'chmod', key: 'unix:' + socket, mode });
+        for (const spec of [...SPECS, ...NONSENSE]) process.send({ cmd: 'NODE_ZDSUP', act: 'listen', seq: 1_000, spec });
+        server.listen(process.env.PORT);
+      });`,
+  });
+  const connection = await openConnection(port);
+  expect(await ask(connection)).toMatchObject({ generation: 1 });
+  await reload(master);
+  expect(await ask(connection)).toMatchObject({ generation: 2, closes: false });
 });

@@ -51,6 +51,8 @@ class StandIn implements Peer {
   sendTake: Peer['sendTake'] = ({ id, stays }, handle) => this.offers.push({ id, handle, stays });
   sendGrant = (id: number): number => this.granted.push(id);
   sendRevoke = (id: number): number => this.revoked.push(id);
+  readonly missed: number[] = [];
+  sendTakeAsked = (id: number): number => this.missed.push(id);
   sendTaken: Peer['sendTaken'] = (seq, sent) => {
     this.taken.push(seq);
     sent();
@@ -100,6 +102,33 @@ test('a giver that asks is told that a handoff has never come, and nothing of on
   exchange.handOffAsked(giver, 1);
   exchange.handOffAsked(giver, 2);
   expect(giver.untaken).toEqual([2]);
+});
+
+test('connections that no worker had a descriptor for are offered again once they say so', () => {
+  const workers = [new StandIn(1), new StandIn(2)];
+  const exchange = exchangeOf(...workers);
+  const accepted = Array.from({ length: 20 }, connection);
+  for (const handle of accepted) exchange.accepted(KEY, handle);
+  vi.advanceTimersByTime(2_000);
+  for (const worker of workers)
+    expect(new Set(worker.missed).size, 'each is asked about once').toBe(worker.missed.length);
+  // They have room again. What was offered has never come, and what is offered from now on does.
+  const handled = new Set<number>();
+  for (let round = 0; round < 50; round++) {
+    for (const worker of workers) {
+      for (const id of worker.missed) {
+        if (!handled.has(id)) exchange.decline(worker, id);
+        handled.add(id);
+      }
+      for (const { id } of worker.offers) {
+        if (!handled.has(id) && round > 0) exchange.claim(worker, id);
+        if (round > 0) handled.add(id);
+      }
+      if (round === 0) for (const { id } of worker.offers) handled.add(id);
+    }
+    vi.advanceTimersByTime(100);
+  }
+  expect(accepted.map(({ closedCount }) => closedCount)).toEqual(accepted.map(() => 1));
 });
 
 test('a receiver that does not claim in time loses it to another one, and what it claims late is revoked', () => {

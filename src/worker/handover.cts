@@ -137,6 +137,8 @@ export function giveIdle(): void {
     if (!isMovable(server)) continue;
     for (const socket of shuffled(idleSockets(server))) {
       if (wanted === 0 || underWay.size >= MOST_UNDER_WAY) return;
+      // For the load's sake none that has just come: its request is on its way, and the master has chosen who gets it.
+      if (wanted !== Number.POSITIVE_INFINITY && !wasUsed(socket)) continue;
       if (isAtRest(socket) && !staysHere(socket) && whySocketFixed(socket) === null) handOff(server, socket);
     }
   }

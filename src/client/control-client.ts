@@ -91,6 +91,10 @@ function onLine(socket: Socket, line: (text: string) => void): void {
 export const askStatus = (socketPath: string): Promise<ControlResult> =>
   ask(socketPath, { command: 'status' }, { answerWithinMs: ANSWER_TIMEOUT_MS });
 
+/** Settles where the master answers within the time that it has, one of an older version with a refusal. */
+export const askAlive = (socketPath: string): Promise<ControlResult> =>
+  ask(socketPath, { command: 'ping' }, { answerWithinMs: ANSWER_TIMEOUT_MS });
+
 /** In ms. Longer than a status may take: it is made late, on a host that may be busy. */
 const DESCRIBE_WITHIN_MS = 2_000;
 

@@ -19,7 +19,19 @@ export type Handle = (request: ControlRequest, progress: (step: Progress) => voi
  */
 export const MAX_OPEN = 256;
 
-const COMMANDS = ['status', 'reload', 'restart', 'canary', 'promote', 'abort', 'scale', 'stop', 'describe', 'signal'];
+const COMMANDS = [
+  'status',
+  'ping',
+  'reload',
+  'restart',
+  'canary',
+  'promote',
+  'abort',
+  'scale',
+  'stop',
+  'describe',
+  'signal',
+];
 
 export interface ControlServer {
   /** Ends connections once their results were written, and the socket. */

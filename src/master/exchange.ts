@@ -245,6 +245,7 @@ export class Exchange {
     const member = this.members.get(peer.id);
     if (!member) return;
     const offer = member.offers.get(offerId);
+    if (offer?.isClaimed) return;
     member.offers.delete(offerId);
     this.speaks(member);
     if (!offer) return;
@@ -285,11 +286,17 @@ export class Exchange {
     } else if (member) {
       member.queue.push(passage);
       this.sendQueued(member);
-    } else if (passage.declinedBy.size === 0 || !this.giveBack(passage, true)) {
+    } else if (!this.isLeftOver(passage) || !this.giveBack(passage, passage.declinedBy.size > 0)) {
       if (!this.stopping && this.isOpen(passage.key)) this.waiting.push(passage);
       else this.drop(passage);
     }
     this.timer ??= setTimeout(this.look, RETRY_MS);
+  }
+
+  /** Nobody else has room for it, or nobody else is there any more while its giver stays. */
+  private isLeftOver({ giver, declinedBy }: Passage): boolean {
+    const member = giver === null ? undefined : this.members.get(giver.id);
+    return declinedBy.size > 0 || (member !== undefined && !member.isLeaving);
   }
 
   /** The worker that gave it away goes on serving, and can have it back. */

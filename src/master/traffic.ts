@@ -86,7 +86,8 @@ export class Traffic {
         break;
       }
       case 'handoff-asked':
-        this.exchange.handOffAsked(worker, message.seq);
+        // A turn later: Node emits a message that carries a handle a tick after those that were read with it.
+        setImmediate(() => this.exchange.handOffAsked(worker, message.seq));
         break;
       case 'claim':
         this.exchange.claim(worker, message.id);

@@ -78,8 +78,8 @@ export class WorkerProcess implements ListenerClient, Peer, Bouncer {
   private readonly worker: ClusterWorker;
   private readonly words: LastWords;
   private readonly keys = new Set<string>();
-  /** Gives sockets back that are in messages under way. */
-  private readonly lent = new Set<() => void>();
+  /** What is to be done once a message has gone out; at the latest when the process has, for whoever waits for it. */
+  private readonly unsent = new Set<() => void>();
   private accepting = false;
   private gone = false;
   private nextSeq = 1;
@@ -262,22 +262,22 @@ export class WorkerProcess implements ListenerClient, Peer, Bouncer {
     const lent = this.traffic.isPolled(key) ? null : this.listeners.lend(key);
     if (!lent) return;
     const { handle, giveBack } = lent;
-    const sent = (): void => {
-      if (this.lent.delete(sent)) giveBack();
-    };
-    this.lent.add(sent);
-    this.send({ act: 'accept', key }, handle, sent);
+    this.send({ act: 'accept', key }, handle, giveBack);
     if (handle) this.send({ act: 'accept-asked', key });
   }
 
-  private send(body: Body, handle?: unknown, sent?: () => void): void {
+  private send(body: Body, handle?: unknown, sent: () => void = () => {}): void {
     const { process: child } = this.worker;
-    if (!child.connected) {
-      sent?.();
+    if (!child.connected || this.gone) {
+      sent();
       return;
     }
+    const done = (): void => {
+      if (this.unsent.delete(done)) sent();
+    };
+    this.unsent.add(done);
     // A worker that dies with a message under way is heard of by its exit.
-    child.send({ cmd: CMD, ...body }, handle as never, {}, () => sent?.());
+    child.send({ cmd: CMD, ...body }, handle as never, {}, done);
   }
 
   private listen(): void {
@@ -299,7 +299,7 @@ export class WorkerProcess implements ListenerClient, Peer, Bouncer {
     child.on('exit', (code, signal) => {
       this.gone = true;
       this.traffic.gone(this.id);
-      for (const giveBack of this.lent) giveBack();
+      for (const done of this.unsent) done();
       // What it wrote last is in the pipe still; a grandchild that holds the pipe must not hold up the respawn.
       void this.words.complete().then(() => this.ended({ code, signal }));
     });

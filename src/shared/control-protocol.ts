@@ -12,7 +12,7 @@ import type { AppSnapshot } from './snapshot.js';
 export const MAX_REQUEST_BYTES = 64 * 1024;
 /** A client must have sent its whole request by then. */
 export const REQUEST_TIMEOUT_MS = 5_000;
-/** A master that has not answered `status` by then is `unresponsive` (DESIGN section 8). */
+/** A master that has not answered `status` or `ping` by then is `unresponsive` (DESIGN section 8). */
 export const ANSWER_TIMEOUT_MS = 500;
 
 /** `4`, `+1`, `-2`. */
@@ -23,6 +23,8 @@ export const WEIGHT = /^(\d{1,2}|100)$/;
 
 export type ControlRequest =
   | { command: 'status' }
+  /** Is anybody there? Asks no worker, so that a busy host answers in time. */
+  | { command: 'ping' }
   | {
       /** `restart`: without an overlap of old and new. */
       command: 'reload' | 'restart';
@@ -98,6 +100,7 @@ export interface Progress {
 
 export type ControlResult =
   | { type: 'result'; ok: true; exitStatus: 0; command: 'status'; app: AppSnapshot }
+  | { type: 'result'; ok: true; exitStatus: 0; command: 'ping' }
   | {
       type: 'result';
       ok: true;

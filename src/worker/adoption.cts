@@ -35,11 +35,13 @@ export function take(offer: Offer, handle: ConnectionHandle): void {
 }
 
 /**
- * Without a free descriptor a connection never comes, and nothing says so: the master asks. The channel keeps the order, so what is not here
- * by now has been lost, or is known to be over by the master as well.
+ * Without a free descriptor a connection never comes, and nothing says so: the master asks. What is not here by now has been lost, or is known
+ * to be over by the master as well. A turn later, for Node emits a message that carries a handle a tick after those that were read with it.
  */
 export function takeAsked(id: number): void {
-  if (!claimed.has(id)) tell({ act: 'decline', id });
+  setImmediate(() => {
+    if (!claimed.has(id)) tell({ act: 'decline', id });
+  });
 }
 
 export function grant(id: number): void {

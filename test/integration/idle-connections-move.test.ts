@@ -3,6 +3,7 @@
  * scale-down and wherever else a worker goes; and what the app knows of its connections stays true on both sides.
  */
 import { expect, test } from 'vitest';
+import { killOwn } from '../helpers/cleanup.js';
 import { answerOn, ask, openConnection, openConnections, request } from '../helpers/load/asking.js';
 import type { Connection } from '../helpers/load/client.js';
 import { median, startEcho } from '../helpers/load/echo.js';
@@ -11,6 +12,7 @@ import type { TortureTally } from '../helpers/load/torture-tally.js';
 import { tallyLine } from '../helpers/load/torture-tally.js';
 import { expectUnbroken, reload, startNumbered } from '../helpers/numbered.js';
 import { freePort } from '../helpers/ports.js';
+import { until } from '../helpers/until.js';
 import type { Master } from '../helpers/zdsup.js';
 
 /** The long run has 100: `npm run test:handovers`. */
@@ -142,6 +144,23 @@ test('a scale from three workers to one closes no connection', async () => {
   const [left] = (await master.status()).workers;
   for (const connection of unused) expect(await ask(connection)).toMatchObject({ pid: left!.pid, closes: false });
   expect((await seenByWorkers()).requests).toBe(tally.answered + unused.length);
+});
+
+test('the only receiver stands still while it is offered connections: once it goes on it has them all, and none is closed', async () => {
+  const { master, port } = await startNumbered({ config: { instances: 2 } });
+  const connections = await openConnections(port, 30);
+  await generations(connections);
+  const [staying, leaving] = (await master.status()).workers;
+  killOwn(staying!.pid!, 'SIGSTOP');
+  const scaling = master.run('scale', '1');
+  await master.seen('it drains', (line) => line.kind === 'worker-retired' && line.pid === leaving!.pid);
+  const drainsSince = performance.now();
+  // Longer than a worker may take to claim one.
+  await until('its claims are late', () => performance.now() - drainsSince > 1_000);
+  killOwn(staying!.pid!, 'SIGCONT');
+  expect((await scaling).code).toBe(0);
+  const answers = await Promise.all(connections.map((connection) => ask(connection)));
+  expect(answers.filter(({ pid, closes }) => pid !== staying!.pid || closes)).toEqual([]);
 });
 
 test('a worker that wants to be replaced gives its connections to the others', async () => {

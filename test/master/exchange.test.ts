@@ -226,6 +226,15 @@ test('where every other worker is full, its giver gets it back, and keeps it', (
   expect([giver.taken, giver.untaken, handle.closedCount]).toEqual([[], [1], 1]);
 });
 
+test('where its only receiver leaves before it has claimed, the giver that stays has it back, and may give it again', () => {
+  const [staying, leaving] = [new StandIn(1), new StandIn(2)];
+  const exchange = exchangeOf(staying, leaving);
+  const handle = connection();
+  exchange.handOff(staying, 1, PASSED, handle);
+  exchange.leave(leaving.id);
+  expect([staying.taken, staying.untaken, handle.closedCount]).toEqual([[], [1], 1]);
+});
+
 test('in a rollout idle connections go to the new generation alone', () => {
   const [old, staying, coming] = [new StandIn(1, 1), new StandIn(2, 1), new StandIn(3, 2)];
   const exchange = exchangeOf(old, staying, coming);

@@ -1,7 +1,7 @@
 /** Runs in the CLI. Long work of one or several masters, one after another: progress, result, exit status; Ctrl-C only detaches. */
 import type { RunningApp } from '../../client/apps.js';
 import { gone } from '../../client/apps.js';
-import { ask, askStatus, NobodyThere } from '../../client/control-client.js';
+import { ask, askAlive, NobodyThere } from '../../client/control-client.js';
 import type { ControlRequest, ControlResult } from '../../shared/control-protocol.js';
 import { failedResult } from '../../shared/control-protocol.js';
 import type { StartResult } from '../../shared/daemon.js';
@@ -46,7 +46,7 @@ export async function carryOutOne(
   const progress = progressOf(app.name, options.json);
   const attached = detachOnInterrupt(app.name, options.verb, progress, options.isRollout);
   try {
-    await askStatus(app.socketPath); // A master that does not answer would carry the request out much later.
+    await askAlive(app.socketPath); // A master that does not answer would carry the request out much later.
     return await ask(app.socketPath, request, { onProgress: progress.show });
   } catch (error) {
     if (!(error instanceof NobodyThere || error instanceof ZdsupError)) throw error;

@@ -13,6 +13,8 @@ export function handleCommand(context: CommandContext, request: ControlRequest, 
   switch (request.command) {
     case 'status':
       return context.snapshot().then((app) => ({ type: 'result', ok: true, exitStatus: 0, command: 'status', app }));
+    case 'ping':
+      return Promise.resolve({ type: 'result', ok: true, exitStatus: 0, command: 'ping' });
     case 'reload':
     case 'restart':
       return rollOut(

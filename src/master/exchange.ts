@@ -133,7 +133,7 @@ export class Exchange {
     const passages = unclaimed(member);
     for (const offer of [...member.offers.values()]) if (!offer.isClaimed) member.offers.delete(offer.id);
     member.queue = [];
-    this.placeAll(passages);
+    this.placeAll([...passages, ...this.waiting.splice(0)]);
   }
 
   /** The process has ended. What it was offered and was not granted is still here. */
@@ -287,10 +287,16 @@ export class Exchange {
       member.queue.push(passage);
       this.sendQueued(member);
     } else if (!this.isLeftOver(passage) || !this.giveBack(passage, passage.declinedBy.size > 0)) {
-      if (!this.stopping && this.isOpen(passage.key)) this.waiting.push(passage);
+      if (!this.stopping && this.isOpen(passage.key)) this.wait(passage);
       else this.drop(passage);
     }
     this.timer ??= setTimeout(this.look, RETRY_MS);
+  }
+
+  /** Where all drain, none of them must wait for it: its next owner is still to come. */
+  private wait(passage: Passage): void {
+    this.waiting.push(passage);
+    if (this.staying().length === 0) this.tellTaken(passage, () => {});
   }
 
   /** Nobody else has room for it, or nobody else is there any more while its giver stays. */

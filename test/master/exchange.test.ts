@@ -235,6 +235,20 @@ test('where its only receiver leaves before it has claimed, the giver that stays
   expect([staying.taken, staying.untaken, handle.closedCount]).toEqual([[], [1], 1]);
 });
 
+test('where all drain, no giver waits for the next worker', () => {
+  const [giver, other, next] = [new StandIn(1), new StandIn(2), new StandIn(3, 2)];
+  const exchange = exchangeOf(giver, other);
+  const handle = connection();
+  exchange.leave(giver.id);
+  exchange.handOff(giver, 1, PASSED, handle);
+  expect(giver.taken).toEqual([]);
+  exchange.leave(other.id);
+  expect([giver.taken, handle.closedCount]).toEqual([[1], 0]);
+  exchange.join(next);
+  exchange.claim(next, next.offers[0]!.id);
+  expect([next.granted.length, handle.closedCount]).toEqual([1, 1]);
+});
+
 test('in a rollout idle connections go to the new generation alone', () => {
   const [old, staying, coming] = [new StandIn(1, 1), new StandIn(2, 1), new StandIn(3, 2)];
   const exchange = exchangeOf(old, staying, coming);

@@ -115,11 +115,13 @@ function watchResponses(): void {
 }
 
 /** Its socket is idle a moment later, unless the next request has come by then. */
-function responseFinished(): void {
+function responseFinished(message: unknown): void {
+  const { response } = message as { response: { shouldKeepAlive: boolean } };
   if (wanted === 0) {
     watching = false;
     diagnostics.unsubscribe('http.server.response.finish', responseFinished);
-  } else if (!looking) {
+  } else if (!looking && response.shouldKeepAlive) {
+    // One that ends its connection leaves nothing to give, and a look goes through all connections.
     looking = true;
     setImmediate(giveIdle);
   }

@@ -5,7 +5,7 @@
 
 import type { ClientRequest, IncomingMessage, RequestOptions } from 'node:http';
 import type { Socket } from 'node:net';
-import { connect, createServer } from 'node:net';
+import { loopbackPair } from './loopback-pair.js';
 
 export interface HttpTarget {
   protocol: 'http' | 'https';
@@ -90,31 +90,4 @@ async function makeRequest(near: Socket, target: HttpTarget, options: RequestOpt
   // The certificate names the public host, not this pair.
   const createConnection = () => tls.connect({ socket: near, rejectUnauthorized: false, servername: '' });
   return request({ ...options, createConnection });
-}
-
-/** Two ends of one TCP connection on loopback. Where there is none to be had, nothing of it stays. */
-async function loopbackPair(): Promise<{ near: Socket; far: Socket }> {
-  const server = createServer({ pauseOnConnect: true });
-  let near: Socket | undefined;
-  try {
-    return await new Promise((resolve, reject) => {
-      server.on('error', reject);
-      server.listen(0, '127.0.0.1', () => {
-        const { port } = server.address() as { port: number };
-        const own = connect(port, '127.0.0.1');
-        near = own;
-        own.on('error', reject);
-        server.on('connection', (far) => {
-          // Anybody on this host may connect to a port for a moment: only our own end counts.
-          if (far.remotePort === own.localPort) resolve({ near: own, far });
-          else far.destroy();
-        });
-      });
-    });
-  } catch (error) {
-    near?.destroy();
-    throw error;
-  } finally {
-    server.close();
-  }
 }

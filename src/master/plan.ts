@@ -6,6 +6,7 @@
 import type { ChildProcess } from 'node:child_process';
 import { fork } from 'node:child_process';
 import { existsSync } from 'node:fs';
+import { constants, getPriority, setPriority } from 'node:os';
 import { basename, dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Fleet, Policy } from '../domain/types.js';
@@ -53,6 +54,8 @@ export type PlanAnswer = { ok: true; plans: Plan[] } | { ok: false; error: Error
 const PLANNER = fileURLToPath(new URL('planning/planner.js', import.meta.url));
 /** A config that has not returned by then never will, in ms. */
 const TIMEOUT_MS = 10_000;
+/** By so much less urgent than the workers (nice values): a third of the CPU, where there is not enough. */
+const LOWER = 5;
 const ENDING: NodeJS.Signals[] = ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT'];
 
 type Outcome = PlanAnswer | { ended: number | null } | { unforked: string } | 'timeout';
@@ -97,6 +100,7 @@ async function askPlanner(question: PlannerQuestion, masterEnv: NodeJS.ProcessEn
     stdio: ['ignore', 2, 2, 'ipc'],
   });
   keepNonBlocking(process.stderr);
+  if (child.pid !== undefined) yieldToWorkers(child.pid);
   let timer: NodeJS.Timeout | undefined;
   const unbind = endWithThisProcess(child);
   try {
@@ -114,6 +118,15 @@ async function askPlanner(question: PlannerQuestion, masterEnv: NodeJS.ProcessEn
     clearTimeout(timer);
     unbind();
     child.kill('SIGKILL');
+  }
+}
+
+/** Nobody waits for a plan as clients wait for their answers. For good: to take it back would need a privilege. */
+function yieldToWorkers(pid: number): void {
+  try {
+    setPriority(pid, Math.min(constants.priority.PRIORITY_LOW, getPriority() + LOWER));
+  } catch {
+    // It has ended, or this host does not allow it.
   }
 }
 

@@ -22,6 +22,7 @@ import type { ListenerClient, Listeners } from './listeners.js';
 import { labelOf } from './listeners.js';
 import { preferForOom } from './oom.js';
 import type { Plan } from './plan.js';
+import { rehearse } from './rehearsal.js';
 import type { Traffic } from './traffic.js';
 import type { LastWords, OutputMode } from './worker-output.js';
 import { carryOutput } from './worker-output.js';
@@ -78,6 +79,9 @@ export class WorkerProcess implements ListenerClient, Peer, Bouncer {
   private readonly worker: ClusterWorker;
   private readonly words: LastWords;
   private readonly keys = new Set<string>();
+  private isLoaded = false;
+  private speaksHttp = false;
+  private hasRehearsed = false;
   /** What is to be done once a message has gone out; at the latest when the process has, for whoever waits for it. */
   private readonly unsent = new Set<() => void>();
   private accepting = false;
@@ -159,6 +163,13 @@ export class WorkerProcess implements ListenerClient, Peer, Bouncer {
   /** Hands the worker one connection, as if it had accepted it from the listener `key`. Consumes the socket. */
   deliver(key: string, socket: Socket): void {
     this.send({ act: 'probe', key }, connectionHandle(socket), () => socket.destroy());
+  }
+
+  /** Once, before it takes traffic, and once its script is loaded: until then it has better things to do. */
+  private rehearse(): void {
+    if (this.hasRehearsed || this.accepting || !this.isLoaded || !this.speaksHttp) return;
+    this.hasRehearsed = true;
+    void rehearse((far) => this.send({ act: 'rehearse' }, connectionHandle(far), () => far.destroy()));
   }
 
   /** Its figures now, or the last known ones where it does not answer in time. Never rejects. */
@@ -322,11 +333,15 @@ export class WorkerProcess implements ListenerClient, Peer, Bouncer {
         break;
       case 'idle':
         this.post({ type: 'idle', id });
+        this.isLoaded = true;
+        this.rehearse();
         break;
       case 'listen': {
         const { seq, spec } = message;
         if (!isListenSpec(spec)) break; // Not from the preload: the app speaks on this channel as well.
         this.post({ type: 'listen-asked', id });
+        if (spec.protocol === 'http' || spec.protocol === 'https') this.speaksHttp = true;
+        this.rehearse();
         void this.listeners.ask(this, seq, spec, (key) =>
           this.post({ type: 'listening', id, key, label: labelOf(spec) }),
         );

@@ -101,6 +101,8 @@ export type MasterMessage = { cmd: typeof CMD } & (
   | { act: 'activate' }
   /** Carries a connection: serve it as if it had been accepted. */
   | { act: 'probe'; key: string }
+  /** Carries a connection: answer on it without the app. */
+  | { act: 'rehearse' }
   /** Stop accepting, finish what is in flight within `deadlineMs`, then end. `handover`: idle connections have somewhere to go. */
   | { act: 'retire'; deadlineMs: number; closeIdle: boolean; handover: boolean }
   /** Answers `handoff`: the connection has a new owner, or the master holds it for the next one; the worker closes its copy. */

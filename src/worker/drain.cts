@@ -6,11 +6,11 @@
  * `Connection: close`, else the app's own keep-alive timeout ends it: a drain adds no close that would not have
  * happened. A stop has no successor to serve them, so there idle connections end once they have been idle for a moment.
  */
-import diagnostics = require('node:diagnostics_channel');
 import type http = require('node:http');
 import type net = require('node:net');
 
 import { acceptedSockets } from '../node-internals/cluster-seam.cjs';
+import { subscribe } from '../node-internals/diagnostics-subscribers.cjs';
 import {
   closeAfter,
   endConnections,
@@ -55,13 +55,18 @@ type RequestStart = { socket: net.Socket; response: http.ServerResponse; server:
 export function installDrain(options: { killTimeoutMs: number; closeSpreadMs: number }): void {
   killTimeoutMs = options.killTimeoutMs;
   closeSpreadMs = options.closeSpreadMs;
-  diagnostics.subscribe('http.server.request.start', (message) => {
+  subscribe('http.server.request.start', (message) => {
     const { socket, response, server } = message as RequestStart;
     requestCount += 1;
     notePipelined(socket, response);
     noteRequest(socket, server);
     countRequest(server, socket, response);
   });
+}
+
+/** One of those counted was no request to the app. */
+export function discountRequest(): void {
+  requestCount -= 1;
 }
 
 export function figures(): { connections: number; inFlight: number; requests: number; webSockets: number } {
@@ -96,7 +101,7 @@ function beginDrain(handover = false): void {
     for (const response of lastResponses(server)) endUnlessItMoves(response.req.socket, response);
     deferRequests(server);
   }
-  diagnostics.subscribe('http.server.request.start', (message) => {
+  subscribe('http.server.request.start', (message) => {
     const { socket, response, server } = message as RequestStart;
     deferRequests(server); // One that does not listen itself: the app gives it the sockets of another.
     endUnlessItMoves(socket, response);

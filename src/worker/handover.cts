@@ -5,11 +5,11 @@
  * A connection leaves between two requests, unread from that moment on, so that whatever the client sends waits in the kernel for its
  * next owner. The app sees it close.
  */
-import diagnostics = require('node:diagnostics_channel');
 import type net = require('node:net');
 
 import type { ConnectionHandle } from '../node-internals/connection-handle.cjs';
 import { isAtRest, takeOut, whyFixed, whySocketFixed } from '../node-internals/connection-handle.cjs';
+import { subscribe, unsubscribe } from '../node-internals/diagnostics-subscribers.cjs';
 import { idleSockets, wasUsed } from '../node-internals/http-connections.cjs';
 import type { Passed } from '../shared/messages.cjs';
 import { adopt, staysHere } from './adoption.cjs';
@@ -20,6 +20,8 @@ import { requestsOn } from './request-count.cjs';
 
 /** Handoffs that no receiver has claimed yet. More would only wait, unread by anybody. */
 const MOST_UNDER_WAY = 16;
+/** Of the idle ones, one in so many leaves at a time: a request that comes to one under way waits for its next owner. */
+const ONE_IN = 16;
 /** How long a request of the master's to give some away holds, in ms: by then it knows better how many there should be. */
 const GIVING_MS = 400;
 /** After so long without an answer the master is asked whether a handoff has reached it: without a free descriptor it cannot have. In ms. */
@@ -111,7 +113,7 @@ let watching = false;
 function watchResponses(): void {
   if (watching) return;
   watching = true;
-  diagnostics.subscribe('http.server.response.finish', responseFinished);
+  subscribe('http.server.response.finish', responseFinished);
 }
 
 /** Its socket is idle a moment later, unless the next request has come by then. */
@@ -119,7 +121,7 @@ function responseFinished(message: unknown): void {
   const { response } = message as { response: { shouldKeepAlive: boolean } };
   if (wanted === 0) {
     watching = false;
-    diagnostics.unsubscribe('http.server.response.finish', responseFinished);
+    unsubscribe('http.server.response.finish', responseFinished);
   } else if (!looking && response.shouldKeepAlive) {
     // One that ends its connection leaves nothing to give, and a look goes through all connections.
     looking = true;
@@ -127,7 +129,7 @@ function responseFinished(message: unknown): void {
   }
 }
 
-/** As many as are wanted, idle and have room in the channel. Also called again and again by a drain: whatever it has missed goes then. */
+/** As many as are wanted, idle and may be under way at one time. Also called again and again by a drain: whatever it has missed goes then. */
 export function giveIdle(): void {
   looking = false;
   if (wanted === 0) return;
@@ -137,8 +139,10 @@ export function giveIdle(): void {
   }
   for (const server of servingServers()) {
     if (!isMovable(server)) continue;
-    for (const socket of shuffled(idleSockets(server))) {
-      if (wanted === 0 || underWay.size >= MOST_UNDER_WAY) return;
+    const idle = idleSockets(server);
+    const most = Math.min(MOST_UNDER_WAY, Math.ceil(idle.length / ONE_IN));
+    for (const socket of shuffled(idle)) {
+      if (wanted === 0 || underWay.size >= most) return;
       // For the load's sake none that has just come: its request is on its way, and the master has chosen who gets it.
       if (wanted !== Number.POSITIVE_INFINITY && !wasUsed(socket)) continue;
       if (isAtRest(socket) && !staysHere(socket) && whySocketFixed(socket) === null) handOff(server, socket);

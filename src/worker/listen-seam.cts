@@ -201,6 +201,7 @@ export function handleListenMessage(message: MasterMessage, handle: unknown): bo
     case 'stats':
     case 'ping':
     case 'signal':
+    case 'rehearse':
     case 'taken':
     case 'untaken':
     case 'take':

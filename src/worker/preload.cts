@@ -17,6 +17,7 @@ import { onceIdle } from './idle.cjs';
 import { handleListenMessage, installListenSeam } from './listen-seam.cjs';
 import { reportLoad } from './load.cjs';
 import { shieldOutput } from './output.cjs';
+import { rehearse } from './rehearsal.cjs';
 import { emitToTheApp, isHeard, shieldSignals } from './signals.cjs';
 import { shieldHeldPaths } from './unix-paths.cjs';
 
@@ -76,6 +77,9 @@ function obey(message: MasterMessage, handle: unknown): void {
       // Answered first: the app's handler may end the process.
       tell({ act: 'signalled', seq: message.seq, heard: isHeard(message.signal) });
       emitToTheApp(message.signal);
+      break;
+    case 'rehearse':
+      rehearse(handle as ConnectionHandle);
       break;
     case 'take':
       take(message, handle as ConnectionHandle);

@@ -163,6 +163,27 @@ test('the only receiver stands still while it is offered connections: once it go
   expect(answers.filter(({ pid, closes }) => pid !== staying!.pid || closes)).toEqual([]);
 });
 
+test('while the only receiver stands still, the worker that drains goes on answering: few of its connections are under way at a time', async () => {
+  const { master, port } = await startNumbered({ config: { instances: 2 } });
+  const connections = await openConnections(port, 30);
+  const answers = await Promise.all(connections.map((connection) => ask(connection)));
+  const [staying, leaving] = (await master.status()).workers;
+  const its = connections.filter((_, index) => answers[index]!.pid === leaving!.pid);
+  killOwn(staying!.pid!, 'SIGSTOP');
+  const scaling = master.run('scale', '1');
+  await master.seen('it drains', (line) => line.kind === 'worker-retired' && line.pid === leaving!.pid);
+  let answered = 0;
+  const asked = its.map(async (connection) => {
+    const answer = await ask(connection);
+    answered += 1;
+    return answer;
+  });
+  await until('all are answered, but one in sixteen', () => answered >= its.length - Math.ceil(its.length / 16));
+  killOwn(staying!.pid!, 'SIGCONT');
+  expect((await scaling).code).toBe(0);
+  expect((await Promise.all(asked)).filter(({ closes }) => closes)).toEqual([]);
+});
+
 test('a worker that wants to be replaced gives its connections to the others', async () => {
   const { master, port } = await startNumbered();
   const load = startTorture({ port }, { connections: 30, seed: 3 });

@@ -7,7 +7,7 @@ started, measured and ended once in every round, and what is compared between ru
 counts for nobody. With ${load.workers} workers on few cores clients and servers share them, so requests a second say less than CPU a request.
 
 - **CPU a request**: user and system time of the runner's whole process tree (master, workers, helpers, those that have ended), from \`/proc\`, while
-  ${load.throughputClients} clients ask as fast as they get answers: ${load.slices} slices of ${load.sliceMs / 1000} s a round, after one that only warms the code up. Either all on connections that stay
+  ${load.throughputClients} clients ask as fast as they get answers: the median of ${load.slices} slices of ${load.sliceMs / 1000} s a round, after one that only warms the code up. Either all on connections that stay
   open, or each request on a new TCP connection.
 - **Latency**: an open loop of ${load.rate.toLocaleString('en-US')} requests a second on ${load.latencyClients} keep-alive connections. A request that finds no free connection counts from when it was due, so
   a stall is not hidden by clients that wait for it. Steady: ${load.steadyMs / 1000} s. During a reload: from the start of the runner's own reload command to its end.

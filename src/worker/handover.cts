@@ -20,8 +20,6 @@ import { requestsOn } from './request-count.cjs';
 
 /** Handoffs that no receiver has claimed yet. More would only wait, unread by anybody. */
 const MOST_UNDER_WAY = 16;
-/** Of the idle ones, one in so many leaves at a time: a request that comes to one under way waits for its next owner. */
-const ONE_IN = 16;
 /** How long a request of the master's to give some away holds, in ms: by then it knows better how many there should be. */
 const GIVING_MS = 400;
 /** After so long without an answer the master is asked whether a handoff has reached it: without a free descriptor it cannot have. In ms. */
@@ -44,6 +42,8 @@ let enabled = false;
 /** How many are to be given away; all of them in a drain. */
 let wanted = 0;
 let wantedUntil = 0;
+/** So many at a time now. A request that comes to one under way waits for its next owner: one more with each batch that has found its own. */
+let window = 1;
 let looking = false;
 let asking: NodeJS.Timeout | null = null;
 
@@ -86,6 +86,7 @@ export function giveAllAway(): void {
   if (!enabled) return;
   wanted = Number.POSITIVE_INFINITY;
   wantedUntil = Number.POSITIVE_INFINITY;
+  window = 1;
   // All of them now: the drain itself puts its own `emit` into each.
   for (const server of servingServers()) isMovable(server);
   watchResponses();
@@ -96,6 +97,7 @@ export function giveAllAway(): void {
 export function give(count: number): void {
   if (!enabled || wanted === Number.POSITIVE_INFINITY) return;
   wanted = count;
+  window = 1;
   wantedUntil = performance.now() + GIVING_MS;
   watchResponses();
   giveIdle();
@@ -139,10 +141,8 @@ export function giveIdle(): void {
   }
   for (const server of servingServers()) {
     if (!isMovable(server)) continue;
-    const idle = idleSockets(server);
-    const most = Math.min(MOST_UNDER_WAY, Math.ceil(idle.length / ONE_IN));
-    for (const socket of shuffled(idle)) {
-      if (wanted === 0 || underWay.size >= most) return;
+    for (const socket of shuffled(idleSockets(server))) {
+      if (wanted === 0 || underWay.size >= window) return;
       // For the load's sake none that has just come: its request is on its way, and the master has chosen who gets it.
       if (wanted !== Number.POSITIVE_INFINITY && !wasUsed(socket)) continue;
       if (isAtRest(socket) && !staysHere(socket) && whySocketFixed(socket) === null) handOff(server, socket);
@@ -179,7 +179,10 @@ function askForLate(): void {
 
 /** A receiver has claimed it: this copy is closed, and only then is it granted. */
 export function taken(seq: number): void {
-  finish(seq)?.handle.close();
+  const given = finish(seq);
+  if (!given) return;
+  given.handle.close();
+  if (underWay.size === 0) window = Math.min(MOST_UNDER_WAY, window + 1);
 }
 
 /** The master does not want it, could not receive it, or found nobody for it: it is this worker's as before. */

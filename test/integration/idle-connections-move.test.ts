@@ -163,7 +163,7 @@ test('the only receiver stands still while it is offered connections: once it go
   expect(answers.filter(({ pid, closes }) => pid !== staying!.pid || closes)).toEqual([]);
 });
 
-test('while the only receiver stands still, the worker that drains goes on answering: few of its connections are under way at a time', async () => {
+test('while the only receiver stands still, the worker that drains goes on answering: one of its connections is under way', async () => {
   const { master, port } = await startNumbered({ config: { instances: 2 } });
   const connections = await openConnections(port, 30);
   const answers = await Promise.all(connections.map((connection) => ask(connection)));
@@ -178,7 +178,7 @@ test('while the only receiver stands still, the worker that drains goes on answe
     answered += 1;
     return answer;
   });
-  await until('all are answered, but one in sixteen', () => answered >= its.length - Math.ceil(its.length / 16));
+  await until('all are answered but one', () => answered >= its.length - 1);
   killOwn(staying!.pid!, 'SIGCONT');
   expect((await scaling).code).toBe(0);
   expect((await Promise.all(asked)).filter(({ closes }) => closes)).toEqual([]);

@@ -2,6 +2,7 @@
  * Who has more than its share of the open connections, and who gets the next one. Pure: the shell counts the connections and moves them.
  */
 import type { Weights } from './routing.js';
+import type { Routing } from './types.js';
 
 /** What a worker has open. */
 export interface Load {
@@ -32,6 +33,16 @@ interface Group {
  */
 export function sharesOf(loads: readonly Load[], weights: Weights): Map<number, number> {
   return sharesWithin(groupsOf(loads, weights));
+}
+
+/** Who is to be asked for how many now. Nobody where connections go by address, and in a rollout: the old ones are about to give all that they have. */
+export function due(
+  loads: readonly Load[],
+  { sticky, weights }: Omit<Routing, 'mode'>,
+): { id: number; count: number }[] {
+  if (sticky || loads.length < 2) return [];
+  const isMixed = loads.some(({ generation }) => generation !== loads[0]!.generation);
+  return isMixed && Object.keys(weights).length === 0 ? [] : surpluses(loads, weights);
 }
 
 /**

@@ -7,9 +7,9 @@ import type { ServerHandle } from '../node-internals/server-handle.cjs';
 import type { WorkerMessage } from '../shared/messages.cjs';
 import type { Bouncer } from './dispatch.js';
 import { Dispatch } from './dispatch.js';
-import type { ConnectionHandle, Peer } from './exchange.js';
 import { Exchange } from './exchange.js';
 import type { Listeners } from './listeners.js';
+import type { ConnectionHandle, Peer } from './peer.js';
 
 type TrafficMessage = Extract<
   WorkerMessage,

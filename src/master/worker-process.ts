@@ -17,10 +17,10 @@ import type { Handshake, ListenSpec, MasterMessage, Passed, SocketName, WorkerMe
 import { CMD, HANDSHAKE_VARIABLE } from '../shared/messages.cjs';
 import { VERSION } from '../shared/version.cjs';
 import type { Bouncer } from './dispatch.js';
-import type { ConnectionHandle, Peer } from './exchange.js';
 import type { ListenerClient, Listeners } from './listeners.js';
 import { labelOf } from './listeners.js';
 import { preferForOom } from './oom.js';
+import type { ConnectionHandle, Peer } from './peer.js';
 import type { Plan } from './plan.js';
 import type { Traffic } from './traffic.js';
 import type { LastWords, OutputMode } from './worker-output.js';

@@ -129,6 +129,9 @@ test('while it is held, another reload and a scale are refused, a HUP waits, a s
     expect(stderr).toContain('another rollout of shop is under way (generation 2, held at 20 %)');
     expect(stderr).toContain('zdsup promote shop brings it in, zdsup abort shop gives it up');
   }
+  const more = await master.run('reload', '--weight', '40');
+  expect(more.code).toBe(4);
+  expect(more.stderr).toContain('zdsup canary shop 40 gives it 40 %');
   const check = await master.run('check');
   expect(check.code).toBe(0);
   expect(check.stdout).toContain(

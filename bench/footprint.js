@@ -5,11 +5,12 @@
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { copyFileSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { connect, createServer } from 'node:net';
+import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
+import { freePort } from './free-port.js';
 
 const BIN = fileURLToPath(new URL('../bin/zdsup.js', import.meta.url));
 /** In a folder of its own, as an app is: here it would be the whole repository whose files each status looks at. */
@@ -23,15 +24,6 @@ const WORKERS = 2;
 const LIMITS = { memory: 1.25, status: 2, startMs: 15, cpu: 1.05 };
 
 const median = (values) => [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)];
-
-async function freePort() {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address();
-  server.close();
-  await once(server, 'close');
-  return port;
-}
 
 /** Starts `args`, and gives what its workers said once `workers` of them listen. */
 async function start(node, args, workers, home) {

@@ -2,6 +2,7 @@
  * Who has more than its share of the open connections, and who gets the next one. Pure: the shell counts the connections and moves them.
  */
 import type { Weights } from './routing.js';
+import type { Routing } from './types.js';
 
 /** What a worker has open. */
 export interface Load {
@@ -31,7 +32,23 @@ interface Group {
  * be divided goes to those that have the most already, so that nothing moves for it.
  */
 export function sharesOf(loads: readonly Load[], weights: Weights): Map<number, number> {
-  return sharesWithin(groupsOf(loads, weights));
+  const shares = new Map<number, number>();
+  for (const { loads: its, target } of groupsOf(loads, weights)) {
+    const each = Math.floor(target / its.length);
+    const fullest = its.toSorted((a, b) => b.connections - a.connections || a.id - b.id);
+    for (const [index, { id }] of fullest.entries()) shares.set(id, index < target % its.length ? each + 1 : each);
+  }
+  return shares;
+}
+
+/** Who is to be asked for how many now. Nobody where connections go by address, and in a rollout: the old ones are about to give all that they have. */
+export function due(
+  loads: readonly Load[],
+  { sticky, weights }: Omit<Routing, 'mode'>,
+): { id: number; count: number }[] {
+  if (sticky || loads.length < 2) return [];
+  const isMixed = loads.some(({ generation }) => generation !== loads[0]!.generation);
+  return isMixed && Object.keys(weights).length === 0 ? [] : surpluses(loads, weights);
 }
 
 /**
@@ -40,7 +57,7 @@ export function sharesOf(loads: readonly Load[], weights: Weights): Map<number, 
  */
 export function surpluses(loads: readonly Load[], weights: Weights): { id: number; count: number }[] {
   const groups = groupsOf(loads, weights);
-  const shares = sharesWithin(groups);
+  const shares = sharesOf(loads, weights);
   const isOff = groups.some(({ connections, exact }) => Math.abs(connections - exact) >= OFF_BY);
   return groups.flatMap((group) => {
     const limit = isOff ? 0 : (TOLERANCE * group.connections) / group.loads.length + 1;
@@ -97,16 +114,6 @@ function groupsOf(loads: readonly Load[], weights: Weights): Group[] {
   const left = total - sum(groups.map(({ target }) => target));
   for (const group of byRemainder.slice(0, left)) group.target += 1;
   return groups;
-}
-
-function sharesWithin(groups: Group[]): Map<number, number> {
-  const shares = new Map<number, number>();
-  for (const { loads, target } of groups) {
-    const each = Math.floor(target / loads.length);
-    const fullest = loads.toSorted((a, b) => b.connections - a.connections || a.id - b.id);
-    for (const [index, { id }] of fullest.entries()) shares.set(id, index < target % loads.length ? each + 1 : each);
-  }
-  return shares;
 }
 
 const sum = (numbers: number[]): number => numbers.reduce((total, number) => total + number, 0);

@@ -188,6 +188,7 @@ function requestStop(fleet: Fleet, context: Context, effects: Effect[]): string 
   fleet.stop = { deadlineAt: context.now + Math.max(0, ...policies) };
   fleet.reloadQueued = false;
   effects.push({ type: 'progress', kind: 'stopping', message: 'stopping: workers finish what is in flight' });
+  if (fleet.rollout?.step === 'canary') effects.push({ type: 'hold-stopped', rollout: { ...fleet.rollout } });
   hurryDrains(fleet, effects, context.now);
   effects.push({ type: 'close-listeners' }); // Clients are refused at once instead of waiting in a queue that nobody will serve.
   abortRollout(fleet, 'the app was stopped', null, context.now, effects);

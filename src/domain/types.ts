@@ -240,6 +240,8 @@ export type Effect =
   | { type: 'rollout-ended'; rollout: Rollout }
   /** It has come to the weight that was asked for. */
   | { type: 'held'; rollout: Rollout }
+  /** A stop has come upon the hold. */
+  | { type: 'hold-stopped'; rollout: Rollout }
   /** `reason`: why it was taken back; null where it holds. */
   | { type: 'scale-ended'; id: number; reason: string | null; culprit: number | null }
   /** The generation has no worker left. */

@@ -8,7 +8,7 @@
  */
 import v8 from 'node:v8';
 import type { ServerHandle } from '../node-internals/server-handle.cjs';
-import type { ConnectionHandle } from './exchange.js';
+import type { ConnectionHandle } from './peer.js';
 
 /** A worker that has not sent a socket back by then is blocked, and another one is asked. In ms. */
 const BOUNCE_MS = 500;

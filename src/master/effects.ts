@@ -12,6 +12,7 @@ import type { ErrorReport } from '../shared/errors.js';
 import { toReport } from '../shared/errors.js';
 import type { HttpTarget } from './ask-worker.js';
 import { fingerprint } from './fingerprint.js';
+import { laterStart } from './later-start.js';
 import type { Listeners } from './listeners.js';
 import type { Logger } from './log.js';
 import type { Plan } from './plan.js';
@@ -66,6 +67,8 @@ export interface Observer {
   rolloutEnded?(end: RolloutEnd): void;
   /** It has come to the weight that was asked for. */
   held?(rollout: Rollout): void;
+  /** A stop has come upon a hold. @param message what a later start runs */
+  holdStopped?(message: string): void;
   scaleEnded?(end: ScaleEnd): void;
   generationGone?(generation: number): void;
   workerExited?(exit: WorkerExit): void;
@@ -147,6 +150,13 @@ export class Effects {
       case 'held':
         for (const observer of this.observers) observer.held?.(effect.rollout);
         return;
+      case 'hold-stopped': {
+        const { from, to } = effect.rollout;
+        const message = laterStart(effect.rollout, this.plans.get(to ?? -1), this.plans.get(from ?? -1));
+        this.options.logger.warn({ kind: 'warning', generation: to }, message);
+        for (const observer of this.observers) observer.holdStopped?.(message);
+        return;
+      }
       case 'scale-ended': {
         const { id, reason, culprit } = effect;
         const stderr = (culprit === null ? undefined : this.lastWords.get(culprit)) ?? [];

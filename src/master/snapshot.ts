@@ -51,7 +51,7 @@ export async function takeSnapshot(
     release: plan ? { ...plan.release, modified: fleet.generations[fleet.serving!]?.modified ?? false } : null,
     generation: fleet.serving,
     listeners: listeners.snapshot(),
-    weights: weightsOf(fleet),
+    weights: shownWeights(fleet),
     rollout: fleet.rollout && { ...rolloutSnapshot(fleet.rollout, time), ...comingRelease(fleet.rollout, effects) },
     workers: [
       ...Object.values(fleet.workers).map((worker) =>
@@ -78,8 +78,8 @@ function stateOf(fleet: Fleet): AppState {
 
 const iso = (at: number): string => new Date(at).toISOString();
 
-/** Where no weights are set, every active worker takes an equal share of new connections. */
-function weightsOf(fleet: Fleet): Record<string, number> {
+/** Those in force; where none are set, every active worker takes an equal share of new connections. */
+function shownWeights(fleet: Fleet): Record<string, number> {
   if (Object.keys(fleet.routing.weights).length > 0) return { ...fleet.routing.weights };
   const active = Object.values(fleet.workers).filter((worker) => worker.status.state === 'active');
   const weights: Record<string, number> = {};

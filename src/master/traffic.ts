@@ -7,26 +7,32 @@ import type { ServerHandle } from '../node-internals/server-handle.cjs';
 import type { WorkerMessage } from '../shared/messages.cjs';
 import type { Bouncer } from './dispatch.js';
 import { Dispatch } from './dispatch.js';
-import type { ConnectionHandle, Peer } from './exchange.js';
 import { Exchange } from './exchange.js';
 import type { Listeners } from './listeners.js';
+import type { ConnectionHandle, Peer } from './peer.js';
+import { SaidOnce } from './said-once.js';
+import { closeStray } from './stray-handle.js';
 
 type TrafficMessage = Extract<
   WorkerMessage,
   { act: 'handoff' | 'handoff-asked' | 'claim' | 'decline' | 'load' | 'bounced' }
 >;
 
+/** Of what a worker says is told so much, in characters. */
+const LONGEST_REASON = 200;
+
 export class Traffic {
   private readonly exchange: Exchange;
   private readonly dispatch: Dispatch;
-  private readonly said = new Set<string>();
+  private readonly once: SaidOnce;
   private isSticky = false;
 
   /** @param warn says it to the people who run the app */
   constructor(
     private readonly listeners: Listeners,
-    private readonly warn: (message: string) => void,
+    warn: (message: string) => void,
   ) {
+    this.once = new SaidOnce(warn);
     this.exchange = new Exchange((key) => listeners.handleOf(key) !== undefined);
     this.dispatch = new Dispatch(listeners, (key, handle) => this.exchange.accepted(key, handle));
     listeners.closing = (key) => {
@@ -83,6 +89,7 @@ export class Traffic {
       case 'handoff': {
         const { seq, key, used, requests } = message;
         if (isHandle(handle)) this.exchange.handOff(worker, seq, { key, used, requests }, handle);
+        else closeStray(handle);
         break;
       }
       case 'handoff-asked':
@@ -101,28 +108,34 @@ export class Traffic {
       case 'bounced':
         if (isHandle(handle) && Number.isInteger(message.backlog))
           this.dispatch.bounced(message.key, message.backlog, handle as unknown as ServerHandle);
+        else closeStray(handle);
         break;
     }
   }
 
   /** Idle connections stay where they are: once for each reason, however many workers have it. */
-  explain(why: string): void {
-    this.warnOnce(`idle connections are not handed over (${why}): a reload ends them with their next response`);
+  explain(worker: Peer, why: unknown): void {
+    if (typeof why !== 'string') return; // Not from the preload.
+    const reason = why.slice(0, LONGEST_REASON);
+    this.once.tell(
+      worker,
+      `idle connections are not handed over (${reason}): a reload ends them with their next response`,
+    );
   }
 
   /** A unix socket's clients have no address to go by. */
   private explainSticky(): void {
     if (!this.isSticky) return;
     for (const path of this.listeners.unixPaths())
-      this.warnOnce(`sticky: 'ip' has no meaning on the unix socket ${path}: its connections are spread in turn`);
-  }
-
-  private warnOnce(message: string): void {
-    if (this.said.has(message)) return;
-    this.said.add(message);
-    this.warn(message);
+      this.once.tell(
+        this,
+        `sticky: 'ip' has no meaning on the unix socket ${path}: its connections are spread in turn`,
+      );
   }
 }
 
-const isHandle = (handle: unknown): handle is ConnectionHandle =>
-  typeof (handle as Partial<ConnectionHandle> | undefined)?.close === 'function';
+/** A stream as libuv has it, which a connection and a listening socket are. */
+const isHandle = (handle: unknown): handle is ConnectionHandle => {
+  const { close, readStart } = (handle ?? {}) as { close?: unknown; readStart?: unknown };
+  return typeof close === 'function' && typeof readStart === 'function';
+};

@@ -17,12 +17,13 @@ import type { Handshake, ListenSpec, MasterMessage, Passed, SocketName, WorkerMe
 import { CMD, HANDSHAKE_VARIABLE } from '../shared/messages.cjs';
 import { VERSION } from '../shared/version.cjs';
 import type { Bouncer } from './dispatch.js';
-import type { ConnectionHandle, Peer } from './exchange.js';
 import type { ListenerClient, Listeners } from './listeners.js';
 import { labelOf } from './listeners.js';
 import { preferForOom } from './oom.js';
+import type { ConnectionHandle, Peer } from './peer.js';
 import type { Plan } from './plan.js';
 import { rehearse } from './rehearsal.js';
+import { closeStray } from './stray-handle.js';
 import type { Traffic } from './traffic.js';
 import type { LastWords, OutputMode } from './worker-output.js';
 import { carryOutput } from './worker-output.js';
@@ -50,6 +51,10 @@ export interface WorkerIdentity {
 }
 
 type Body = MasterMessage extends infer M ? (M extends MasterMessage ? Omit<M, 'cmd'> : never) : never;
+
+/** What a handle travels in: Node takes it out, and emits what was sent with it. */
+const NODES_ENVELOPE = 'NODE_HANDLE';
+const TAKES_HANDLE: readonly WorkerMessage['act'][] = ['handoff', 'bounced'];
 
 const PROTOCOLS: readonly unknown[] = ['http', 'https', 'tcp', 'tls', 'udp'];
 const ADDRESS_TYPES: readonly unknown[] = [-1, 4, 6];
@@ -298,13 +303,15 @@ export class WorkerProcess implements ListenerClient, Peer, Bouncer {
     child.on('error', (error) => {
       if (this.pid === null) this.ended({ code: null, signal: null, error: `could not be forked: ${error.message}` });
     });
-    child.on('message', (message) => {
+    child.on('message', (message, handle) => {
+      closeStray(handle);
       if (message === 'ready') this.post({ type: 'ready-message', id: this.identity.id });
     });
     child.on(
       'internalMessage' as 'message',
-      ((message: WorkerMessage, handle: unknown) => {
+      ((message: WorkerMessage | { cmd: typeof NODES_ENVELOPE }, handle: unknown) => {
         if (message.cmd === CMD) this.receive(message, handle);
+        else if (message.cmd !== NODES_ENVELOPE) closeStray(handle);
       }) as never,
     );
     child.on('exit', (code, signal) => {
@@ -327,6 +334,7 @@ export class WorkerProcess implements ListenerClient, Peer, Bouncer {
 
   private receive(message: WorkerMessage, handle: unknown): void {
     const { id } = this.identity;
+    if (!TAKES_HANDLE.includes(message.act)) closeStray(handle);
     switch (message.act) {
       case 'hello':
         this.post({ type: 'hello', id });
@@ -379,7 +387,7 @@ export class WorkerProcess implements ListenerClient, Peer, Bouncer {
         this.traffic.receive(this, message, handle);
         break;
       case 'handover-off':
-        this.traffic.explain(message.why);
+        this.traffic.explain(this, message.why);
         break;
       case 'signalled':
         this.signalAsks.get(message.seq)?.(message.heard);

@@ -79,6 +79,22 @@ describe('a stop', () => {
     expect(scene.send(scene.answer()!).ignored).toBe('that rollout is over');
   });
 
+  test('in a hold tells what was held, for a later start runs it; elsewhere nothing is told', () => {
+    const scene = new Scene({ instances: 1 }).start();
+    scene.canary(20);
+    scene.settle();
+    const { effects } = scene.send({ type: 'stop-requested' });
+    expect(effects).toContainEqual({
+      type: 'hold-stopped',
+      rollout: expect.objectContaining({ from: 1, to: 2, weight: 20 }),
+    });
+
+    const booting = new Scene({ instances: 1 }).start();
+    booting.canary(20);
+    const told = booting.send({ type: 'stop-requested' }).effects.map(({ type }) => type);
+    expect(told).not.toContain('hold-stopped');
+  });
+
   test('before anything runs ends at once', () => {
     const scene = new Scene();
     expect(scene.send({ type: 'stop-requested' }).effects).toContainEqual({ type: 'end', failed: false });

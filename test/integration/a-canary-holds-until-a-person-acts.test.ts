@@ -129,6 +129,9 @@ test('while it is held, another reload and a scale are refused, a HUP waits, a s
     expect(stderr).toContain('another rollout of shop is under way (generation 2, held at 20 %)');
     expect(stderr).toContain('zdsup promote shop brings it in, zdsup abort shop gives it up');
   }
+  const more = await master.run('reload', '--weight', '40');
+  expect(more.code).toBe(4);
+  expect(more.stderr).toContain('zdsup canary shop 40 gives it 40 %');
   const check = await master.run('check');
   expect(check.code).toBe(0);
   expect(check.stdout).toContain(
@@ -140,7 +143,12 @@ test('while it is held, another reload and a scale are refused, a HUP waits, a s
   await master.serving(3);
   await master.statusUntil('the reload of the HUP is over', ({ workers }) => workers.length === 2);
   await master.run('reload', '--weight', '20');
-  expect((await master.run('stop')).code).toBe(0);
+  const { release, rollout } = await master.status();
+  const stop = await master.run('stop');
+  expect(stop.code).toBe(0);
+  const words = `generation 4 was held at 20 %: a later start runs release ${rollout?.release?.id} (${release?.path}) with its config`;
+  expect(stop.stdout).toContain(`shop: stopped; ${words}`);
+  await master.seen('the log says so', ({ msg }) => msg.includes(words));
   expect((await master.exited()).code).toBe(0);
 });
 

@@ -3,6 +3,7 @@ import { spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import { expect, onTestFinished, test } from 'vitest';
 import { killOwn } from '../helpers/cleanup.js';
+import { descriptorsOf } from '../helpers/kernel.js';
 import { ask, openConnection } from '../helpers/load/asking.js';
 import { startLoad } from '../helpers/load/client.js';
 import { keepAlive, perRequest } from '../helpers/load/exchanges.js';
@@ -237,6 +238,47 @@ setInterval(() => { server.close(); open(); }, 20);`);
   await load.reached(1_000);
   // Node itself resets what it has accepted and not read yet (plain node: 600 of 6,800, and it refuses 280 more).
   expect((await load.stop()).lost['connect: ECONNREFUSED']).toBeUndefined();
+});
+
+test('an app that sends sockets to its master, which wants none, and ever new reasons, leaves nothing behind there', async () => {
+  const { master, port } = await startNumbered({
+    config: { instances: 1 },
+    app: `
+      const net = require('node:net');
+      const forged = (fields, handle) => new Promise((sent) => process.send({ cmd: 'NODE_ZDSUP', ...fields }, handle, sent));
+      const plain = (handle) => new Promise((sent) => process.send('here', handle, sent));
+      const socketPair = () => new Promise((made) => {
+        const lone = net.createServer((socket) => made(socket)).listen(0, '127.0.0.1', () => net.connect(lone.address().port, '127.0.0.1'));
+      });
+      async function forge() {
+        const { _handle: handle } = await socketPair();
+        for (let round = 0; round < 20; round++) {
+          await forged({ act: 'pong', seq: -1 }, handle);
+          await forged({ act: 'no such' }, handle);
+          await forged({ act: 'bounced', key: 'x', backlog: 'none' }, handle);
+          await forged({ cmd: 'NODE_OTHER' }, handle);
+          await plain(await socketPair());
+          await plain(net.createServer().listen(0, '127.0.0.1'));
+          await forged({ act: 'handoff', seq: 1, key: 'x' }, await socketPair());
+        }
+        for (const why of [{ toString: 1, valueOf: 1 }, 7, null]) await forged({ act: 'handover-off', why });
+        await forged({ act: 'handover-off', why: 'all was sent' });
+        for (let round = 0; round < 1_000; round++) await forged({ act: 'handover-off', why: 'reason ' + round });
+        await forged({ act: 'leaving' });
+      }
+      require('node:http').createServer((request, response) => {
+        if (request.url === '/forge') forge();
+        handle(request, response);
+      }).listen(process.env.PORT);`,
+  });
+  const before = descriptorsOf(master.pid);
+  await fetch(`http://127.0.0.1:${port}/forge`);
+  await master.seen('all handles have come', ({ msg }) => msg.includes('all was sent'));
+  const after = descriptorsOf(master.pid);
+  expect(after - before, 'descriptors more').toBeLessThan(10);
+  const [first] = master.workerPids;
+  await master.seen('all has been read', ({ kind, pid }) => kind === 'worker-started' && pid !== first);
+  expect(master.log.filter(({ msg }) => msg.includes('not handed over')).length).toBeLessThanOrEqual(10);
 });
 
 test('an app that speaks as the preload does, and makes no sense, ends no master', async () => {

@@ -1,7 +1,7 @@
 /** Connections between workers: each has one owner in the end, whatever its receivers do. The workers and the connections are stand-ins, the exchange is real. */
 import fc from 'fast-check';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
-import type { ConnectionHandle, Peer } from '../../src/master/exchange.js';
+import type { ConnectionHandle, Peer } from '../../src/master/peer.js';
 
 // As built: what it imports is CommonJS in TypeScript, which vitest does not read.
 const built = (path: string): string => new URL(`../../dist/${path}`, import.meta.url).href;

@@ -3,11 +3,11 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { closeSync, copyFileSync, existsSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import { freePort } from '../../free-port.js';
 import { endMarked } from '../processes.js';
 
 const APP = fileURLToPath(new URL('../app.cjs', import.meta.url));
@@ -17,15 +17,6 @@ const STOP_DEADLINE_MS = 15_000;
 
 /** Places that are in use, so that an interrupted run can leave nothing behind. */
 const inUse = new Set();
-
-async function freePort() {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address();
-  server.close();
-  await once(server, 'close');
-  return port;
-}
 
 export class Place {
   /** Opens a place where `node` runs the app. */

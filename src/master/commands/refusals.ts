@@ -30,7 +30,15 @@ export const stopped = (appName: string, verb: string): ZdsupError =>
 const canBeAborted = (rollout: Rollout | null): boolean =>
   rollout !== null && rollout.outcome === null && rollout.step !== 'aborting' && rollout.from !== null;
 
-export function underWay({ supervisor, appName }: CommandContext): ZdsupError {
+function outOfHold(appName: string, { weight }: Rollout, wanted: number | undefined): string {
+  const out = `zdsup promote ${appName} brings it in, zdsup abort ${appName} gives it up`;
+  return wanted === undefined || wanted === weight
+    ? out
+    : `zdsup canary ${appName} ${wanted} gives it ${wanted} %, ${out}`;
+}
+
+/** @param weight that was asked for: a reload cannot have it now, the rollout that is held can */
+export function underWay({ supervisor, appName }: CommandContext, weight?: number): ZdsupError {
   const { rollout, scaling } = supervisor.state;
   const held = rollout !== null && isHeld(rollout);
   const step = held ? `held at ${rollout.weight} %` : rollout?.step;
@@ -40,7 +48,7 @@ export function underWay({ supervisor, appName }: CommandContext): ZdsupError {
     code: 'ZDSUP_ROLLOUT_UNDER_WAY',
     message: `${change} is under way (${scaling ? `from ${scaling.before} to ${scaling.after} workers` : what})`,
     hint: held
-      ? `zdsup promote ${appName} brings it in, zdsup abort ${appName} gives it up`
+      ? outOfHold(appName, rollout, weight)
       : `wait for it: zdsup status ${appName}${canBeAborted(rollout) ? `; or give it up: zdsup abort ${appName}` : ''}`,
     exitStatus: 4,
   });

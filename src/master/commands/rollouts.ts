@@ -17,7 +17,7 @@ export async function rollOut(
   const { supervisor, effects } = context;
   const startedAt = Date.now();
   refuseWhileStopping(context);
-  if (changeUnderWay(supervisor.state)) throw underWay(context);
+  if (changeUnderWay(supervisor.state)) throw underWay(context, options.weight);
 
   const { serving } = supervisor.state;
   const watch = watchRollout(effects, serving, tell);
@@ -29,7 +29,7 @@ export async function rollOut(
       allowListeners: options.allowListeners,
       weight: options.weight,
     });
-    if (ignored !== undefined) throw underWay(context);
+    if (ignored !== undefined) throw underWay(context, options.weight);
     const accepted = `the ${kind} was accepted and goes on; zdsup status shows it`;
     if (options.noWait) return succeeded(kind, serving, 0, accepted);
     return await outcome(context, kind, watch, startedAt);

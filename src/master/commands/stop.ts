@@ -9,7 +9,13 @@ export async function stop(
   tell: Tell,
 ): Promise<ControlResult> {
   const startedAt = Date.now();
-  const observer: Observer = { progress: tell };
+  let left = '';
+  const observer: Observer = {
+    progress: tell,
+    holdStopped: (message) => {
+      left = `; ${message}`;
+    },
+  };
   effects.observers.add(observer);
   supervisor.post({ type: 'stop-requested' });
   const failed = await ended;
@@ -21,6 +27,6 @@ export async function stop(
     exitStatus: 0,
     command: 'stop',
     durationMs: Date.now() - startedAt,
-    message: 'stopped',
+    message: `stopped${left}`,
   };
 }

@@ -55,4 +55,17 @@ describe('another command while a rollout is under way', () => {
   ] as const)('is told what can be done where %s', (_, rollout, hint) => {
     expect(underWay(masterWith(rollout))).toMatchObject({ hint });
   });
+
+  test.each([
+    [
+      'another weight is told the command for it',
+      40,
+      'zdsup canary shop 40 gives it 40 %, zdsup promote shop brings it in, ',
+    ],
+    ['the same weight is told what goes on', 20, 'zdsup promote shop brings it in, '],
+    ['no weight is told what goes on', undefined, 'zdsup promote shop brings it in, '],
+  ])('where it is held, a reload with %s', (_, weight, hint) => {
+    const held = masterWith({ step: 'canary', weight: 20, wantedWeight: 20 });
+    expect(underWay(held, weight).hint).toBe(`${hint}zdsup abort shop gives it up`);
+  });
 });

@@ -22,6 +22,9 @@ export interface ConnectionHandle {
 type Socket = net.Socket & {
   _handle: ConnectionHandle | null;
   _httpMessage?: unknown;
+  /** The server that has accepted it. */
+  _server?: unknown;
+  server?: unknown;
   parser?: { socket?: unknown; _consumed?: boolean } | null;
 };
 
@@ -44,7 +47,9 @@ export function whyFixed(server: net.Server): string | null {
 
 /** Null where Node's parser alone reads from the socket, else what is different, for people. */
 export function whySocketFixed(socket: net.Socket): string | null {
-  const { parser, _handle: handle } = socket as Socket;
+  const { parser, _handle: handle, server, _server: accepter } = socket as Socket;
+  // A TLS server of the app's in front of this one, say: its handles cannot be sent, and what else it knows of them stays behind.
+  if (accepter !== server) return 'the app gives the sockets of one server to another';
   if (OWN_WAYS.some((name) => Object.hasOwn(socket, name))) return 'the app has wrapped its sockets';
   if (parser?.socket !== socket || !parser._consumed || !handle?._consumed)
     return 'the app reads from its sockets by itself';

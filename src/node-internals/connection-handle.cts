@@ -22,6 +22,9 @@ export interface ConnectionHandle {
 type Socket = net.Socket & {
   _handle: ConnectionHandle | null;
   _httpMessage?: unknown;
+  /** The server that has accepted it. */
+  _server?: unknown;
+  server?: unknown;
   parser?: { socket?: unknown; _consumed?: boolean } | null;
 };
 
@@ -30,6 +33,8 @@ const { Socket } = net;
 /** What an app that has these of its own on a socket has wrapped. */
 const OWN_WAYS = ['write', 'end', 'destroy', '_destroy', 'emit', 'push', 'read'];
 const OWNER = 'owner_symbol';
+/** Node takes a longer one for 1 ms. */
+const LONGEST_TIMER_MS = 2 ** 31 - 1;
 
 /** Null where connections of an HTTP `server` are as Node makes them, else what is different, for people. */
 export function whyFixed(server: net.Server): string | null {
@@ -44,7 +49,9 @@ export function whyFixed(server: net.Server): string | null {
 
 /** Null where Node's parser alone reads from the socket, else what is different, for people. */
 export function whySocketFixed(socket: net.Socket): string | null {
-  const { parser, _handle: handle } = socket as Socket;
+  const { parser, _handle: handle, server, _server: accepter } = socket as Socket;
+  // A TLS server of the app's in front of this one, say: its handles cannot be sent, and what else it knows of them stays behind.
+  if (accepter !== server) return 'the app gives the sockets of one server to another';
   if (OWN_WAYS.some((name) => Object.hasOwn(socket, name))) return 'the app has wrapped its sockets';
   if (parser?.socket !== socket || !parser._consumed || !handle?._consumed)
     return 'the app reads from its sockets by itself';
@@ -97,14 +104,29 @@ export function putIn(standIn: ServerHandle, handle: ConnectionHandle): net.Sock
 
 /**
  * The timers of a connection between two requests: its keep-alive time-out begins anew. Node takes an unused connection for one whose head is
- * awaited, and would answer 408 after `headersTimeout`: where that comes first, it is told of none that rests.
+ * awaited, and would answer 408 after `headersTimeout` or `requestTimeout`: where one of them comes first, it is told of none that rests.
  */
 export function awaitNextRequest(server: http.Server, socket: net.Socket): void {
   beginRest(server, socket);
-  const { keepAliveTimeout, headersTimeout } = server;
+  const { keepAliveTimeout, headersTimeout, requestTimeout } = server;
   const buffer = (server as { keepAliveTimeoutBuffer?: number }).keepAliveTimeoutBuffer ?? 0;
-  if (keepAliveTimeout > 0) socket.setTimeout(keepAliveTimeout + buffer);
-  if (headersTimeout > 0 && !(keepAliveTimeout > 0 && keepAliveTimeout + buffer < headersTimeout)) neverExpire(server);
+  const restMs = keepAliveTimeout > 0 ? keepAliveTimeout + buffer : Number.POSITIVE_INFINITY;
+  if (keepAliveTimeout > 0) endAfter(server, socket, restMs);
+  if ([headersTimeout, requestTimeout].some((limitMs) => limitMs > 0 && limitMs <= restMs)) neverExpire(server);
+}
+
+/**
+ * Node takes the keep-alive time-out back with the first byte that comes. Of half a head, an upgrade or a CONNECT nobody is told, so a timer looks
+ * once the time is over. Not the socket's own: that would go off in the hands of an app that has such a socket by then.
+ */
+function endAfter(server: http.Server, socket: net.Socket, restMs: number): void {
+  socket.setTimeout(0);
+  const look = (): void => {
+    if (!rests(socket)) requestBegins(server, socket);
+    else if (!socket.timeout) socket.emit('timeout'); // Unless the app has set a time of its own meanwhile.
+  };
+  const timer = setTimeout(look, Math.min(restMs, LONGEST_TIMER_MS)).unref();
+  socket.once('close', () => clearTimeout(timer));
 }
 
 function neverExpire(server: http.Server): void {

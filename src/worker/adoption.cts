@@ -9,7 +9,7 @@ import type { ConnectionHandle } from '../node-internals/connection-handle.cjs';
 import { awaitNextRequest, putIn, requestBegins } from '../node-internals/connection-handle.cjs';
 import type { MasterMessage, Passed } from '../shared/messages.cjs';
 import { tell } from './channel.cjs';
-import { hasRoom, standInOf } from './listen-seam.cjs';
+import { beyondLimit, hasRoom, standInOf } from './listen-seam.cjs';
 import { countAnew } from './load.cjs';
 import { countOn } from './request-count.cjs';
 
@@ -24,7 +24,8 @@ let hasAdopted = false;
 
 export function take(offer: Offer, handle: ConnectionHandle): void {
   // One that was accepted for this worker is judged by the server itself, as ever: it may drop it, and say so to the app.
-  const isWelcome = standInOf(offer.key) !== undefined && (offer.fresh || offer.stays || hasRoom(offer.key));
+  const isWelcome =
+    standInOf(offer.key) !== undefined && (offer.fresh || offer.stays || hasRoom(offer.key, comingTo(offer.key)));
   if (!isWelcome) {
     handle.close();
     tell({ act: 'decline', id: offer.id });
@@ -33,6 +34,9 @@ export function take(offer: Offer, handle: ConnectionHandle): void {
   claimed.set(offer.id, { offer, handle });
   tell({ act: 'claim', id: offer.id });
 }
+
+/** Claimed for it, and not granted yet. */
+const comingTo = (key: string): number => [...claimed.values()].filter(({ offer }) => offer.key === key).length;
 
 /**
  * Without a free descriptor a connection never comes, and nothing says so: the master asks. What is not here by now has been lost, or is known
@@ -49,7 +53,7 @@ export function grant(id: number): void {
   claimed.delete(id);
   if (!one) return;
   countAnew();
-  adopt(one.handle, one.offer, one.offer.stays);
+  adopt(one.handle, one.offer, one.offer);
 }
 
 /** Claimed, and neither granted nor revoked yet: the process that ends with one loses it. */
@@ -68,14 +72,19 @@ export function revokeAll(): void {
 
 export const staysHere = (socket: net.Socket): boolean => (socket as Adopted)[STAYS] === true;
 
-/** Also where a move did not take place. `stays`: it is not moved again. */
-export function adopt(handle: ConnectionHandle, { key, used, requests }: Passed, stays: boolean): void {
+/** Also where a move did not take place. `stays`: it is not moved again; `fresh`: the server may drop it. */
+export function adopt(
+  handle: ConnectionHandle,
+  { key, used, requests }: Passed,
+  { stays, fresh }: { stays: boolean; fresh: boolean },
+): void {
   const standIn = standInOf(key);
   if (!standIn) {
     handle.close(); // The app has closed its server in between.
     return;
   }
-  const socket = putIn(standIn, handle) as Adopted | null;
+  const put = (): net.Socket | null => putIn(standIn, handle);
+  const socket = (fresh ? put() : beyondLimit(key, put)) as Adopted | null;
   if (!socket) return;
   if (stays) socket[STAYS] = true;
   if (requests > 0) countOn(socket, requests);

@@ -188,7 +188,7 @@ export function taken(seq: number): void {
 /** The master does not want it, could not receive it, or found nobody for it: it is this worker's as before. */
 export function untaken(seq: number, stays: boolean): void {
   const back = finish(seq);
-  if (back) adopt(back.handle, back.passed, stays);
+  if (back) adopt(back.handle, back.passed, { stays, fresh: false });
 }
 
 function finish(seq: number): UnderWay | undefined {

@@ -73,12 +73,27 @@ export const keyOfServer = (server: net.Server): string | undefined => keys.get(
 /** What a connection that comes from elsewhere is put in through; undefined where nobody listens there. */
 export const standInOf = (key: string): ServerHandle | undefined => held.get(key)?.standIn;
 
-/** The server takes one more (`maxConnections`), and this worker is not on its way out. */
-export function hasRoom(key: string): boolean {
+/** The server takes one more than those that are on their way to it (`maxConnections`), and this worker is not on its way out. */
+export function hasRoom(key: string, coming = 0): boolean {
   const server = held.get(key)?.server;
   if (!server || retired) return false;
   // Node 20 takes 0 for no limit, later ones for none at all: nothing comes through there then.
-  return server.maxConnections == null || openConnections(server) < server.maxConnections;
+  return server.maxConnections == null || openConnections(server) + coming < server.maxConnections;
+}
+
+/** Runs `put`, which gives the server a connection that was open before: one that has filled up meanwhile goes beyond its limit, and drops nobody. */
+export function beyondLimit<T>(key: string, put: () => T): T {
+  const server = held.get(key)?.server;
+  if (!server || hasRoom(key) || server.maxConnections == null) return put();
+  const limit = server.maxConnections;
+  const raised = openConnections(server) + 1;
+  server.maxConnections = raised;
+  try {
+    return put();
+  } finally {
+    // Unless the app has set another one in its `connection` listener.
+    if (server.maxConnections === raised) server.maxConnections = limit;
+  }
 }
 
 export function installListenSeam(options: { private: number[] }): void {

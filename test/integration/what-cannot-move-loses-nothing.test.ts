@@ -193,6 +193,16 @@ const APPS: Odd[] = [
     lifeRequests: 20,
   },
   {
+    does: 'ends TLS by itself in front of an http server that listens as well',
+    says: /gives the sockets of one server to another/,
+    app: `
+      const server = http.createServer(handle).listen(0);
+      const options = { key: ${pem('key')}, cert: ${pem('cert')} };
+      require('node:tls').createServer(options, (socket) => server.emit('connection', socket)).listen(process.env.PORT);`,
+    tls: true,
+    mix: UNPIPELINED,
+  },
+  {
     does: 'speaks HTTPS',
     app: `require('node:https').createServer({ key: ${pem('key')}, cert: ${pem('cert')} }, handle).listen(process.env.PORT);`,
     tls: true,

@@ -24,7 +24,8 @@ require('node:http').createServer((request, response) => {
   else response.end(process.env.ZDSUP_GENERATION);
 }).listen(process.env.PORT);
 if (process.env.ZDSUP_GENERATION === '1') process.send('ready');
-process.on('SIGUSR2', () => { process.send('ready'); held.splice(0).forEach((response) => response.end('held')); });`;
+process.on('SIGUSR2', () => { process.send('ready'); held.splice(0).forEach((response) => response.end('held')); });
+console.log('waits for its cue', process.pid);`;
 
 async function start(more: Record<string, unknown> = {}): Promise<{ master: Master; port: number }> {
   const port = await freePort();
@@ -41,9 +42,7 @@ const started = (master: Master, generation: number) =>
 
 const cue = async (master: Master, generation: number): Promise<void> => {
   const { pid } = await started(master, generation);
-  await master.statusUntil('its code runs', (app) =>
-    app.workers.some((worker) => worker.pid === pid && app.listeners.length > 0),
-  );
+  await master.printed(`waits for its cue ${pid}`);
   await until('it takes the cue', () => {
     killOwn(pid, 'SIGUSR2');
     return master.log.some((line) => line.kind === 'worker-ready' && line.generation === generation);

@@ -260,7 +260,7 @@ test.concurrent('a connection that nothing is asked of moves with every reload',
   expect(await ask(used)).toMatchObject({ generation: 3, closes: false });
 });
 
-test.concurrent('after two moves without a request it is idle for its keep-alive time, and not for that of a connection that was never used', async () => {
+test('after two moves without a request it is idle for its keep-alive time, and not for that of a connection that was never used', async () => {
   const { used } = await usedAndMoved({ keepAliveTimeout: 2_000, connectionsCheckingInterval: 100 }, 2);
   expect(await used.ended()).toBe('connection closed under a request');
   expect(used.hasUnread).toBe(false);

@@ -57,7 +57,7 @@ test.each(CHECKS)(
 test.concurrent('requests that come before the first worker is ready wait and are answered', async () => {
   const port = await freePort();
   const project = makeProject({
-    'app.js': `${answering("'ready'", port)}process.on('SIGUSR2', () => process.send('ready'));`,
+    'app.js': `process.on('SIGUSR2', () => process.send('ready'));\n${answering("'ready'", port)}`,
   });
   const master = await startMaster({
     cwd: project.folder,

@@ -5,15 +5,16 @@
 import type { TestSpecification } from 'vitest/node';
 import { BaseSequencer } from 'vitest/node';
 
+/** What computes all the time is not beside the first, which does so itself for minutes. */
 const LONGEST = [
   'reload-loses-nothing',
-  'hup-storm-loses-nothing',
   'every-protocol-survives-reloads',
-  'dispatch-loses-nothing',
   'http2-drain',
-  'even-load',
   'idle-connections-move',
   'handover-faults',
+  'hup-storm-loses-nothing',
+  'dispatch-loses-nothing',
+  'even-load',
   'what-cannot-move-loses-nothing',
 ];
 

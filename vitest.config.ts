@@ -1,4 +1,5 @@
 import { defineConfig } from 'vitest/config';
+import LongestFirst from './test/helpers/longest-first.js';
 
 export default defineConfig({
   test: {
@@ -8,6 +9,9 @@ export default defineConfig({
     hookTimeout: 30_000,
     // Integration tests load both cores by themselves; more at once would measure the scheduler.
     maxWorkers: 2,
+    // Of a file, those tests that wait more than they compute: they say `concurrent`.
+    maxConcurrency: 3,
+    sequence: { sequencer: LongestFirst },
     reporters: ['default', './test/helpers/closing-line.ts'],
   },
 });

@@ -4,11 +4,12 @@ import { once } from 'node:events';
 import { cpSync, mkdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { expect, onTestFinished, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { killOwn, temporaryFolder } from '../helpers/cleanup.js';
 import { commandsIn, pages } from '../helpers/pages.js';
 import { freePort } from '../helpers/ports.js';
 import { answering, makeProject } from '../helpers/project.js';
+import { onTestFinished } from '../helpers/side-by-side.js';
 import { until } from '../helpers/until.js';
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));

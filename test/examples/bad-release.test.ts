@@ -1,10 +1,11 @@
 /** examples/bad-release: the commands of its README, one after the other, as they stand. */
 import { spawnSync } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
-import { expect, onTestFinished, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { makeDaemonWorld } from '../helpers/daemons.js';
 import { commandsOf, copyExample } from '../helpers/examples.js';
 import { freePort } from '../helpers/ports.js';
+import { onTestFinished } from '../helpers/side-by-side.js';
 import { BIN } from '../helpers/zdsup.js';
 
 test('bad-release: the reload to a release that cannot start exits 1 and says why, and the old one serves on', async () => {

@@ -2,10 +2,11 @@
 
 import { spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
-import { expect, onTestFinished, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { killOwn } from '../helpers/cleanup.js';
 import { copyExample, reloadUnderLoad, startExample } from '../helpers/examples.js';
 import { freePort } from '../helpers/ports.js';
+import { onTestFinished } from '../helpers/side-by-side.js';
 import { until } from '../helpers/until.js';
 
 test.each(['hello-http', 'typescript', 'websocket'])('%s: a reload under load loses no request', async (example) => {

@@ -2,11 +2,12 @@
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
-import { expect, onTestFinished, test } from 'vitest';
+import { expect, test } from 'vitest';
 import type { Exchange } from '../helpers/load/client.js';
 import { startLoad } from '../helpers/load/client.js';
 import { keepAlive, perRequest } from '../helpers/load/exchanges.js';
 import { lostCount } from '../helpers/load/tally.js';
+import { onTestFinished } from '../helpers/side-by-side.js';
 import { APPS, BUILT } from './places.js';
 import { RELOADS, reloadTenTimes, startApp, tell } from './reloads.js';
 

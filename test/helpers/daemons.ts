@@ -1,10 +1,10 @@
 /** Daemons live in sessions of their own and are no children of the test: they are ended by the ids in their records and logs. */
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { onTestFinished } from 'vitest';
 import type { AppRecord } from '../../src/shared/app-record.js';
 import { isAlive, killOwn } from './cleanup.js';
 import { isLeftOf } from './kernel.js';
+import { onTestFinished } from './side-by-side.js';
 import { until } from './until.js';
 import type { World } from './zdsup.js';
 import { makeWorld } from './zdsup.js';

@@ -1,8 +1,8 @@
 /** A real terminal with a shell in it, as a person has it: typed into, read, and closed. */
 import { readdirSync, readFileSync } from 'node:fs';
 import { spawn } from '@lydell/node-pty';
-import { onTestFinished } from 'vitest';
 import { killOwn } from './cleanup.js';
+import { onTestFinished } from './side-by-side.js';
 import { until } from './until.js';
 import type { World } from './zdsup.js';
 import { BIN } from './zdsup.js';

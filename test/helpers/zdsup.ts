@@ -5,10 +5,11 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
-import { onTestFinished } from 'vitest';
 import type { AppSnapshot, Snapshot } from '../../src/shared/snapshot.js';
 import { killOwn, temporaryFolder } from './cleanup.js';
 import { isLeftOf } from './kernel.js';
+import { onTestFinished } from './side-by-side.js';
+import { onlyAppOf } from './status.js';
 import { until } from './until.js';
 
 export const BIN = fileURLToPath(new URL('../../bin/zdsup.js', import.meta.url));
@@ -151,6 +152,9 @@ export class Master {
   }
 
   private async statusIfAny(): Promise<AppSnapshot | undefined> {
+    // A process for each look would take the time of what is looked at: the command is for what is not plain.
+    const running = await onlyAppOf(this.world.home);
+    if (running) return running;
     const { stdout, stderr, code } = await this.run('status', '--json');
     if (code !== 0) throw new Error(`status: exit ${code}, ${stdout}${stderr}`);
     return (JSON.parse(stdout) as Snapshot).apps[0];

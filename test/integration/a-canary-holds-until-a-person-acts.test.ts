@@ -21,7 +21,7 @@ async function start(instances = 2): Promise<{ master: Master; project: Project;
 const active = ({ workers }: AppSnapshot, generation: number): (number | null)[] =>
   workers.filter((worker) => worker.generation === generation && worker.state === 'active').map(({ pid }) => pid);
 
-test('it is held at each weight with the workers that this needs, and promoted at the end', async () => {
+test.concurrent('it is held at each weight with the workers that this needs, and promoted at the end', async () => {
   const { master, port } = await start(4);
   const old = active(await master.status(), 1);
 
@@ -63,7 +63,7 @@ test('it is held at each weight with the workers that this needs, and promoted a
   expect(await (await fetch(`http://127.0.0.1:${port}/`)).text()).toBe('2');
 });
 
-test('one worker is enough: an old and a new one; 100 percent is the promotion', async () => {
+test.concurrent('one worker is enough: an old and a new one; 100 percent is the promotion', async () => {
   const { master } = await start(1);
   expect((await master.run('reload', '--weight', '50')).code).toBe(0);
   const held = await master.status();
@@ -73,7 +73,7 @@ test('one worker is enough: an old and a new one; 100 percent is the promotion',
   expect(stdout).toContain('generation 2 serves, the old workers have gone');
 });
 
-test('--no-wait returns at once, and the rollout comes to its hold', async () => {
+test.concurrent('--no-wait returns at once, and the rollout comes to its hold', async () => {
   const { master } = await start();
   const { code, stdout } = await master.run('reload', '--weight', '20', '--no-wait');
   expect(code).toBe(0);
@@ -83,7 +83,7 @@ test('--no-wait returns at once, and the rollout comes to its hold', async () =>
 });
 
 describe('an abort', () => {
-  test('of a hold leaves the old workers as they are', async () => {
+  test.concurrent('of a hold leaves the old workers as they are', async () => {
     const { master } = await start();
     const old = active(await master.status(), 1);
     await master.run('reload', '--weight', '20');
@@ -95,7 +95,7 @@ describe('an abort', () => {
     expect(active(after, 1)).toEqual(old);
   });
 
-  test('ends a reload whose workers never listen: that one exits 1 and says so', async () => {
+  test.concurrent('ends a reload whose workers never listen: that one exits 1 and says so', async () => {
     const { master, project } = await start();
     project.write({ 'app.js': 'setInterval(() => {}, 1000);' });
     const reload = master.run('reload');
@@ -108,7 +108,7 @@ describe('an abort', () => {
   });
 });
 
-test('a canary that crashes is given up; no old worker is touched', async () => {
+test.concurrent('a canary that crashes is given up; no old worker is touched', async () => {
   const { master } = await start();
   const old = active(await master.status(), 1);
   await master.run('reload', '--weight', '20');
@@ -120,7 +120,7 @@ test('a canary that crashes is given up; no old worker is touched', async () => 
   expect(after.weights).toEqual({ 1: 100 });
 });
 
-test('while it is held, another reload and a scale are refused, a HUP waits, a stop ends all', async () => {
+test.concurrent('while it is held, another reload and a scale are refused, a HUP waits, a stop ends all', async () => {
   const { master } = await start();
   await master.run('reload', '--weight', '20');
   for (const command of [['reload'], ['scale', '3']]) {
@@ -152,7 +152,7 @@ test('while it is held, another reload and a scale are refused, a HUP waits, a s
   expect((await master.exited()).code).toBe(0);
 });
 
-test('what makes no sense now is refused, with the next command', async () => {
+test.concurrent('what makes no sense now is refused, with the next command', async () => {
   const { master } = await start();
   const refusals: [args: string[], code: number, words: string, hint: string][] = [
     [['canary', '5'], 1, 'no rollout of shop is under way', 'zdsup reload shop --weight 5'],
@@ -172,7 +172,7 @@ test('what makes no sense now is refused, with the next command', async () => {
 });
 
 describe('a weight that is none is refused with exit 2, and changes nothing', () => {
-  test('of a reload and of canary', async () => {
+  test.concurrent('of a reload and of canary', async () => {
     const { master } = await start(1);
     for (const weight of ['-5', '0', '100', '101', '2.5', 'half', '']) {
       const { code, stderr } = await master.run('reload', '--weight', weight);

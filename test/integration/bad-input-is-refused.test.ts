@@ -162,7 +162,7 @@ const STARTS: [what: string, files: Record<string, string>, args: string[], exit
   ],
 ];
 
-test.each(STARTS)('start with %s', async (_what, files, args, exitStatus, says) => {
+test.concurrent.each(STARTS)('start with %s', async (_what, files, args, exitStatus, says) => {
   const project = makeProject(files);
   const world = makeWorld();
   expectRefusal(await zdsup(world, ['start', ...args], { cwd: project.folder }), exitStatus, says);
@@ -180,17 +180,17 @@ const COMMANDS: [args: string[], exitStatus: number, says: RegExp][] = [
   [['reload'], 3, /no app is running \(ZDSUP_APP_NOT_RUNNING\)/],
 ];
 
-test.each(COMMANDS)('zdsup %s', async (args, exitStatus, says) => {
+test.concurrent.each(COMMANDS)('zdsup %s', async (args, exitStatus, says) => {
   expectRefusal(await zdsup(makeWorld(), args), exitStatus, says);
 });
 
-test('a Node that is too old gets a clear word', async () => {
+test.concurrent('a Node that is too old gets a clear word', async () => {
   const project = makeProject({ 'old.cjs': "Object.defineProperty(process.versions, 'node', { value: '18.19.0' });" });
   const refused = await zdsup(makeWorld(), ['status'], { node: ['--require', project.path('old.cjs')] });
   expectRefusal(refused, 2, /zdsup needs Node 20\.19 or newer, this is v\S+ \(ZDSUP_NODE_UNSUPPORTED\)/);
 });
 
-test('a state folder that cannot be made or written, of someone else, or too long a path', async () => {
+test.concurrent('a state folder that cannot be made or written, of someone else, or too long a path', async () => {
   const project = makeProject(APP);
   const start = (home: string): Promise<Finished> =>
     zdsup(makeWorld({ ZDSUP_HOME: home }), ['start', 'app.js', '--name', 'shop'], { cwd: project.folder });
@@ -217,7 +217,7 @@ test('a state folder that cannot be made or written, of someone else, or too lon
   expectRefusal(await start(foreign), 2, /belongs to user 65534, zdsup runs as user 0 \(ZDSUP_STATE_FOREIGN\)/);
 });
 
-test('a port in use fails the start with the reason', async () => {
+test.concurrent('a port in use fails the start with the reason', async () => {
   const port = await freePort();
   const other = createServer().listen(port);
   const project = makeProject({ 'app.js': answering("''", port) });
@@ -232,7 +232,7 @@ test('a port in use fails the start with the reason', async () => {
   );
 });
 
-test('a port in use is named also where the app passes over it in silence, as Express 5 does', async () => {
+test.concurrent('a port in use is named also where the app passes over it in silence, as Express 5 does', async () => {
   const port = await freePort();
   const other = createServer().listen(port);
   const project = makeProject({
@@ -244,7 +244,7 @@ test('a port in use is named also where the app passes over it in silence, as Ex
   expect(stderr).toContain(`exited with code 0 before it was ready: it could not listen on port ${port}: EADDRINUSE`);
 });
 
-test('a shell in a folder that was deleted is told so', async () => {
+test.concurrent('a shell in a folder that was deleted is told so', async () => {
   const project = makeProject({ 'gone/x': '' });
   const ran = spawnSync(
     'sh',
@@ -260,7 +260,7 @@ test('a shell in a folder that was deleted is told so', async () => {
   expect(ran.stderr.match(/the current folder has been deleted \(ZDSUP_CWD_MISSING\)\nhint: /g)).toHaveLength(2);
 });
 
-test('of two starts of one name at the very same moment one wins, and the other is refused with 4', async () => {
+test.concurrent('of two starts of one name at the very same moment one wins, and the other is refused with 4', async () => {
   const port = await freePort();
   const project = makeProject({ 'app.js': answering('process.pid', port) });
   const world = makeWorld();
@@ -278,7 +278,7 @@ test('of two starts of one name at the very same moment one wins, and the other 
   expect(await (await fetch(`http://127.0.0.1:${port}/`)).text()).toBe(String((await winner.status()).workers[0]!.pid));
 });
 
-test("a killed master's stale socket stands in nobody's way", async () => {
+test.concurrent("a killed master's stale socket stands in nobody's way", async () => {
   const project = makeProject(APP);
   const first = await startMaster({ cwd: project.folder, args: ['app.js', '--name', 'stale'] });
   await first.killed();
@@ -327,7 +327,7 @@ const RELOADS: [what: string, spoil: (path: (name: string) => string) => void, e
   ],
 ];
 
-test.each(RELOADS)(
+test.concurrent.each(RELOADS)(
   'a reload with %s is refused, and the very same workers serve on',
   async (_what, spoil, exitStatus, says) => {
     const port = await freePort();

@@ -1,11 +1,12 @@
 /** What is wrong is named where it lies: file, key, line, and what was meant; nothing that runs is touched by it. */
 import { chmodSync, existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
-import { expect, onTestFinished, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { isAlive, killOwn } from '../helpers/cleanup.js';
 import { freePort } from '../helpers/ports.js';
 import type { Project } from '../helpers/project.js';
 import { answering, makeProject } from '../helpers/project.js';
 import { expectRefusal } from '../helpers/refusal.js';
+import { onTestFinished } from '../helpers/side-by-side.js';
 import { until } from '../helpers/until.js';
 import type { Finished, Master } from '../helpers/zdsup.js';
 import { makeWorld, startMaster, zdsup } from '../helpers/zdsup.js';
@@ -78,12 +79,12 @@ const CONFIGS: [what: string, files: Record<string, string>, says: RegExp][] = [
   ],
 ];
 
-test.each(CONFIGS)('a config with %s is refused with the place', async (_what, files, says) => {
+test.concurrent.each(CONFIGS)('a config with %s is refused with the place', async (_what, files, says) => {
   const project = makeProject(files);
   expectRefusal(await zdsup(makeWorld(), ['start'], { cwd: project.folder }), 2, says);
 });
 
-test('a config that talks to its parent as an app would is none the worse for it', async () => {
+test.concurrent('a config that talks to its parent as an app would is none the worse for it', async () => {
   const project = makeProject({
     ...APP,
     'zdsup.config.mjs': "process.send?.('ready');\nexport default { name: 'talks', script: 'app.js', minReady: 0 };",
@@ -130,12 +131,12 @@ const STARTS: [what: string, files: Record<string, string>, args: string[], says
   ],
 ];
 
-test.each(STARTS)('start with %s is refused', async (_what, files, args, says) => {
+test.concurrent.each(STARTS)('start with %s is refused', async (_what, files, args, says) => {
   const project = makeProject(files);
   expectRefusal(await zdsup(makeWorld(), ['start', ...args], { cwd: project.folder }), 2, says);
 });
 
-test('TypeScript starts where this Node runs it, and is refused with the ways out where it does not', async () => {
+test.concurrent('TypeScript starts where this Node runs it, and is refused with the ways out where it does not', async () => {
   const project = makeProject({
     'app.ts': "import { createServer } from 'node:http';\nconst port: number = 0;\ncreateServer().listen(port);\n",
   });
@@ -152,7 +153,7 @@ test('TypeScript starts where this Node runs it, and is refused with the ways ou
   );
 });
 
-test('a state folder that cannot be used is refused with what would mend it', async () => {
+test.concurrent('a state folder that cannot be used is refused with what would mend it', async () => {
   const project = makeProject({ ...APP, 'a-file': '', 'home/run/x': '' });
   chmodSync(project.path('home/run'), 0o500);
   const start = (home: string): Promise<Finished> =>
@@ -202,7 +203,7 @@ async function running(): Promise<Scene> {
   };
 }
 
-test('what is asked of an app that does not run names the one that is spelt alike', async () => {
+test.concurrent('what is asked of an app that does not run names the one that is spelt alike', async () => {
   const { master, untouched } = await running();
   for (const command of ['reload', 'stop', 'status'])
     expectRefusal(
@@ -213,7 +214,7 @@ test('what is asked of an app that does not run names the one that is spelt alik
   await untouched();
 });
 
-test('a second start of one name is refused with 4, and the first goes on', async () => {
+test.concurrent('a second start of one name is refused with 4, and the first goes on', async () => {
   const { master, untouched } = await running();
   for (const args of [[], ['app.js', '--name', 'shop']])
     expectRefusal(
@@ -255,14 +256,17 @@ const RELOADS: [what: string, spoil: (project: Project) => void, says: RegExp][]
   ],
 ];
 
-test.each(RELOADS)('a reload with %s is refused, and the very same worker serves on', async (_what, spoil, says) => {
-  const { master, project, untouched } = await running();
-  spoil(project);
-  expectRefusal(await master.run('reload'), 2, says);
-  await untouched();
-});
+test.concurrent.each(RELOADS)(
+  'a reload with %s is refused, and the very same worker serves on',
+  async (_what, spoil, says) => {
+    const { master, project, untouched } = await running();
+    spoil(project);
+    expectRefusal(await master.run('reload'), 2, says);
+    await untouched();
+  },
+);
 
-test('a config that never returns holds up its own reload alone: the old worker serves, and the next reload goes through', async () => {
+test.concurrent('a config that never returns holds up its own reload alone: the old worker serves, and the next reload goes through', async () => {
   const port = await freePort();
   const exporting = "export default { name: 'shop', script: 'app.js', minReady: 0 };";
   const project = makeProject({ 'app.js': answering('process.pid', port), 'zdsup.config.mjs': exporting });
@@ -292,7 +296,7 @@ const planner = (project: Project): Promise<number> =>
     () => existsSync(project.path('looping')) && Number(readFileSync(project.path('looping'), 'utf8')),
   ) as Promise<number>;
 
-test('a config in an endless loop ends with the master that reads it', async () => {
+test.concurrent('a config in an endless loop ends with the master that reads it', async () => {
   const project = makeProject({ ...APP, 'zdsup.config.cjs': "module.exports = { name: 'shop', script: 'app.js' };" });
   const master = await startMaster({ cwd: project.folder, args: [] });
   project.write({ 'zdsup.config.cjs': LOOPING });
@@ -303,7 +307,7 @@ test('a config in an endless loop ends with the master that reads it', async () 
   await until('it has ended', () => !isAlive(pid), Boolean, 5_000);
 });
 
-test('a config in an endless loop ends with the command that is left with Ctrl-C', async () => {
+test.concurrent('a config in an endless loop ends with the command that is left with Ctrl-C', async () => {
   const project = makeProject({ ...APP, 'zdsup.config.cjs': LOOPING });
   const starting = await startMaster({ cwd: project.folder, args: [], wait: false });
   const pid = await planner(project);

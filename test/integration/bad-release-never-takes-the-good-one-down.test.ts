@@ -130,7 +130,7 @@ test('a release that hangs between its check and its first connection replaces n
   await expectNothingLost(load, 10);
 });
 
-test('a release that closes its server again before it takes traffic fails with the reason', async () => {
+test.concurrent('a release that closes its server again before it takes traffic fails with the reason', async () => {
   const [port] = (await freePorts(1)) as [number];
   const good = `const server = require('node:http').createServer((request, response) => response.end('1')).listen(${port});`;
   const project = makeProject({
@@ -147,7 +147,7 @@ test('a release that closes its server again before it takes traffic fails with 
   expect(await (await fetch(`http://127.0.0.1:${port}/`)).text()).toBe('1');
 });
 
-test('after a failed reload the next good one goes through', async () => {
+test.concurrent('after a failed reload the next good one goes through', async () => {
   const [port] = (await freePorts(1)) as [number];
   const project = makeProject({ 'package.json': '{"version": "1"}', 'app.js': serve(`${port}`) });
   const master = await startMaster({ cwd: project.folder, args: ['app.js', '--name', 'shop'] });
@@ -158,7 +158,7 @@ test('after a failed reload the next good one goes through', async () => {
   expect(await (await fetch(`http://127.0.0.1:${port}/`)).text()).toBe('release 2');
 });
 
-test('a first start that fails exits 1, says why, and leaves nothing behind', async () => {
+test.concurrent('a first start that fails exits 1, says why, and leaves nothing behind', async () => {
   const project = makeProject({ 'app.js': "throw new Error('no database url');" });
   const master = await startMaster({ cwd: project.folder, args: ['app.js', '--name', 'shop'], wait: false });
   expect(await master.exited()).toEqual({ code: 1, signal: null });

@@ -49,7 +49,7 @@ describe('of an app that runs', () => {
     expect((await master.status()).workers.map(({ pid }) => String(pid)).sort()).toEqual(before);
   });
 
-  test('it says what would change: files, config, names of variables', async () => {
+  test.concurrent('it says what would change: files, config, names of variables', async () => {
     const { master, project, port } = await startWithEnvFile();
     writeFileSync(project.path('lib.js'), '');
     writeFileSync(project.path('.env'), 'NEW=secret\n');
@@ -69,7 +69,7 @@ describe('of an app that runs', () => {
     expect(stdout).not.toContain('secret');
   });
 
-  test('it warns of a line of the env file that sets nothing, as a reload does, which logs it once', async () => {
+  test.concurrent('it warns of a line of the env file that sets nothing, as a reload does, which logs it once', async () => {
     const { master, project } = await startWithEnvFile();
     writeFileSync(project.path('.env'), 'NEW=1\nhalf a secret\n');
     const warning = `${project.path('.env')}:2 is no NAME=value and sets nothing`;
@@ -81,7 +81,7 @@ describe('of an app that runs', () => {
     expect(checked.stderr + JSON.stringify(master.log)).not.toContain('secret');
   });
 
-  test('a config that names it otherwise fails with the very error of the reload, by name, folder and config', async () => {
+  test.concurrent('a config that names it otherwise fails with the very error of the reload, by name, folder and config', async () => {
     const { master, project, port } = await start();
     project.write({
       'zdsup.config.json': JSON.stringify({ name: 'till', script: 'app.js', instances: 2, env: { PORT: port } }),
@@ -94,7 +94,7 @@ describe('of an app that runs', () => {
     }
   });
 
-  test('a name that package.json gave may change: it is checked as what it runs as, by name and by script', async () => {
+  test.concurrent('a name that package.json gave may change: it is checked as what it runs as, by name and by script', async () => {
     const port = await freePort();
     const project = makeProject({ 'app.js': answering('process.pid', port), 'package.json': '{"name": "shop"}' });
     const master = await startMaster({ cwd: project.folder, args: ['app.js'] });
@@ -108,7 +108,7 @@ describe('of an app that runs', () => {
     expect((await master.run('reload', 'shop')).code).toBe(0);
   });
 
-  test('a second app that was started from the same config under a name of its own is not taken for a renamed one', async () => {
+  test.concurrent('a second app that was started from the same config under a name of its own is not taken for a renamed one', async () => {
     const port = await freePort();
     const project = makeProject({
       'app.js': answering('process.pid', 'process.env.PORT'),
@@ -118,7 +118,7 @@ describe('of an app that runs', () => {
     expect(await reported(master)).toMatchObject({ ok: true, app: 'shop', state: null, message: 'it starts' });
   });
 
-  test('a bad release fails with exit 1 and its reason', async () => {
+  test.concurrent('a bad release fails with exit 1 and its reason', async () => {
     const { master, project, port } = await start();
     writeFileSync(project.path('app.js'), "throw new Error('not today')");
     const { code, stderr } = await master.run('check');
@@ -129,7 +129,7 @@ describe('of an app that runs', () => {
     expect(await (await fetch(`http://127.0.0.1:${port}/`)).text()).not.toBe('');
   });
 
-  test('a release that listens elsewhere fails, unless that is accepted', async () => {
+  test.concurrent('a release that listens elsewhere fails, unless that is accepted', async () => {
     const { master, project } = await start();
     const other = await freePort();
     writeFileSync(project.path('app.js'), answering('process.pid', other));
@@ -139,7 +139,7 @@ describe('of an app that runs', () => {
     expect((await master.run('check', '--allow-listeners')).code).toBe(0);
   });
 
-  test('its unix socket stays where it is, though the new code removes it before it listens', async () => {
+  test.concurrent('its unix socket stays where it is, though the new code removes it before it listens', async () => {
     const project = makeProject({
       'app.js': `const fs = require('node:fs');
 if (fs.existsSync('app.sock')) fs.unlinkSync('app.sock');
@@ -167,7 +167,7 @@ async function startWithEnvFile(): Promise<Running> {
   return { master: await startMaster({ cwd: project.folder, args: [] }), project, port };
 }
 
-test('of an app that does not run, it says whether it starts', async () => {
+test.concurrent('of an app that does not run, it says whether it starts', async () => {
   const port = await freePort();
   const project = makeProject({ 'app.js': answering('process.pid', port) });
   const { code, stdout, stderr } = await zdsup(makeWorld(), ['check', 'app.js'], { cwd: project.folder });
@@ -176,7 +176,7 @@ test('of an app that does not run, it says whether it starts', async () => {
   expect(stdout).toContain('ok: it starts');
 });
 
-test('of a config with several apps it tries the one that --only picks, and asks for that where it is left out', async () => {
+test.concurrent('of a config with several apps it tries the one that --only picks, and asks for that where it is left out', async () => {
   const port = await freePort();
   const app = (name: string, env = {}): object => ({ name, script: 'app.js', minReady: 50, env });
   const project = makeProject({
@@ -209,7 +209,7 @@ hint: pick one of them with --only <name>
 });
 
 describe('the smoke test', () => {
-  test('reaches that worker alone', async () => {
+  test.concurrent('reaches that worker alone', async () => {
     const { master } = await start();
     const pids = (await master.status()).workers.map(({ pid }) => String(pid));
     const script =
@@ -221,7 +221,7 @@ describe('the smoke test', () => {
     expect(pids).not.toContain(tried);
   });
 
-  test('that fails is told with its exit code and its last lines', async () => {
+  test.concurrent('that fails is told with its exit code and its last lines', async () => {
     const { master } = await start();
     const { code, stderr } = await master.run('check', '--run', 'echo the till is empty; exit 7');
     expect(code).toBe(1);
@@ -229,7 +229,7 @@ describe('the smoke test', () => {
     expect(stderr).toContain('the till is empty');
   });
 
-  test('that hangs is given up at its time-out, and what it has forked ends with it', async () => {
+  test.concurrent('that hangs is given up at its time-out, and what it has forked ends with it', async () => {
     const { master, project } = await startSmoked('sleep 300 & echo $! > child; sleep 300');
     const { code, stderr } = await master.run('check');
     expect(code).toBe(1);
@@ -238,7 +238,7 @@ describe('the smoke test', () => {
     await until('its child has ended', () => !isAlive(child));
   });
 
-  test('a check that is left with Ctrl-C leaves no process behind', async () => {
+  test.concurrent('a check that is left with Ctrl-C leaves no process behind', async () => {
     const { master, project } = await start();
     const command = spawn(process.execPath, [master.world.bin, 'check', '--run', 'echo $$ > child; exec sleep 300'], {
       cwd: project.folder,
@@ -281,7 +281,7 @@ test('with smoke in the config, a reload whose first worker fails it is given up
   expect((await master.status()).generation).toBe(1);
 });
 
-test('a smoke test that no process can be given fails its rollout; the master goes on', async () => {
+test.concurrent('a smoke test that no process can be given fails its rollout; the master goes on', async () => {
   const { master } = await startSmoked(`true ${'x'.repeat(200_000)}`);
   const { code, stderr } = await master.run('reload');
   expect(code).toBe(1);

@@ -5,7 +5,7 @@ import { mkdirSync } from 'node:fs';
 import type { Server, Socket } from 'node:net';
 import { connect, createServer } from 'node:net';
 import { join } from 'node:path';
-import { expect, onTestFinished, test } from 'vitest';
+import { expect, test } from 'vitest';
 import type { ControlResult } from '../../src/shared/control-protocol.js';
 import { VERSION } from '../../src/shared/version.cjs';
 import { killOwn } from '../helpers/cleanup.js';
@@ -13,6 +13,7 @@ import { Connection } from '../helpers/load/client.js';
 import { freePort } from '../helpers/ports.js';
 import type { Project } from '../helpers/project.js';
 import { answering, makeProject } from '../helpers/project.js';
+import { onTestFinished } from '../helpers/side-by-side.js';
 import type { Finished, Master, World } from '../helpers/zdsup.js';
 import { BIN, makeWorld, startMaster, zdsup } from '../helpers/zdsup.js';
 
@@ -50,7 +51,7 @@ async function readerLeaves(master: Master, args: string[], leaves: 'stdout' | '
   return { code, ...read };
 }
 
-test('a reader that leaves changes neither the work nor the exit status, and is told no stack trace', async () => {
+test.concurrent('a reader that leaves changes neither the work nor the exit status, and is told no stack trace', async () => {
   const master = await start('piped');
   for (const args of [['status'], ['status', '--json']])
     expect(await readerLeaves(master, args, 'stdout')).toEqual({ code: 0, stdout: '', stderr: '' });
@@ -68,7 +69,7 @@ const MISUSES: [args: string[], message: RegExp, hint: RegExp][] = [
   [['start', 'app.js', '-i', 'many', '--json'], /'many' is invalid\. Allowed are/, /^zdsup start --help$/],
 ];
 
-test.each(MISUSES)('wrong usage is one JSON value as well: %j', async (args, message, hint) => {
+test.concurrent.each(MISUSES)('wrong usage is one JSON value as well: %j', async (args, message, hint) => {
   const { code, stdout, stderr } = await zdsup(makeWorld(), args);
   expect({ code, stderr }).toEqual({ code: 2, stderr: '' });
   expect(JSON.parse(stdout)).toEqual({
@@ -84,13 +85,13 @@ test.each(MISUSES)('wrong usage is one JSON value as well: %j', async (args, mes
   });
 });
 
-test("a --json behind -- is the app's own", async () => {
+test.concurrent("a --json behind -- is the app's own", async () => {
   const { code, stdout, stderr } = await zdsup(makeWorld(), ['start', 'no.js', '--', '--json']);
   expect({ code, stdout }).toEqual({ code: 2, stdout: '' });
   expect(stderr).toMatch(/^error: no such script/);
 });
 
-test('for `all`, --json prints a list with names, and what one app comes to does not keep the next from its turn', async () => {
+test.concurrent('for `all`, --json prints a list with names, and what one app comes to does not keep the next from its turn', async () => {
   const world = makeWorld();
   const all = async (
     command: string,
@@ -134,7 +135,7 @@ const FOLDERS: [what: string, at: (one: Project, two: Project) => [cwd: string, 
   ['the folder it is in, where PWD names none', (one) => [one.folder, '/no/such/folder']],
 ];
 
-test.each(FOLDERS)('without a name the app is that of %s', async (_what, at) => {
+test.concurrent.each(FOLDERS)('without a name the app is that of %s', async (_what, at) => {
   const world = makeWorld();
   const [one, two] = ['one', 'two'].map((name) =>
     makeProject({ 'package.json': JSON.stringify({ name }), 'lib/deep/x': '', 'app.js': answering("''", 0) }),
@@ -143,7 +144,7 @@ test.each(FOLDERS)('without a name the app is that of %s', async (_what, at) => 
   expect(await stopFrom(world, ...at(one, two))).toBe('one');
 });
 
-test('a folder without a package.json inside of another package is named as `start` names it there', async () => {
+test.concurrent('a folder without a package.json inside of another package is named as `start` names it there', async () => {
   const world = makeWorld();
   const project = makeProject({ 'package.json': '{"name": "around"}', 'inner/app.js': answering("''", 0) });
   const inner = await startMaster({ world, cwd: project.path('inner'), args: ['app.js'] });
@@ -171,7 +172,7 @@ async function impostor(
   return server;
 }
 
-test('a master that goes without a word counts as gone, one that stays and hangs up is unresponsive, one that talks nonsense is an error, and none hangs a command', async () => {
+test.concurrent('a master that goes without a word counts as gone, one that stays and hangs up is unresponsive, one that talks nonsense is an error, and none hangs a command', async () => {
   const world = makeWorld();
   const leaves = (): Promise<Server> =>
     impostor(world, 'leaves', (socket, server) =>
@@ -211,7 +212,7 @@ test('a master that goes without a word counts as gone, one that stays and hangs
     });
 });
 
-test('a stopped master whose queue is full is unresponsive and no less running, and is fine once it goes on', async () => {
+test.concurrent('a stopped master whose queue is full is unresponsive and no less running, and is fine once it goes on', async () => {
   const master = await start('stuck');
   const port = await portOf(master);
   master.signal('SIGSTOP');

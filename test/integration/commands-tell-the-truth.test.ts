@@ -24,7 +24,8 @@ require('node:http').createServer((request, response) => {
   else response.end(process.env.ZDSUP_GENERATION);
 }).listen(process.env.PORT);
 if (process.env.ZDSUP_GENERATION === '1') process.send('ready');
-process.on('SIGUSR2', () => { process.send('ready'); held.splice(0).forEach((response) => response.end('held')); });`;
+process.on('SIGUSR2', () => { process.send('ready'); held.splice(0).forEach((response) => response.end('held')); });
+console.log('waits for its cue', process.pid);`;
 
 async function start(more: Record<string, unknown> = {}): Promise<{ master: Master; port: number }> {
   const port = await freePort();
@@ -41,16 +42,14 @@ const started = (master: Master, generation: number) =>
 
 const cue = async (master: Master, generation: number): Promise<void> => {
   const { pid } = await started(master, generation);
-  await master.statusUntil('its code runs', (app) =>
-    app.workers.some((worker) => worker.pid === pid && app.listeners.length > 0),
-  );
+  await master.printed(`waits for its cue ${pid}`);
   await until('it takes the cue', () => {
     killOwn(pid, 'SIGUSR2');
     return master.log.some((line) => line.kind === 'worker-ready' && line.generation === generation);
   });
 };
 
-test('a second reload is refused with 4 while the first goes on to its own end', async () => {
+test.concurrent('a second reload is refused with 4 while the first goes on to its own end', async () => {
   const { master } = await start();
   const first = master.run('reload');
   await started(master, 2);
@@ -66,7 +65,7 @@ test('a second reload is refused with 4 while the first goes on to its own end',
   });
 });
 
-test('two HUPs during a rollout count as one more after it', async () => {
+test.concurrent('two HUPs during a rollout count as one more after it', async () => {
   const { master } = await start();
   master.signal('SIGHUP');
   await started(master, 2);
@@ -80,7 +79,7 @@ test('two HUPs during a rollout count as one more after it', async () => {
   expect(app).toMatchObject({ generation: 3, rollout: { id: 3, outcome: 'succeeded' } });
 });
 
-test('progress goes to stderr, one line a step, and --no-wait returns while the rollout goes on', async () => {
+test.concurrent('progress goes to stderr, one line a step, and --no-wait returns while the rollout goes on', async () => {
   const { master } = await start();
   const { code, stdout } = await master.run('reload', '--no-wait');
   expect({ code, stdout }).toEqual({
@@ -96,7 +95,7 @@ test('progress goes to stderr, one line a step, and --no-wait returns while the 
   expect(stderr).toMatch(/^cue: generation 3: starting 1 worker\n[\s\S]*is ready\n[\s\S]*takes traffic \(1 of 1\)\n/);
 });
 
-test('Ctrl-C only detaches the command, with 130, and the reload goes on', async () => {
+test.concurrent('Ctrl-C only detaches the command, with 130, and the reload goes on', async () => {
   const { master } = await start();
   const child = spawn(process.execPath, [BIN, 'reload'], {
     cwd: master.cwd,
@@ -113,7 +112,7 @@ test('Ctrl-C only detaches the command, with 130, and the reload goes on', async
   await master.serving(2);
 });
 
-test('with --json each result and each error is one JSON value on stdout, and nothing else', async () => {
+test.concurrent('with --json each result and each error is one JSON value on stdout, and nothing else', async () => {
   const { master, port } = await start();
   const json = async (...args: string[]): Promise<unknown> => JSON.parse((await master.run(...args, '--json')).stdout);
   expect(await json('reload', 'nobody')).toEqual({
@@ -187,7 +186,7 @@ test('with --json each result and each error is one JSON value on stdout, and no
   });
 });
 
-test('a stop during a reload ends both generations: the reload fails with the reason, and nothing is left behind', async () => {
+test.concurrent('a stop during a reload ends both generations: the reload fails with the reason, and nothing is left behind', async () => {
   const { master } = await start({ instances: 2 });
   const reload = master.run('reload');
   await started(master, 2);
@@ -204,7 +203,7 @@ test('a stop during a reload ends both generations: the reload fails with the re
   expect(readdirSync(join(master.world.home, 'run'))).toEqual([]);
 });
 
-test('a master that is killed in mid-reload: the command says so and exits 1', async () => {
+test.concurrent('a master that is killed in mid-reload: the command says so and exits 1', async () => {
   const { master } = await start();
   const reload = master.run('reload');
   await started(master, 2);
@@ -214,7 +213,7 @@ test('a master that is killed in mid-reload: the command says so and exits 1', a
   expect(stderr).toMatch(/error: the connection to the master of cue failed: the master ended before it was done/);
 });
 
-test('a master that is stopped by SIGSTOP is unresponsive, its workers serve, and it goes on where it was', async () => {
+test.concurrent('a master that is stopped by SIGSTOP is unresponsive, its workers serve, and it goes on where it was', async () => {
   const { master, port } = await start();
   expect(await (await fetch(`http://127.0.0.1:${port}/`)).text()).toBe('1');
   master.signal('SIGSTOP');
@@ -251,7 +250,7 @@ test('the second Ctrl-C, a second after the first, ends everything at once; TERM
   connection.end();
 });
 
-test('without a name it is the app of the current folder, else the only one, else exit 2 with the list; `all` is explicit', async () => {
+test.concurrent('without a name it is the app of the current folder, else the only one, else exit 2 with the list; `all` is explicit', async () => {
   const [one, two] = [
     makeProject({ 'package.json': '{"name": "@corp/one"}', 'lib/x': '', 'app.js': answering("''", 0) }),
     makeProject({ 'app.js': answering("''", 0) }),
@@ -272,7 +271,7 @@ test('without a name it is the app of the current folder, else the only one, els
   await Promise.all([first.exited(), second.exited()]);
 });
 
-test('garbage, half requests, long ones and 200 idle connections on the control socket change nothing', async () => {
+test.concurrent('garbage, half requests, long ones and 200 idle connections on the control socket change nothing', async () => {
   const { master, port } = await start();
   const path = join(master.world.home, 'run/cue.sock');
   expect([statSync(path).mode & 0o777, statSync(join(path, '..')).mode & 0o777]).toEqual([0o600, 0o700]);

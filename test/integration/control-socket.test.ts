@@ -3,12 +3,13 @@ import { existsSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync 
 import type { Socket } from 'node:net';
 import { connect, createServer } from 'node:net';
 import { join } from 'node:path';
-import { expect, onTestFinished, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { listenForControl } from '../../src/master/control-server.js';
 import type { ControlAnswer } from '../../src/shared/control-protocol.js';
 import { temporaryFolder } from '../helpers/cleanup.js';
 import { freePort } from '../helpers/ports.js';
 import { answering, makeProject } from '../helpers/project.js';
+import { onTestFinished } from '../helpers/side-by-side.js';
 import type { Master } from '../helpers/zdsup.js';
 import { makeWorld, startMaster } from '../helpers/zdsup.js';
 
@@ -62,7 +63,7 @@ const refusal = (message: string | RegExp): object => ({
   },
 });
 
-test('each thing that is no request gets its own refusal, and the master serves on', async () => {
+test.concurrent('each thing that is no request gets its own refusal, and the master serves on', async () => {
   const scene = await start();
   const REFUSED: [said: string, why: string | RegExp][] = [
     ['\x00\xff\xfe garbage\n', /^the request is not JSON$/],
@@ -89,7 +90,7 @@ test('each thing that is no request gets its own refusal, and the master serves 
   await serves(scene);
 });
 
-test('a request that ends in the middle is refused at once, one that only stalls after 5 s', async () => {
+test.concurrent('a request that ends in the middle is refused at once, one that only stalls after 5 s', async () => {
   const scene = await start();
   const cut = new Client(scene.path, true).say('{"command": "sto');
   const stalled = new Client(scene.path).say('{"command": "sto');
@@ -100,7 +101,7 @@ test('a request that ends in the middle is refused at once, one that only stalls
   await serves(scene);
 });
 
-test('a request may come in pieces, and what follows its line is not read', async () => {
+test.concurrent('a request may come in pieces, and what follows its line is not read', async () => {
   const scene = await start();
   const client = new Client(scene.path);
   for (const piece of ['{"comm', 'and": "sta', 'tus"}\n{"command": "stop"}\n']) {
@@ -111,7 +112,7 @@ test('a request may come in pieces, and what follows its line is not read', asyn
   await serves(scene);
 });
 
-test('200 idle connections keep nobody else from being answered, and are all ended', async () => {
+test.concurrent('200 idle connections keep nobody else from being answered, and are all ended', async () => {
   const scene = await start();
   const idle = Array.from({ length: 200 }, () => new Client(scene.path));
   await serves(scene);
@@ -119,7 +120,7 @@ test('200 idle connections keep nobody else from being answered, and are all end
   await serves(scene);
 });
 
-test('a client that has its answer and never leaves is left, one that only looks in is not waited for', async () => {
+test.concurrent('a client that has its answer and never leaves is left, one that only looks in is not waited for', async () => {
   const path = join(temporaryFolder(), 'control.sock');
   const control = await listenForControl(path, () =>
     Promise.resolve({ type: 'result', ok: true, exitStatus: 0, command: 'stop', durationMs: 0, message: 'done' }),
@@ -141,7 +142,7 @@ test('a client that has its answer and never leaves is left, one that only looks
   await control.close();
 });
 
-test('the socket is for its owner alone, and nothing of it is left after a stop', async () => {
+test.concurrent('the socket is for its owner alone, and nothing of it is left after a stop', async () => {
   const { master, path } = await start();
   const folder = join(path, '..');
   expect(readdirSync(folder)).toEqual(['sock.sock']);
@@ -156,7 +157,7 @@ const FAILURES: [what: string, files: Record<string, string>, args: string[]][] 
   ['whose config is refused', { 'app.js': '', 'zdsup.config.json': '{"script": 1}' }, []],
 ];
 
-test.each(FAILURES)('nothing of it is left after a start %s', async (_what, files, args) => {
+test.concurrent.each(FAILURES)('nothing of it is left after a start %s', async (_what, files, args) => {
   const world = makeWorld();
   const project = makeProject(files);
   const master = await startMaster({ world, cwd: project.folder, args, wait: false });
@@ -164,7 +165,7 @@ test.each(FAILURES)('nothing of it is left after a start %s', async (_what, file
   expect(existsSync(join(world.home, 'run')) ? readdirSync(join(world.home, 'run')) : []).toEqual([]);
 });
 
-test('a master that ends leaves what somebody else has put in the place of its socket', async () => {
+test.concurrent('a master that ends leaves what somebody else has put in the place of its socket', async () => {
   const { master, path } = await start();
   rmSync(path);
   writeFileSync(path, 'of another');
@@ -173,7 +174,7 @@ test('a master that ends leaves what somebody else has put in the place of its s
   expect(readFileSync(path, 'utf8')).toBe('of another');
 });
 
-test('a start that is refused leaves the socket of the one that runs, and nothing of its own', async () => {
+test.concurrent('a start that is refused leaves the socket of the one that runs, and nothing of its own', async () => {
   const scene = await start();
   const refused = await scene.master.run('start', 'app.js', '--name', 'sock');
   expect(refused.code, refused.stderr).toBe(4);
@@ -181,7 +182,7 @@ test('a start that is refused leaves the socket of the one that runs, and nothin
   await serves(scene);
 });
 
-test('of two starts over the stale socket of a killed master one wins, and the other is refused with 4', async () => {
+test.concurrent('of two starts over the stale socket of a killed master one wins, and the other is refused with 4', async () => {
   const { master: killed, path } = await start();
   await killed.killed();
   const options = { world: killed.world, cwd: killed.cwd, args: ['app.js', '--name', 'sock'], wait: false };
@@ -195,7 +196,7 @@ test('of two starts over the stale socket of a killed master one wins, and the o
   expect(readdirSync(join(path, '..'))).toEqual(['sock.sock']);
 });
 
-test('what a killed process of the same id has left does not stand in the way', async () => {
+test.concurrent('what a killed process of the same id has left does not stand in the way', async () => {
   const path = join(temporaryFolder(), '.4711');
   const left = createServer().listen(path);
   await new Promise((resolve) => left.once('listening', resolve));

@@ -12,7 +12,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { join, relative } from 'node:path';
-import { expect, onTestFinished, test } from 'vitest';
+import { expect, test } from 'vitest';
 import type { StartResult } from '../../src/shared/daemon.js';
 import type { AppSnapshot, Snapshot } from '../../src/shared/snapshot.js';
 import { VERSION } from '../../src/shared/version.cjs';
@@ -22,6 +22,7 @@ import { freePort } from '../helpers/ports.js';
 import type { Project } from '../helpers/project.js';
 import { answering, makeProject } from '../helpers/project.js';
 import { Terminal } from '../helpers/pty.js';
+import { onTestFinished } from '../helpers/side-by-side.js';
 import { until } from '../helpers/until.js';
 import type { World } from '../helpers/zdsup.js';
 import { BIN, makeWorld, startMaster, zdsup } from '../helpers/zdsup.js';
@@ -47,7 +48,7 @@ const snapshots = async (world: World, ...args: string[]): Promise<AppSnapshot[]
 const body = async (port: number): Promise<string> => (await fetch(`http://127.0.0.1:${port}/`)).text();
 const modeOf = (path: string): string => (statSync(path).mode & 0o777).toString(8);
 
-test('start --daemon returns when the app serves; the daemon has no terminal, no folder, a log for all it writes, and the caller`s environment', async () => {
+test.concurrent('start --daemon returns when the app serves; the daemon has no terminal, no folder, a log for all it writes, and the caller`s environment', async () => {
   const port = await freePort();
   const world = makeDaemonWorld({ PORT: String(port), COLOUR: 'blue' });
   const project = makeProject({
@@ -96,7 +97,7 @@ test('start --daemon returns when the app serves; the daemon has no terminal, no
   });
 });
 
-test('a daemon whose first start fails says why, with the last words of its worker, exits 1 and leaves nothing behind', async () => {
+test.concurrent('a daemon whose first start fails says why, with the last words of its worker, exits 1 and leaves nothing behind', async () => {
   const world = makeDaemonWorld();
   const project = makeProject({
     'app.js': "console.error('no database'); process.exit(7);",
@@ -120,7 +121,7 @@ test('a daemon whose first start fails says why, with the last words of its work
   expect((await zdsup(world, ['start', 'broken'])).code, 'mended, it comes back at once').toBe(0);
 });
 
-test('bad config is refused before a daemon is made', async () => {
+test.concurrent('bad config is refused before a daemon is made', async () => {
   const world = makeDaemonWorld();
   const project = makeProject({ 'zdsup.config.json': config({ name: 'x', instances: 0 }) });
   expect(await zdsup(world, ['start', '-d'], { cwd: project.folder })).toMatchObject({
@@ -130,7 +131,7 @@ test('bad config is refused before a daemon is made', async () => {
   expect(readdirSync(world.home)).toEqual([]);
 });
 
-test('a master that is killed before its app serves is an error that names the log', async () => {
+test.concurrent('a master that is killed before its app serves is an error that names the log', async () => {
   const world = makeDaemonWorld();
   const project = makeProject({
     'app.js': 'setInterval(() => {}, 1e6);',
@@ -151,7 +152,7 @@ test('a master that is killed before its app serves is an error that names the l
   });
 });
 
-test('status shows what was stopped and what crashed, and with a name exits 3 for it', async () => {
+test.concurrent('status shows what was stopped and what crashed, and with a name exits 3 for it', async () => {
   const world = makeDaemonWorld();
   const [calm, killed, alive] = [serving('calm'), serving('killed'), serving('alive')];
   await startDaemon(world, calm);
@@ -187,7 +188,7 @@ test('status shows what was stopped and what crashed, and with a name exits 3 fo
   });
 });
 
-test('start <name> brings an app back as it was started, from any folder', async () => {
+test.concurrent('start <name> brings an app back as it was started, from any folder', async () => {
   const port = await freePort();
   const world = makeDaemonWorld();
   const project = makeProject({
@@ -206,7 +207,7 @@ test('start <name> brings an app back as it was started, from any folder', async
   expect(await body(port)).toBe('a,bone');
 });
 
-test('an app that is named keeps its name, running or not: the hint of the refusal starts a second one', async () => {
+test.concurrent('an app that is named keeps its name, running or not: the hint of the refusal starts a second one', async () => {
   const world = makeDaemonWorld();
   const app = (name: string): object => ({ ...CONFIG, name });
   const several = makeProject({
@@ -237,7 +238,7 @@ hint: zdsup start ${hint} --name ${name}-2
   );
 });
 
-test('a name that is spelt wrong is answered with the app that is remembered', async () => {
+test.concurrent('a name that is spelt wrong is answered with the app that is remembered', async () => {
   const world = makeDaemonWorld();
   const project = serving('shop');
   await startDaemon(world, project);
@@ -249,7 +250,7 @@ test('a name that is spelt wrong is answered with the app that is remembered', a
     });
 });
 
-test('what ran in the foreground comes back in the foreground; --no-daemon brings a daemon there', async () => {
+test.concurrent('what ran in the foreground comes back in the foreground; --no-daemon brings a daemon there', async () => {
   const world = makeDaemonWorld();
   const project = serving('front');
   const first = await startMaster({ world, cwd: project.folder, args: [] });
@@ -265,7 +266,7 @@ test('what ran in the foreground comes back in the foreground; --no-daemon bring
   expect((await third.status()).masterPid).toBe(third.pid);
 });
 
-test('a script of that name wins over the app, and start says so', async () => {
+test.concurrent('a script of that name wins over the app, and start says so', async () => {
   const world = makeDaemonWorld();
   await startDaemon(world, serving('twofold'));
   await zdsup(world, ['stop', 'twofold']);
@@ -282,7 +283,7 @@ test('a script of that name wins over the app, and start says so', async () => {
   expect(named.code, 'neither a folder nor a script of another spelling').toBe(0);
 });
 
-test('Ctrl-C right after the start only ends the waiting: the daemon has its order already', async () => {
+test.concurrent('Ctrl-C right after the start only ends the waiting: the daemon has its order already', async () => {
   const world = makeDaemonWorld();
   const project = serving('hasty');
   for (const name of ['hasty-1', 'hasty-2', 'hasty-3']) {
@@ -301,7 +302,7 @@ test('Ctrl-C right after the start only ends the waiting: the daemon has its ord
   }
 });
 
-test('a state folder that is named relatively is that of the shell, for the daemon as well', async () => {
+test.concurrent('a state folder that is named relatively is that of the shell, for the daemon as well', async () => {
   const world = makeDaemonWorld();
   const project = serving('near');
   const there = { ...world, env: { ...world.env, ZDSUP_HOME: relative(project.folder, world.home) } };
@@ -311,7 +312,7 @@ test('a state folder that is named relatively is that of the shell, for the daem
   expect((await zdsup(there, ['stop'], { cwd: project.folder })).code).toBe(0);
 });
 
-test('start of what runs exits 4, by name, script or config; --or-reload reloads it, with the exit status of the reload', async () => {
+test.concurrent('start of what runs exits 4, by name, script or config; --or-reload reloads it, with the exit status of the reload', async () => {
   const port = await freePort();
   const world = makeDaemonWorld({ PORT: String(port) });
   const project = serving('again', "'old'");
@@ -342,7 +343,7 @@ test('start of what runs exits 4, by name, script or config; --or-reload reloads
   expect(await body(port)).toBe('third');
 });
 
-test('--daemon starts each app of a config with several; the foreground refuses and names --only', async () => {
+test.concurrent('--daemon starts each app of a config with several; the foreground refuses and names --only', async () => {
   const world = makeDaemonWorld();
   const app = (name: string, script: string): object => ({ ...CONFIG, name, script });
   const project = makeProject({
@@ -385,7 +386,7 @@ test('--daemon starts each app of a config with several; the foreground refuses 
   });
 });
 
-test('Ctrl-C during a daemon start only stops the waiting: it says so, exits 130, and the app comes up', async () => {
+test.concurrent('Ctrl-C during a daemon start only stops the waiting: it says so, exits 130, and the app comes up', async () => {
   const world = makeDaemonWorld();
   const project = makeProject({
     'app.js': `process.on('SIGUSR2', () => process.send('ready')); ${answering("''", 0)} console.log('waits');`,
@@ -410,7 +411,7 @@ test('Ctrl-C during a daemon start only stops the waiting: it says so, exits 130
   );
 });
 
-test('a daemon outlives the terminal it was started in', async () => {
+test.concurrent('a daemon outlives the terminal it was started in', async () => {
   const port = await freePort();
   const world = makeDaemonWorld({ PORT: String(port) });
   const project = serving('survivor', "'here'");
@@ -427,7 +428,7 @@ test('a daemon outlives the terminal it was started in', async () => {
   expect(isAlive(masterPid)).toBe(true);
 });
 
-test('delete forgets what does not run, with its log, and refuses what does', async () => {
+test.concurrent('delete forgets what does not run, with its log, and refuses what does', async () => {
   const world = makeDaemonWorld();
   await startDaemon(world, serving('gone'));
   await startDaemon(world, serving('stays'));
@@ -460,7 +461,7 @@ test('delete forgets what does not run, with its log, and refuses what does', as
   });
 });
 
-test('a broken record is one clear line and hides no other app', async () => {
+test.concurrent('a broken record is one clear line and hides no other app', async () => {
   const world = makeDaemonWorld();
   await startDaemon(world, serving('fine'));
   writeFileSync(recordPath(world, 'torn'), '{"name": "torn", "requ');
@@ -481,7 +482,7 @@ test('a broken record is one clear line and hides no other app', async () => {
   expect((await zdsup(world, ['status'])).stderr).toBe('');
 });
 
-test('an app that cannot be remembered runs all the same, and its log says why', async () => {
+test.concurrent('an app that cannot be remembered runs all the same, and its log says why', async () => {
   const world = makeWorld();
   writeFileSync(join(world.home, 'apps'), 'a file where the folder should be');
   const master = await startMaster({ world, cwd: serving('unnoted').folder, args: [] });
@@ -509,7 +510,7 @@ test("root does not start what another user's record says, and takes no log from
   expect(existsSync(elsewhere)).toBe(true);
 });
 
-test('a log folder that cannot be written refuses the daemon, and the others have their turn', async () => {
+test.concurrent('a log folder that cannot be written refuses the daemon, and the others have their turn', async () => {
   const world = makeDaemonWorld();
   mkdirSync(join(world.home, 'logs'));
   chmodSync(join(world.home, 'logs'), 0o500);
@@ -519,7 +520,7 @@ test('a log folder that cannot be written refuses the daemon, and the others hav
   });
 });
 
-test('a reader of the start that leaves ends neither the waiting nor the daemon', async () => {
+test.concurrent('a reader of the start that leaves ends neither the waiting nor the daemon', async () => {
   const world = makeDaemonWorld();
   const child = spawn(process.execPath, [BIN, 'start', '--daemon'], {
     cwd: serving('piped').folder,
@@ -533,7 +534,7 @@ test('a reader of the start that leaves ends neither the waiting nor the daemon'
   expect(await snapshots(world)).toMatchObject([{ name: 'piped', state: 'running' }]);
 });
 
-test.each([
+test.concurrent.each([
   [['start', ''], /the script to start is an empty word \(ZDSUP_USAGE\)/],
   [['help', 'foo'], /unknown command 'foo' \(ZDSUP_USAGE\)/],
   [['help', 'relaod'], /unknown command 'relaod'[\s\S]*Did you mean reload\?/],
@@ -545,7 +546,7 @@ test.each([
   expect(stderr).toMatch(says);
 });
 
-test('help shows the commands, or the options of one', async () => {
+test.concurrent('help shows the commands, or the options of one', async () => {
   expect(await zdsup(makeWorld(), ['help'])).toMatchObject({ code: 0, stdout: expect.stringContaining('Commands:') });
   expect(await zdsup(makeWorld(), ['help', 'ls'])).toMatchObject({
     code: 0,

@@ -52,7 +52,7 @@ async function describe(world: World, name = 'told', exitStatus = 0): Promise<De
 
 const die = (port: number): Promise<unknown> => fetch(`http://127.0.0.1:${port}/die`).catch(() => {});
 
-test('the snapshot, the config in force with its defaults, and what was started', async () => {
+test.concurrent('the snapshot, the config in force with its defaults, and what was started', async () => {
   const { world, master, project, port } = await start();
   const app = await describe(world);
   expect(app).toMatchObject({
@@ -83,7 +83,7 @@ test('the snapshot, the config in force with its defaults, and what was started'
   });
 });
 
-test('of the environment there are names, and no values', async () => {
+test.concurrent('of the environment there are names, and no values', async () => {
   const { master } = await start();
   for (const args of [['describe'], ['describe', '--json'], ['describe', 'all', '--json']]) {
     const { stdout, code } = await master.run(...args);
@@ -93,7 +93,7 @@ test('of the environment there are names, and no values', async () => {
   }
 });
 
-test('the last exits say how, when, and with which last words; what was told to end is told from a crash', async () => {
+test.concurrent('the last exits say how, when, and with which last words; what was told to end is told from a crash', async () => {
   const { master, port, world } = await start();
   const [first] = (await master.status()).workers;
   await die(port);
@@ -135,7 +135,7 @@ test('ten exits and five rollouts are kept, the failed ones with their reasons',
   expect(exits[0]!.stderr.join('\n')).toContain('half an edit');
 });
 
-test('for people it is sections of lines', async () => {
+test.concurrent('for people it is sections of lines', async () => {
   const { master, port, project } = await start();
   await die(port);
   await master.seen('it has crashed', (line) => line.kind === 'worker-exited');
@@ -154,7 +154,7 @@ test('for people it is sections of lines', async () => {
     expect(stdout).toMatch(line);
 });
 
-test('one that does not run is what is remembered of it, exit 3; one that nobody knows is an error', async () => {
+test.concurrent('one that does not run is what is remembered of it, exit 3; one that nobody knows is an error', async () => {
   const { world, master } = await start();
   expect((await master.run('stop')).code).toBe(0);
   expect(await describe(world, 'told', 3)).toMatchObject({
@@ -174,7 +174,7 @@ test('one that does not run is what is remembered of it, exit 3; one that nobody
   });
 });
 
-test('a slot that waits out its pause is a row of its own, which says until when', async () => {
+test.concurrent('a slot that waits out its pause is a row of its own, which says until when', async () => {
   const world = makeDaemonWorld();
   const project = makeProject({
     'app.js': `if (process.env.ZDSUP_SLOT === '1' && require('node:fs').existsSync('fall')) process.exit(1); ${answering("''", 0)}

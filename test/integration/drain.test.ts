@@ -75,7 +75,7 @@ async function draining(master: Master, generation: number): Promise<void> {
 /** Where idle connections stay with their worker; where they move, `idle-connections-move` says what becomes of them. */
 const STAYS = { handover: 'off' };
 
-test.each([
+test.concurrent.each([
   ['auto', false],
   ['off', true],
 ])(
@@ -97,7 +97,7 @@ test.each([
   },
 );
 
-test('an idle keep-alive connection that cannot move stays open through a reload, and its next request is answered with Connection: close', async () => {
+test.concurrent('an idle keep-alive connection that cannot move stays open through a reload, and its next request is answered with Connection: close', async () => {
   const { master, open } = await start(STAYS);
   const idle = await open();
   ask(idle, '/');
@@ -111,7 +111,7 @@ test('an idle keep-alive connection that cannot move stays open through a reload
   expect((await reload).code).toBe(0);
 });
 
-test("an idle connection that asks nothing more is ended by the app's own keep-alive timeout, and nothing sooner", async () => {
+test.concurrent("an idle connection that asks nothing more is ended by the app's own keep-alive timeout, and nothing sooner", async () => {
   const { master, open } = await start({ env: { KEEP_ALIVE: 1_500 } });
   const idle = await open();
   ask(idle, '/');
@@ -123,7 +123,7 @@ test("an idle connection that asks nothing more is ended by the app's own keep-a
   expect((await reload).code).toBe(0);
 });
 
-test('a connection that was never used, and cannot move, is answered when it asks at last', async () => {
+test.concurrent('a connection that was never used, and cannot move, is answered when it asks at last', async () => {
   const { master, open } = await start(STAYS);
   const unused = await open();
   const reload = master.run('reload');
@@ -133,7 +133,7 @@ test('a connection that was never used, and cannot move, is answered when it ask
   expect((await reload).code).toBe(0);
 });
 
-test('pipelined requests are all answered at a stop, and only the last says Connection: close', async () => {
+test.concurrent('pipelined requests are all answered at a stop, and only the last says Connection: close', async () => {
   const { master, open } = await start();
   const connection = await open();
   for (let request = 0; request < 4; request++) ask(connection, '/held');
@@ -147,7 +147,7 @@ test('pipelined requests are all answered at a stop, and only the last says Conn
   expect((await stop).code).toBe(0);
 });
 
-test('an answer given while the body still arrives closes nothing under the client that sends it', async () => {
+test.concurrent('an answer given while the body still arrives closes nothing under the client that sends it', async () => {
   const { master, open } = await start(STAYS);
   const upload = await open();
   const reload = master.run('reload');
@@ -161,7 +161,7 @@ test('an answer given while the body still arrives closes nothing under the clie
   expect((await reload).code).toBe(0);
 });
 
-test.each([
+test.concurrent.each([
   ['auto', false],
   ['off', true],
 ])(
@@ -179,7 +179,7 @@ test.each([
   },
 );
 
-test('a request head half sent and never finished is closed at the drain deadline', async () => {
+test.concurrent('a request head half sent and never finished is closed at the drain deadline', async () => {
   const { master, open } = await start({ drainTimeout: 1_000 });
   const half = await open();
   half.socket.write('GET /half HTTP/1.1\r\nHo');
@@ -189,7 +189,7 @@ test('a request head half sent and never finished is closed at the drain deadlin
   await half.ended();
 });
 
-test('requests that outlast the drain deadline are ended there, the worker with them, and no zombie stays', async () => {
+test.concurrent('requests that outlast the drain deadline are ended there, the worker with them, and no zombie stays', async () => {
   const { master, open } = await start({ drainTimeout: 700, instances: 2 });
   const oldPids = (await master.status()).workers.map((worker) => worker.pid!);
   const [silent, stream] = [await open(), await open()];
@@ -203,7 +203,7 @@ test('requests that outlast the drain deadline are ended there, the worker with 
   expect((await master.status()).workers.map((worker) => worker.generation)).toEqual([2, 2]);
 });
 
-test('a worker that ignores its end is killed after killTimeout, and the state says so', async () => {
+test.concurrent('a worker that ignores its end is killed after killTimeout, and the state says so', async () => {
   const app = `${APP}\nprocess.on('SIGTERM', () => { console.log('staying'); setInterval(() => {}, 1000); });`;
   const { master } = await start({ killTimeout: 500 }, app);
   const { code } = await master.run('reload');
@@ -212,7 +212,7 @@ test('a worker that ignores its end is killed after killTimeout, and the state s
   expect((await master.status()).workers.map((worker) => worker.generation)).toEqual([2]);
 });
 
-test('a worker whose event loop is blocked when it retires is killed at the deadline', async () => {
+test.concurrent('a worker whose event loop is blocked when it retires is killed at the deadline', async () => {
   const app = APP.replace("if (url.pathname === '/silent') return;", "if (url.pathname === '/silent') for (;;);");
   const { master, open } = await start({ drainTimeout: 500, killTimeout: 300 }, app);
   const connection = await open();
@@ -225,7 +225,7 @@ test('a worker whose event loop is blocked when it retires is killed at the dead
   );
 });
 
-test('a stop does not wait for connections that ask nothing: an idle one, and one that was never used', async () => {
+test.concurrent('a stop does not wait for connections that ask nothing: an idle one, and one that was never used', async () => {
   const { master, open } = await start();
   const [idle, unused] = [await open(), await open()];
   ask(idle, '/');
@@ -235,7 +235,7 @@ test('a stop does not wait for connections that ask nothing: an idle one, and on
   expect((await stop).code).toBe(0);
 });
 
-test("after the drain the app's own SIGTERM handler runs, once, and the process ends as it wishes", async () => {
+test.concurrent("after the drain the app's own SIGTERM handler runs, once, and the process ends as it wishes", async () => {
   const app = `${APP}
 process.on('SIGTERM', () => server.close((error) => {
   console.log('handler', error ? error.code : 'closed', server.listening);
@@ -255,7 +255,7 @@ process.on('SIGTERM', () => server.close((error) => {
   expect(master.stdoutLines.filter((line) => line.startsWith('handler'))).toHaveLength(1);
 });
 
-test.each(["'SIGTERM'", '15', 'undefined'])(
+test.concurrent.each(["'SIGTERM'", '15', 'undefined'])(
   'an app that takes its handler away and sends itself the signal (%s) once more ends by it, as under node; until then nobody can end it so',
   async (signal) => {
     const app = `${APP}
@@ -275,7 +275,7 @@ process.once('SIGTERM', () => {
   },
 );
 
-test('a server that the app has closed itself still finishes its requests when the worker retires', async () => {
+test.concurrent('a server that the app has closed itself still finishes its requests when the worker retires', async () => {
   const app = `${APP}\nprocess.on('SIGUSR1', () => server.close());\nrequire('node:http').createServer().listen(0, '0.0.0.0');`;
   const { master, open } = await start({}, app);
   const [old] = (await master.status()).workers;
@@ -291,7 +291,7 @@ test('a server that the app has closed itself still finishes its requests when t
   expect((await stop).code).toBe(0);
 });
 
-test('a keep-alive answer says nothing of zdsup while nobody retires', async () => {
+test.concurrent('a keep-alive answer says nothing of zdsup while nobody retires', async () => {
   const { open } = await start();
   const connection = await open();
   ask(connection, '/');
@@ -305,7 +305,7 @@ test('a keep-alive answer says nothing of zdsup while nobody retires', async () 
   connection.end();
 });
 
-test('workers of a master that was killed stop accepting, finish what is in flight, and end', async () => {
+test.concurrent('workers of a master that was killed stop accepting, finish what is in flight, and end', async () => {
   const { master, port, open } = await start();
   const [worker] = (await master.status()).workers;
   const slow = await open();

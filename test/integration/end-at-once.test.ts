@@ -35,7 +35,7 @@ async function interruptTwice(master: Master): Promise<void> {
   await interruptUntilEnded(master);
 }
 
-test('a reload that waits for its drain ends with exit 1 and says that everything was ended at once', async () => {
+test.concurrent('a reload that waits for its drain ends with exit 1 and says that everything was ended at once', async () => {
   const { master, held } = await startHolding();
   const reload = master.run('reload');
   await master.serving(2);
@@ -50,7 +50,7 @@ test('a reload that waits for its drain ends with exit 1 and says that everythin
   held.end();
 });
 
-test('a stop that waits for what is in flight ends with exit 1: it was not answered', async () => {
+test.concurrent('a stop that waits for what is in flight ends with exit 1: it was not answered', async () => {
   const { master, held } = await startHolding();
   const stop = master.run('stop');
   await master.seen('it drains', ({ kind }) => kind === 'worker-retired');
@@ -84,7 +84,7 @@ async function startHeldUp(how: string): Promise<{ master: Master; project: Proj
 const plannerOf = async (project: Project): Promise<number> =>
   Number(await until('the config is read', () => readFileSync(project.path('planner'), 'utf8')));
 
-test('a HUP to the whole process group while the config is read breaks nothing: that reload ends well, and the next one follows', async () => {
+test.concurrent('a HUP to the whole process group while the config is read breaks nothing: that reload ends well, and the next one follows', async () => {
   const { master, project, port } = await startHeldUp(WAITS);
   const before = (await master.status()).workers[0]!.pid!;
   const reload = master.run('reload');
@@ -98,7 +98,7 @@ test('a HUP to the whole process group while the config is read breaks nothing: 
   expect(await (await fetch(`http://127.0.0.1:${port}/`)).text()).toBe('served');
 });
 
-test.each([
+test.concurrent.each([
   ['waits', WAITS],
   ['computes', COMPUTES],
 ])('who reads a config that %s for ever ends with a master that is killed', async (_what, how) => {

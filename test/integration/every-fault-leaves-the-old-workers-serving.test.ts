@@ -8,7 +8,7 @@ import { chownSync, mkdirSync, readdirSync, readFileSync, rmSync, statfsSync, wr
 import type { Socket } from 'node:net';
 import { connect } from 'node:net';
 import { join } from 'node:path';
-import { expect, onTestFinished, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { ask } from '../../src/client/control-client.js';
 import { MAX_OPEN } from '../../src/master/control-server.js';
 import { killOwn, temporaryFolder } from '../helpers/cleanup.js';
@@ -20,6 +20,7 @@ import type { Load } from '../helpers/load/load.js';
 import { lostCount } from '../helpers/load/tally.js';
 import { freePort } from '../helpers/ports.js';
 import { answering, makeProject } from '../helpers/project.js';
+import { onTestFinished } from '../helpers/side-by-side.js';
 import { until } from '../helpers/until.js';
 import type { World } from '../helpers/zdsup.js';
 import { BIN, Master, makeWorld, startMaster, zdsup } from '../helpers/zdsup.js';

@@ -70,7 +70,7 @@ test('a moved symlink changes nothing until the reload, which serves the new rel
   expect(tally.lost['connect: ECONNREFUSED'] ?? 0).toBe(0);
 });
 
-test('`cd current && zdsup start` follows the link at the next reload', async () => {
+test.concurrent('`cd current && zdsup start` follows the link at the next reload', async () => {
   const port = await freePort();
   const project = makeProject({ 'releases/1/app.js': TELLS('1'), 'releases/2/app.js': TELLS('2') });
   project.link('current', 'releases/1');
@@ -86,7 +86,7 @@ test('`cd current && zdsup start` follows the link at the next reload', async ()
   expect(await ask(port)).toMatchObject({ version: '2', cwd: project.path('releases/2') });
 });
 
-test('environment, env file, arguments and config are those of the generation, also for a worker that crashes in mid-rollout', async () => {
+test.concurrent('environment, env file, arguments and config are those of the generation, also for a worker that crashes in mid-rollout', async () => {
   const port = await freePort();
   const project = makeProject({
     'releases/1/app.js': TELLS('1'),
@@ -144,7 +144,7 @@ test('environment, env file, arguments and config are those of the generation, a
   });
 });
 
-test("the calling shell's environment never travels with a reload", async () => {
+test.concurrent("the calling shell's environment never travels with a reload", async () => {
   const port = await freePort();
   const project = makeProject({ 'app.js': TELLS('1') });
   const master = await startMaster({
@@ -157,7 +157,7 @@ test("the calling shell's environment never travels with a reload", async () => 
   expect((await ask(port)).greeting).toBe('at start');
 });
 
-test('a new `instances` takes effect at the reload, up and down', async () => {
+test.concurrent('a new `instances` takes effect at the reload, up and down', async () => {
   const port = await freePort();
   const project = makeProject({ 'releases/1/app.js': TELLS('1') });
   project.link('current', 'releases/1');
@@ -173,7 +173,7 @@ test('a new `instances` takes effect at the reload, up and down', async () => {
   }
 });
 
-test('a directory edited in place and broken is shown as modified, and a killed worker does not take the others down', async () => {
+test.concurrent('a directory edited in place and broken is shown as modified, and a killed worker does not take the others down', async () => {
   const port = await freePort();
   const project = makeProject({ 'app.js': TELLS('1') });
   project.write({
@@ -212,7 +212,7 @@ test('a directory edited in place and broken is shown as modified, and a killed 
   );
 });
 
-test('code edited in place takes no traffic before its full readiness check, even where nobody else serves', async () => {
+test.concurrent('code edited in place takes no traffic before its full readiness check, even where nobody else serves', async () => {
   const port = await freePort();
   const project = makeProject({ 'app.js': TELLS('1') });
   project.write({

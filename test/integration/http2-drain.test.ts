@@ -3,7 +3,7 @@ import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import http2 from 'node:http2';
 import { fileURLToPath } from 'node:url';
-import { expect, onTestFinished, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { killOwn } from '../helpers/cleanup.js';
 import { Connection } from '../helpers/load/client.js';
 import { Http2Connection, startHttp2Load, tcp } from '../helpers/load/http2-client.js';
@@ -11,6 +11,7 @@ import { startCountingProxy } from '../helpers/load/http2-proxy.js';
 import { expectNothingLost } from '../helpers/load/load.js';
 import { freePort } from '../helpers/ports.js';
 import { makeProject } from '../helpers/project.js';
+import { onTestFinished } from '../helpers/side-by-side.js';
 import { until } from '../helpers/until.js';
 import type { Master } from '../helpers/zdsup.js';
 import { startMaster } from '../helpers/zdsup.js';
@@ -145,7 +146,7 @@ test.each(KINDS)(
   },
 );
 
-test.each(KINDS)(
+test.concurrent.each(KINDS)(
   'a session is told first and closed later, and what is open on it is answered: %s',
   async (_name, tls) => {
     const { master, open } = await start(tls);
@@ -169,7 +170,7 @@ test.each(KINDS)(
   },
 );
 
-test.each(KINDS)('a stop tells first and closes later, too: %s', async (_name, tls) => {
+test.concurrent.each(KINDS)('a stop tells first and closes later, too: %s', async (_name, tls) => {
   const { master, open } = await start(tls);
   const [old] = (await master.status()).workers;
   const [busy, idle] = [await open(), await open()];
@@ -201,7 +202,7 @@ test.each(KINDS)('what comes behind the notice is served until the session is qu
   expect((await reloading).code).toBe(0);
 });
 
-test.each(KINDS)(
+test.concurrent.each(KINDS)(
   'at the drain deadline a stream to a silent handler is reset, and server-sent events end cleanly: %s',
   async (_name, tls) => {
     const { master, open } = await start(tls, { drainTimeout: '1s' });
@@ -216,7 +217,7 @@ test.each(KINDS)(
   },
 );
 
-test.each(KINDS)(
+test.concurrent.each(KINDS)(
   'a session that begins during the drain, on a connection accepted before it, is served and told too: %s',
   async (_name, tls) => {
     const { master, port } = await start(tls);
@@ -234,7 +235,7 @@ test.each(KINDS)(
   },
 );
 
-test.each(KINDS)(
+test.concurrent.each(KINDS)(
   'a client that never confirms the settings is closed near the deadline, without a notice: %s',
   async (_name, tls) => {
     const { master, open } = await start(tls, { drainTimeout: '1s' });
@@ -247,7 +248,7 @@ test.each(KINDS)(
   },
 );
 
-test.each(KINDS)(
+test.concurrent.each(KINDS)(
   'a client that never reads holds the drain up until the deadline, and the worker ends in order: %s',
   async (_name, tls) => {
     const { master, open } = await start(tls, { drainTimeout: '1s' });
@@ -262,7 +263,7 @@ test.each(KINDS)(
   },
 );
 
-test.each(KINDS)(
+test.concurrent.each(KINDS)(
   'a large answer that its client is slow to read comes whole, around the notice: %s',
   async (_name, tls) => {
     const { master, open } = await start(tls);
@@ -283,33 +284,36 @@ test.each(KINDS)(
 );
 
 /** Node's own client before 26 drops what its app has not read when the last frames and the end of the connection are one read. */
-test.each(KINDS)("Node's own client that is slow to read what has arrived gets all of it: %s", async (_name, tls) => {
-  const { master, port } = await start(
-    tls,
-    {},
-    APP.replace("stream.end('pid ' + process.pid, ", `stream.end(Buffer.alloc(${WINDOWFUL}), `),
-  );
-  const [old] = (await master.status()).workers;
-  const client = http2.connect(`${tls ? 'https' : 'http'}://127.0.0.1:${port}`, { rejectUnauthorized: false });
-  onTestFinished(() => client.destroy());
-  const stream = client.request({ ':path': '/held' });
-  const closed = once(stream, 'close');
-  await master.statusUntil('it is in flight', ({ workers }) => workers[0]!.inFlight === 1);
-  let goaways = 0;
-  client.on('goaway', () => (goaways += 1));
-  const reloading = master.run('reload');
-  await until('the session is going to end behind it', () => goaways === 2);
-  killOwn(old!.pid!, 'SIGUSR2');
-  await once(stream, 'readable'); // None of it is read.
-  await master.statusUntil('it is answered', ({ workers }) =>
-    workers.every(({ pid, inFlight }) => pid !== old!.pid || inFlight === 0),
-  );
-  let received = 0;
-  stream.on('data', (chunk: Buffer) => (received += chunk.length));
-  await closed;
-  expect(received).toBe(WINDOWFUL);
-  expect((await reloading).code).toBe(0);
-});
+test.concurrent.each(KINDS)(
+  "Node's own client that is slow to read what has arrived gets all of it: %s",
+  async (_name, tls) => {
+    const { master, port } = await start(
+      tls,
+      {},
+      APP.replace("stream.end('pid ' + process.pid, ", `stream.end(Buffer.alloc(${WINDOWFUL}), `),
+    );
+    const [old] = (await master.status()).workers;
+    const client = http2.connect(`${tls ? 'https' : 'http'}://127.0.0.1:${port}`, { rejectUnauthorized: false });
+    onTestFinished(() => client.destroy());
+    const stream = client.request({ ':path': '/held' });
+    const closed = once(stream, 'close');
+    await master.statusUntil('it is in flight', ({ workers }) => workers[0]!.inFlight === 1);
+    let goaways = 0;
+    client.on('goaway', () => (goaways += 1));
+    const reloading = master.run('reload');
+    await until('the session is going to end behind it', () => goaways === 2);
+    killOwn(old!.pid!, 'SIGUSR2');
+    await once(stream, 'readable'); // None of it is read.
+    await master.statusUntil('it is answered', ({ workers }) =>
+      workers.every(({ pid, inFlight }) => pid !== old!.pid || inFlight === 0),
+    );
+    let received = 0;
+    stream.on('data', (chunk: Buffer) => (received += chunk.length));
+    await closed;
+    expect(received).toBe(WINDOWFUL);
+    expect((await reloading).code).toBe(0);
+  },
+);
 
 test("over TLS a session that is over is its client's to end first, and is ended for it soon after", async () => {
   const { master, open } = await start(true);
@@ -326,7 +330,7 @@ test("over TLS a session that is over is its client's to end first, and is ended
   expect(performance.now() - heardAt, 'long before the drain deadline').toBeLessThan(5_000);
 });
 
-test('HTTP/1.1 on the same port drains as HTTPS does', async () => {
+test.concurrent('HTTP/1.1 on the same port drains as HTTPS does', async () => {
   const { master, port } = await start(true);
   const connection = (await Connection.open({ port, tls: true })) as Connection;
   const ask = async (): Promise<unknown> => {
@@ -341,7 +345,7 @@ test('HTTP/1.1 on the same port drains as HTTPS does', async () => {
   expect((await reloading).code).toBe(0);
 });
 
-test("Node's own client is answered by a server of the compatibility API through a reload, and its streams are counted", async () => {
+test.concurrent("Node's own client is answered by a server of the compatibility API through a reload, and its streams are counted", async () => {
   const { master, port } = await start(
     false,
     {},
@@ -372,7 +376,7 @@ require('node:http2').createServer((request, response) => {
   expect((await reloading).code).toBe(0);
 });
 
-test('an app without HTTP/2 never loads it, not even to drain', async () => {
+test.concurrent('an app without HTTP/2 never loads it, not even to drain', async () => {
   const { master } = await start(
     false,
     {},

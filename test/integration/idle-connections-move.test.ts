@@ -68,7 +68,7 @@ test(`${RELOADS} reloads under ${CLIENTS} keep-alive clients lose no request, an
   expect(Math.max(...lingering), 'no retired worker waits for a keep-alive timeout').toBeLessThan(5_000);
 });
 
-test('a connection that was never used moves too, and its first request is answered by the new generation', async () => {
+test.concurrent('a connection that was never used moves too, and its first request is answered by the new generation', async () => {
   const { master, port } = await startNumbered();
   const connections = await openConnections(port, 20);
   await connected(master, 20);
@@ -78,7 +78,7 @@ test('a connection that was never used moves too, and its first request is answe
   expect(await generations(connections), 'and so is its second').toEqual(connections.map(() => 2));
 });
 
-test('a connection in the middle of a slow answer moves after it', async () => {
+test.concurrent('a connection in the middle of a slow answer moves after it', async () => {
   const { master, port, gate } = await startNumbered({ config: { instances: 1 } });
   const connection = await openConnection(port);
   await ask(connection);
@@ -94,7 +94,7 @@ test('a connection in the middle of a slow answer moves after it', async () => {
   expect(await ask(connection)).toMatchObject({ generation: 2, closes: false });
 });
 
-test('half a request head stays with the worker that has it: its answer comes from there, and the next from the new one', async () => {
+test.concurrent('half a request head stays with the worker that has it: its answer comes from there, and the next from the new one', async () => {
   const { master, port } = await startNumbered({ config: { instances: 1 } });
   const connection = await openConnection(port);
   const { pid } = await ask(connection);
@@ -112,7 +112,7 @@ test('half a request head stays with the worker that has it: its answer comes fr
   expect(await ask(connection)).toMatchObject({ generation: 2, closes: false });
 });
 
-test('a pipelined batch is answered by one worker in its order, and the connection moves behind it', async () => {
+test.concurrent('a pipelined batch is answered by one worker in its order, and the connection moves behind it', async () => {
   const { master, port, gate } = await startNumbered({ config: { instances: 1 } });
   const connection = await openConnection(port);
   const { pid } = await ask(connection);
@@ -146,7 +146,7 @@ test('a scale from three workers to one closes no connection', async () => {
   expect((await seenByWorkers()).requests).toBe(tally.answered + unused.length);
 });
 
-test('the only receiver stands still while it is offered connections: once it goes on it has them all, and none is closed', async () => {
+test.concurrent('the only receiver stands still while it is offered connections: once it goes on it has them all, and none is closed', async () => {
   const { master, port } = await startNumbered({ config: { instances: 2 } });
   const connections = await openConnections(port, 30);
   await generations(connections);
@@ -196,7 +196,7 @@ test('a worker that wants to be replaced gives its connections to the others', a
   expect(await ask(leaving)).toMatchObject({ closes: false });
 });
 
-test('maxRequestsPerSocket ends a connection after its number of requests, wherever they were answered', async () => {
+test.concurrent('maxRequestsPerSocket ends a connection after its number of requests, wherever they were answered', async () => {
   const { master, port } = await startNumbered({ config: { instances: 1 }, env: { MAX_REQUESTS: 10 } });
   const connection = await openConnection(port);
   const closes: boolean[] = [];
@@ -212,7 +212,7 @@ test('maxRequestsPerSocket ends a connection after its number of requests, where
   await connection.ended();
 });
 
-test("the number of connections is right on both sides, and the app's connection listeners hear of each", async () => {
+test.concurrent("the number of connections is right on both sides, and the app's connection listeners hear of each", async () => {
   const { master, port, gate } = await startNumbered({ config: { instances: 1 } });
   const connections = await openConnections(port, 10);
   expect(await generations(connections)).toEqual(Array(10).fill(1));
@@ -237,18 +237,25 @@ test("the number of connections is right on both sides, and the app's connection
   expect(JSON.parse((await ask(slow, '/count')).body)).toEqual({ open: 10, seen: 11 });
 });
 
-test.each([60_000, 0])(
+/** One worker whose server has these times, and a connection that was used once, before the reloads. */
+async function usedAndMoved(times: object, reloads: number): Promise<{ port: number; used: Connection }> {
+  const { master, port } = await startNumbered({
+    config: { instances: 1 },
+    app: `
+      const server = require('node:http').createServer(${JSON.stringify(times)}, handle);
+      server.listen(process.env.PORT);`,
+  });
+  const used = await openConnection(port);
+  await ask(used);
+  for (let count = 0; count < reloads; count++) await reload(master);
+  return { port, used };
+}
+
+test.concurrent.each([60_000, 0])(
   'a connection that has moved may rest longer than a head may take, and is answered then (keepAliveTimeout %i)',
   async (keepAliveTimeout) => {
-    const { master, port } = await startNumbered({
-      config: { instances: 1 },
-      app: `
-      const server = require('node:http').createServer({ keepAliveTimeout: ${keepAliveTimeout}, headersTimeout: 300, connectionsCheckingInterval: 50 }, handle);
-      server.listen(process.env.PORT);`,
-    });
-    const used = await openConnection(port);
-    await ask(used);
-    await reload(master);
+    const times = { keepAliveTimeout, headersTimeout: 300, connectionsCheckingInterval: 50 };
+    const { port, used } = await usedAndMoved(times, 1);
     // Half a head that came later is too late by now.
     const half = await openConnection(port);
     half.socket.write('GET / HT');
@@ -258,16 +265,9 @@ test.each([60_000, 0])(
   },
 );
 
-test("a connection that has moved has the receiver's own time to be idle", async () => {
-  const { master, port } = await startNumbered({
-    config: { instances: 1 },
-    app: `
-      const server = require('node:http').createServer({ keepAliveTimeout: 3_000, headersTimeout: 500, connectionsCheckingInterval: 100 }, handle);
-      server.listen(process.env.PORT);`,
-  });
-  const used = await openConnection(port);
-  await ask(used);
-  await reload(master);
+test.concurrent("a connection that has moved has the receiver's own time to be idle", async () => {
+  const times = { keepAliveTimeout: 3_000, headersTimeout: 500, connectionsCheckingInterval: 100 };
+  const { used } = await usedAndMoved(times, 1);
   const movedAt = performance.now();
   expect(await ask(used)).toMatchObject({ generation: 2, closes: false });
   // Nothing is asked of it any more: it ends by the keep-alive timeout, and not by a 408 that headersTimeout would give.
@@ -276,31 +276,18 @@ test("a connection that has moved has the receiver's own time to be idle", async
   expect(performance.now() - movedAt).toBeGreaterThan(2_900);
 });
 
-test('a connection that nothing is asked of moves with every reload', async () => {
-  const { master, port } = await startNumbered({ config: { instances: 1 } });
-  const used = await openConnection(port);
-  await ask(used);
-  await reload(master);
-  await reload(master);
+test.concurrent('a connection that nothing is asked of moves with every reload', async () => {
+  const { used } = await usedAndMoved({ keepAliveTimeout: 60_000 }, 2);
   expect(await ask(used)).toMatchObject({ generation: 3, closes: false });
 });
 
 test('after two moves without a request it is idle for its keep-alive time, and not for that of a connection that was never used', async () => {
-  const { master, port } = await startNumbered({
-    config: { instances: 1 },
-    app: `
-      const server = require('node:http').createServer({ keepAliveTimeout: 2_000, connectionsCheckingInterval: 100 }, handle);
-      server.listen(process.env.PORT);`,
-  });
-  const used = await openConnection(port);
-  await ask(used);
-  await reload(master);
-  await reload(master);
+  const { used } = await usedAndMoved({ keepAliveTimeout: 2_000, connectionsCheckingInterval: 100 }, 2);
   expect(await used.ended()).toBe('connection closed under a request');
   expect(used.hasUnread).toBe(false);
 });
 
-test('the connections of every server of the app move, however many the first one has', async () => {
+test.concurrent('the connections of every server of the app move, however many the first one has', async () => {
   const otherPort = await freePort();
   const { master, port } = await startNumbered({
     config: { instances: 1 },

@@ -30,7 +30,7 @@ async function get(where: { port?: number; host?: string; path?: string }): Prom
   return typeof response === 'string' ? response : response.body;
 }
 
-test('IPv4 alone', async () => {
+test.concurrent('IPv4 alone', async () => {
   const port = await freePort();
   const master = await start(`${port}, '127.0.0.1'`);
   expect(JSON.parse(await get({ port }))).toEqual({ address: '127.0.0.1', family: 'IPv4', port });
@@ -38,7 +38,7 @@ test('IPv4 alone', async () => {
   expect((await master.status()).listeners).toEqual([{ address: '127.0.0.1', port, protocol: 'http' }]);
 });
 
-test('IPv6 alone, and `ipv6Only`', async () => {
+test.concurrent('IPv6 alone, and `ipv6Only`', async () => {
   const [port, only] = (await freePorts(2)) as [number, number];
   await start(`${port}, '::1'`);
   expect(JSON.parse(await get({ port, host: '::1' }))).toEqual({ address: '::1', family: 'IPv6', port });
@@ -47,14 +47,14 @@ test('IPv6 alone, and `ipv6Only`', async () => {
   expect(JSON.parse(await get({ port: only, host: '::1' }))).toMatchObject({ port: only });
 });
 
-test('dual stack, as `listen(port)` has it', async () => {
+test.concurrent('dual stack, as `listen(port)` has it', async () => {
   const port = await freePort();
   await start(`${port}`);
   for (const host of ['127.0.0.1', '::1'])
     expect(JSON.parse(await get({ port, host }))).toEqual({ address: '::', family: 'IPv6', port });
 });
 
-test('port 0: one free port for all workers of the generation, kept across a reload', async () => {
+test.concurrent('port 0: one free port for all workers of the generation, kept across a reload', async () => {
   const master = await start('0');
   const [listener] = (await master.status()).listeners;
   const before = await get({ port: listener!.port! });
@@ -63,7 +63,7 @@ test('port 0: one free port for all workers of the generation, kept across a rel
   expect(await get({ port: listener!.port! })).toBe(before);
 });
 
-test('a unix socket: the file survives workers and reloads though the app unlinks it first, and goes at the stop', async () => {
+test.concurrent('a unix socket: the file survives workers and reloads though the app unlinks it first, and goes at the stop', async () => {
   const project = makeProject();
   const path = project.path('app.sock');
   project.write({
@@ -80,7 +80,7 @@ test('a unix socket: the file survives workers and reloads though the app unlink
   expect(existsSync(path)).toBe(false);
 });
 
-test('a unix socket left by a killed master does not stand in the way of the next one', async () => {
+test.concurrent('a unix socket left by a killed master does not stand in the way of the next one', async () => {
   const project = makeProject();
   const path = project.path('app.sock');
   project.write({ 'app.js': APP(`'${path}'`) });
@@ -91,7 +91,7 @@ test('a unix socket left by a killed master does not stand in the way of the nex
   expect((await second.run('stop')).code).toBe(0);
 });
 
-test('of several workers that ask for such a socket at once, none takes the path from the others', async () => {
+test.concurrent('of several workers that ask for such a socket at once, none takes the path from the others', async () => {
   const project = makeProject();
   const path = project.path('app.sock');
   project.write({
@@ -111,7 +111,7 @@ test('of several workers that ask for such a socket at once, none takes the path
   expect(await get({ path })).toBe(JSON.stringify(path));
 });
 
-test('several ports in one app', async () => {
+test.concurrent('several ports in one app', async () => {
   const [one, two] = (await freePorts(2)) as [number, number];
   const project = makeProject({
     'app.js': answering("'public'", one) + answering("'admin'", `${two}, '127.0.0.1'`),
@@ -123,7 +123,7 @@ test('several ports in one app', async () => {
   expect((await master.status()).listeners).toHaveLength(2);
 });
 
-test('a port that only slot 0 opens is expected of slot 0 alone', async () => {
+test.concurrent('a port that only slot 0 opens is expected of slot 0 alone', async () => {
   const [one, two] = (await freePorts(2)) as [number, number];
   const project = makeProject({
     'app.js': `${answering("'public'", one)}if (process.env.NODE_APP_INSTANCE === '0') ${answering("'slot 0'", two)}`,
@@ -135,7 +135,7 @@ test('a port that only slot 0 opens is expected of slot 0 alone', async () => {
   expect(await get({ port: two })).toBe('slot 0');
 });
 
-test('a port in use gives the app its normal EADDRINUSE', async () => {
+test.concurrent('a port in use gives the app its normal EADDRINUSE', async () => {
   const port = await freePort();
   const other = createServer().listen(port);
   const project = makeProject({
@@ -148,7 +148,7 @@ test('a port in use gives the app its normal EADDRINUSE', async () => {
   other.close();
 });
 
-test('`exclusive` and `reusePort` are held as well', async () => {
+test.concurrent('`exclusive` and `reusePort` are held as well', async () => {
   for (const option of ['exclusive', 'reusePort']) {
     const port = await freePort();
     const master = await start(`{ port: ${port}, ${option}: true }`);
@@ -159,7 +159,7 @@ test('`exclusive` and `reusePort` are held as well', async () => {
   }
 });
 
-test('`listen(0)` on loopback is private to its worker, and so is a port that the config names', async () => {
+test.concurrent('`listen(0)` on loopback is private to its worker, and so is a port that the config names', async () => {
   const [port, inspector] = (await freePorts(2)) as [number, number];
   const project = makeProject({
     'app.js': `
@@ -177,7 +177,7 @@ const own = http.createServer((request, response) => response.end('own ' + proce
   expect((await master.status()).listeners).toMatchObject([{ port }]);
 });
 
-test('a release that opens another port needs --allow-listeners, and ports that nobody has any more are closed', async () => {
+test.concurrent('a release that opens another port needs --allow-listeners, and ports that nobody has any more are closed', async () => {
   const [before, after] = (await freePorts(2)) as [number, number];
   const project = makeProject({
     'app.js': answering("'old'", before),
@@ -194,7 +194,7 @@ test('a release that opens another port needs --allow-listeners, and ports that 
   expect(await get({ port: before })).toBe('connect: ECONNREFUSED');
 });
 
-test('an app that only looks whether another port is free can be reloaded and restarted', async () => {
+test.concurrent('an app that only looks whether another port is free can be reloaded and restarted', async () => {
   const [port, looked] = (await freePorts(2)) as [number, number];
   const project = makeProject({
     'app.js': `
@@ -219,30 +219,33 @@ const look = require('node:net').createServer().listen(${looked}, () => look.clo
   );
 });
 
-test.each(['tcp', 'unix'])('an app that listens after its stop has come takes no client along: %s', async (kind) => {
-  const project = makeProject();
-  const port = await freePort();
-  const place = kind === 'unix' ? { path: project.path('late.sock') } : { port };
-  project.write({
-    'app.js': `
+test.concurrent.each(['tcp', 'unix'])(
+  'an app that listens after its stop has come takes no client along: %s',
+  async (kind) => {
+    const project = makeProject();
+    const port = await freePort();
+    const place = kind === 'unix' ? { path: project.path('late.sock') } : { port };
+    project.write({
+      'app.js': `
 process.on('SIGTERM', () => {
   require('node:net').createServer().listen(${JSON.stringify(place)}, () => console.log('listens'));
   process.on('SIGUSR2', () => process.exit());
 });
 setInterval(() => {}, 1000);
 console.log('waits');`,
-  });
-  const master = await startMaster({ cwd: project.folder, args: ['app.js', '--name', 'late'], wait: false });
-  await master.printed('waits');
-  master.signal('SIGTERM');
-  await master.printed('listens');
-  expect(await get(place)).toBe(kind === 'unix' ? 'connect: ENOENT' : 'connect: ECONNREFUSED');
-  expect((await master.status()).listeners).toEqual([]);
-  for (const pid of master.workerPids) killOwn(pid, 'SIGUSR2');
-  expect((await master.exited()).code).toBe(0);
-});
+    });
+    const master = await startMaster({ cwd: project.folder, args: ['app.js', '--name', 'late'], wait: false });
+    await master.printed('waits');
+    master.signal('SIGTERM');
+    await master.printed('listens');
+    expect(await get(place)).toBe(kind === 'unix' ? 'connect: ENOENT' : 'connect: ECONNREFUSED');
+    expect((await master.status()).listeners).toEqual([]);
+    for (const pid of master.workerPids) killOwn(pid, 'SIGUSR2');
+    expect((await master.exited()).code).toBe(0);
+  },
+);
 
-test('a unix socket by a relative path lies where the app asked, with the mode it asked for', async () => {
+test.concurrent('a unix socket by a relative path lies where the app asked, with the mode it asked for', async () => {
   const project = makeProject();
   project.write({ 'app.js': APP("{ path: 'own.sock', readableAll: true, writableAll: true }") });
   const master = await startMaster({ cwd: project.folder, args: ['app.js', '--name', 'relative'] });
@@ -253,7 +256,7 @@ test('a unix socket by a relative path lies where the app asked, with the mode i
   expect(await get({ path: project.path('own.sock') })).toBe(JSON.stringify('own.sock'));
 });
 
-test('an abstract unix socket is held as any other', async () => {
+test.concurrent('an abstract unix socket is held as any other', async () => {
   const name = `zdsup-test-${process.pid}`;
   const master = await start(`'\\0${name}'`);
   expect((await master.run('reload')).code).toBe(0);

@@ -46,7 +46,7 @@ test('the only worker blocks: its replacement serves before it is retired, and r
   expect((await master.status()).workers).toMatchObject([{ slot: 0, state: 'active', restarts: 1 }]);
 });
 
-test('a master that was stopped for four seconds holds it against no worker', async () => {
+test.concurrent('a master that was stopped for four seconds holds it against no worker', async () => {
   const { master, url } = await start({ instances: 2 });
   const before = (await master.status()).workers.map(({ pid }) => pid);
   master.signal('SIGSTOP');
@@ -61,7 +61,7 @@ test('a master that was stopped for four seconds holds it against no worker', as
   expect((await master.status()).workers.map(({ pid }) => pid)).toEqual(expect.arrayContaining(before));
 });
 
-test('under the inspector nobody is asked: a breakpoint is no failure', async () => {
+test.concurrent('under the inspector nobody is asked: a breakpoint is no failure', async () => {
   const port = await freePort();
   const { master } = await start({ nodeArgs: ['--inspect=0'], private: [port] });
   const { pid } = (await master.status()).workers[0]!;

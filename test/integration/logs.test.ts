@@ -3,11 +3,12 @@ import type { ChildProcess } from 'node:child_process';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { appendFileSync, renameSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
-import { expect, onTestFinished, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { killOwn } from '../helpers/cleanup.js';
 import { goneFrom, logPath, makeDaemonWorld, recordOf, recordPath } from '../helpers/daemons.js';
 import { answering, makeProject } from '../helpers/project.js';
 import { Terminal } from '../helpers/pty.js';
+import { onTestFinished } from '../helpers/side-by-side.js';
 import { until } from '../helpers/until.js';
 import type { World } from '../helpers/zdsup.js';
 import { BIN, startMaster, zdsup } from '../helpers/zdsup.js';
@@ -56,7 +57,7 @@ function follow(world: World, ...args: string[]): Following {
 const numbered = (from: number, to: number): string =>
   Array.from({ length: to - from + 1 }, (_, index) => `line ${from + index}\n`).join('');
 
-test('the last lines are shown, 20 of them or as many as are wanted', async () => {
+test.concurrent('the last lines are shown, 20 of them or as many as are wanted', async () => {
   const { world, log } = await withLog(numbered(1, 50));
   const shown = async (...args: string[]): Promise<string> => (await zdsup(world, ['logs', 'talks', ...args])).stdout;
   expect(await shown()).toBe(numbered(31, 50));
@@ -77,7 +78,7 @@ test('the last lines are shown, 20 of them or as many as are wanted', async () =
   expect((await zdsup(world, ['logs'])).stdout, 'the only app needs no name').toMatch(/^line 32\n/);
 });
 
-test('a log of hundreds of MB is read from its end', async () => {
+test.concurrent('a log of hundreds of MB is read from its end', async () => {
   const { world, log } = await withLog('');
   truncateSync(log, 700 * 2 ** 20); // A hole: it takes no room, and is longer than any string may be.
   appendFileSync(log, `\n${'x'.repeat(200_000)}\n${numbered(1, 2)}`);
@@ -87,7 +88,7 @@ test('a log of hundreds of MB is read from its end', async () => {
   expect(stdout === `${'x'.repeat(200_000)}\n${numbered(1, 2)}`, `${stdout.length} characters`).toBe(true);
 });
 
-test('-f shows what is written from then on, and survives a cut and a rotation of the file', async () => {
+test.concurrent('-f shows what is written from then on, and survives a cut and a rotation of the file', async () => {
   const { world, log } = await withLog(numbered(1, 5));
   const following = follow(world, '-n', '1');
   await following.shows('line 5\n');
@@ -108,7 +109,7 @@ test('-f shows what is written from then on, and survives a cut and a rotation o
   );
 });
 
-test('-f waits for a log that is not there yet, and follows an app through its stop and its next start', async () => {
+test.concurrent('-f waits for a log that is not there yet, and follows an app through its stop and its next start', async () => {
   const { world, log } = await withLog('');
   rmSync(log);
   expect(await zdsup(world, ['logs', 'talks'])).toEqual({
@@ -123,7 +124,7 @@ test('-f waits for a log that is not there yet, and follows an app through its s
   await following.shows('"msg":"stopped"');
 });
 
-test('-f ends by Ctrl-C as tail -f does, and when its reader leaves', async () => {
+test.concurrent('-f ends by Ctrl-C as tail -f does, and when its reader leaves', async () => {
   const { world, log } = await withLog(numbered(1, 5));
   const interrupted = follow(world);
   await interrupted.shows('line 5\n');
@@ -144,7 +145,7 @@ test('-f ends by Ctrl-C as tail -f does, and when its reader leaves', async () =
   expect(await exited).toEqual([0, null]);
 });
 
-test("on a terminal the master's own lines are told for people, the app's as they are", async () => {
+test.concurrent("on a terminal the master's own lines are told for people, the app's as they are", async () => {
   const own = { level: 'info', time: '2026-01-01T12:00:00.000Z', app: 'talks', name: 'zdsup', kind: 'serving' };
   const { world } = await withLog(
     `${JSON.stringify({ ...own, msg: 'generation 1 serves' })}\n{"level":"info","msg":"mine"}\n`,
@@ -158,7 +159,7 @@ test("on a terminal the master's own lines are told for people, the app's as the
   ]);
 });
 
-test('of an app in the foreground it says where to look, and exits 3', async () => {
+test.concurrent('of an app in the foreground it says where to look, and exits 3', async () => {
   const world = makeDaemonWorld();
   const { folder } = makeProject({ 'app.js': answering("''", 0), 'zdsup.config.json': CONFIG });
   const master = await startMaster({ world, cwd: folder, args: [] });
@@ -168,13 +169,13 @@ test('of an app in the foreground it says where to look, and exits 3', async () 
   expect((await zdsup(world, ['logs', 'nobody'])).code).toBe(3);
 });
 
-test('whatever the record says, the log is the one in the state folder', async () => {
+test.concurrent('whatever the record says, the log is the one in the state folder', async () => {
   const { world } = await withLog('the log\n');
   writeFileSync(recordPath(world, 'talks'), JSON.stringify({ ...recordOf(world, 'talks'), logFile: '/etc/hostname' }));
   expect((await zdsup(world, ['logs', 'talks'])).stdout).toBe('the log\n');
 });
 
-test('without a name it is the log of the only app that runs, also beside others that are remembered', async () => {
+test.concurrent('without a name it is the log of the only app that runs, also beside others that are remembered', async () => {
   const { world } = await withLog('the log\n');
   const { folder } = makeProject({ 'app.js': answering("''", 0) });
   const master = await startMaster({ world, cwd: folder, args: ['app.js', '--name', 'runs'] });

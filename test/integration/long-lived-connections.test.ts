@@ -87,7 +87,7 @@ async function openWebSocket(port: number, scheme = 'ws'): Promise<Client> {
   };
 }
 
-test.each<[scheme: string, env: Record<string, string>]>([
+test.concurrent.each<[scheme: string, env: Record<string, string>]>([
   ['ws', {}],
   ['wss', { TLS_FOLDER }],
 ])(
@@ -121,7 +121,7 @@ test('many WebSockets are closed one after the other over `closeSpread`, each wi
   expect(closedAt.at(-1)! - closedAt[0]!).toBeGreaterThan(500);
 });
 
-test('a stop in the middle of a drain closes the WebSockets with 1012 too, by its own deadline', async () => {
+test.concurrent('a stop in the middle of a drain closes the WebSockets with 1012 too, by its own deadline', async () => {
   const { master, port } = await start(APP, { drainTimeout: '60s', stopTimeout: '3s', killTimeout: '1s' });
   const clients = await Promise.all(Array.from({ length: 5 }, () => openWebSocket(port)));
   expect((await master.run('reload', '--no-wait')).code).toBe(0);
@@ -130,7 +130,7 @@ test('a stop in the middle of a drain closes the WebSockets with 1012 too, by it
   for (const client of clients) expect((await client.closed)[0]).toBe(1012);
 });
 
-test('a WebSocket whose client never answers the close frame does not hold up the drain', async () => {
+test.concurrent('a WebSocket whose client never answers the close frame does not hold up the drain', async () => {
   const { master, port } = await start(APP, { drainTimeout: '1s' });
   const socket = await rawConnection(port);
   const key = Buffer.from('0123456789abcdef').toString('base64');
@@ -142,7 +142,7 @@ test('a WebSocket whose client never answers the close frame does not hold up th
   expect((await received).includes(Buffer.from([0x88, 17, 0x03, 0xf4]))).toBe(true);
 });
 
-test('a server that nobody upgrades on answers such a request as any other', async () => {
+test.concurrent('a server that nobody upgrades on answers such a request as any other', async () => {
   const { port } = await start(
     `require('node:http').createServer((request, response) => response.end('plain')).listen(process.env.PORT)`,
     {},
@@ -152,7 +152,7 @@ test('a server that nobody upgrades on answers such a request as any other', asy
   expect(String(await everything(socket))).toMatch(/^HTTP\/1.1 200 OK[\s\S]*plain/);
 });
 
-test('server-sent events come without a gap until the drain deadline, and then end cleanly', async () => {
+test.concurrent('server-sent events come without a gap until the drain deadline, and then end cleanly', async () => {
   const { master, port } = await start(APP, { drainTimeout: '1s' });
   const socket = await rawConnection(port);
   socket.write('GET /events HTTP/1.1\r\nHost: x\r\n\r\n');
@@ -165,7 +165,7 @@ test('server-sent events come without a gap until the drain deadline, and then e
   expect(text.endsWith('\r\n0\r\n\r\n')).toBe(true);
 });
 
-test('a raw TCP connection goes on until the drain deadline, and ends with everything that was sent', async () => {
+test.concurrent('a raw TCP connection goes on until the drain deadline, and ends with everything that was sent', async () => {
   const { master, port } = await start(TCP_ECHO, { drainTimeout: '1s' });
   const socket = await rawConnection(port);
   const received = everything(socket);

@@ -86,7 +86,7 @@ test('without it clients do: what this file shows is there to be seen', async ()
   expect(answerers(tally)).toContain('cold');
 });
 
-test('paths that answer 500 or never are told, cost no more than their time-out, and the worker serves', async () => {
+test.concurrent('paths that answer 500 or never are told, cost no more than their time-out, and the worker serves', async () => {
   const { master, port, configure } = await start(['/']);
   configure({ paths: ['/broken', '/never', '/'], timeout: '3s' });
   const load = startLoad({ port }, 4, perRequest());
@@ -106,7 +106,7 @@ test('paths that answer 500 or never are told, cost no more than their time-out,
   );
 });
 
-test.each([
+test.concurrent.each([
   ['answers 500', '/broken', '/broken answered 500'],
   ['never answers', '/never', '/never did not answer within 3000 ms'],
 ])('where it is required and a path %s, the reload fails, and the old generation serves on', async (_, path, why) => {
@@ -122,13 +122,13 @@ test.each([
   expect((await master.status()).generation).toBe(1);
 });
 
-test('a first start whose required warm-up fails exits with 1 and says why', async () => {
+test.concurrent('a first start whose required warm-up fails exits with 1 and says why', async () => {
   const { master } = await start({ paths: ['/broken'], required: true }, {}, false);
   expect((await master.exited()).code).toBe(1);
   expect(master.transcript()).toContain('failed its warm-up: /broken answered 500');
 });
 
-test('all of it is over by the deadline for readiness', async () => {
+test.concurrent('all of it is over by the deadline for readiness', async () => {
   const { master, configure } = await start(['/'], { ready: { deadline: '3s' }, instances: 1 });
   configure({ paths: Array.from({ length: 50 }, () => '/never'), timeout: '1s' });
   const { code, stderr } = await master.run('reload');
@@ -142,7 +142,7 @@ test('all of it is over by the deadline for readiness', async () => {
   expect(required.stderr).toContain('failed its warm-up: it was not over within 3 s of its start');
 });
 
-test('the replacement of a crashed worker waits for nothing while nobody else serves', async () => {
+test.concurrent('the replacement of a crashed worker waits for nothing while nobody else serves', async () => {
   const { master, port, flag } = await start({ paths: ['/slow'], timeout: '30s', required: true }, { instances: 1 });
   writeFileSync(flag, '');
   const from = master.log.length;
@@ -152,7 +152,7 @@ test('the replacement of a crashed worker waits for nothing while nobody else se
   expect(await (await fetch(`http://127.0.0.1:${port}/`)).text()).toBe('cold');
 });
 
-test('where nobody else serves any more, a warm-up under way ends, and its worker takes traffic', async () => {
+test.concurrent('where nobody else serves any more, a warm-up under way ends, and its worker takes traffic', async () => {
   const { master, port, flag } = await start({ paths: ['/slow'], timeout: '30s', required: true });
   writeFileSync(flag, '');
   const [first, second] = (await master.status()).workers;
@@ -165,14 +165,14 @@ test('where nobody else serves any more, a warm-up under way ends, and its worke
   await master.seen('it serves cold', ({ msg }) => msg.startsWith('worker 0 of generation 1 takes traffic without'));
 });
 
-test('a stop in mid-warm-up waits for no answer', async () => {
+test.concurrent('a stop in mid-warm-up waits for no answer', async () => {
   const { master } = await start({ paths: ['/never'], timeout: '1h' }, { ready: { deadline: '1h' } }, false);
   await master.printed('asked /never by zdsup-warmup in generation 1');
   expect((await master.run('stop')).code).toBe(0);
   expect(await master.exited(10_000)).toEqual({ code: 0, signal: null });
 });
 
-test('of an app with two listeners `port` says which is asked; the other one is no HTTP server', async () => {
+test.concurrent('of an app with two listeners `port` says which is asked; the other one is no HTTP server', async () => {
   const [raw, http] = await freePorts(2);
   const app = `const net = require('node:net');
 net.createServer((socket) => socket.resume().end('+OK\\r\\n')).listen(${raw}, () =>
@@ -192,7 +192,7 @@ net.createServer((socket) => socket.resume().end('+OK\\r\\n')).listen(${raw}, ()
   expect(nowhere.stderr).toContain('failed its warm-up: /: the app has no listener on port 9');
 });
 
-test('an app that listens on nothing is told so, and runs', async () => {
+test.concurrent('an app that listens on nothing is told so, and runs', async () => {
   const project = makeProject({
     'worker.js': 'setInterval(() => {}, 1_000);',
     'zdsup.config.json': JSON.stringify({ name: 'queue', script: 'worker.js', minReady: 50, warmup: ['/', '/a'] }),
@@ -201,7 +201,7 @@ test('an app that listens on nothing is told so, and runs', async () => {
   expect(warnings(master)).toEqual(['worker 0 of generation 1: of its warm-up, /: the app has no listener']);
 });
 
-test('a check warms its worker up too, and reports it', async () => {
+test.concurrent('a check warms its worker up too, and reports it', async () => {
   const { master, port, configure } = await start(['/']);
   configure(['/', '/broken']);
   const { code, stdout, stderr } = await master.run('check');

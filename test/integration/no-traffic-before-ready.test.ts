@@ -54,10 +54,10 @@ test.each(CHECKS)(
   },
 );
 
-test('requests that come before the first worker is ready wait and are answered', async () => {
+test.concurrent('requests that come before the first worker is ready wait and are answered', async () => {
   const port = await freePort();
   const project = makeProject({
-    'app.js': `${answering("'ready'", port)}process.on('SIGUSR2', () => process.send('ready'));`,
+    'app.js': `process.on('SIGUSR2', () => process.send('ready'));\n${answering("'ready'", port)}`,
   });
   const master = await startMaster({
     cwd: project.folder,
@@ -75,7 +75,7 @@ test('requests that come before the first worker is ready wait and are answered'
   connection.end();
 });
 
-test('the check asks that very worker over HTTPS, and the app sees a loopback client', async () => {
+test.concurrent('the check asks that very worker over HTTPS, and the app sees a loopback client', async () => {
   const port = await freePort();
   const project = makeProject({
     'app.js': `
@@ -97,7 +97,7 @@ server.listen(${port});`,
   for (const slot of [0, 1]) await master.printed(`asked /ready by 127.0.0.1 slot ${slot} zdsup-probe`);
 });
 
-test('a new worker must have been ready for `minReady` before it takes traffic', async () => {
+test.concurrent('a new worker must have been ready for `minReady` before it takes traffic', async () => {
   const port = await freePort();
   const project = makeProject({
     'app.js': SLOW_STARTER('1', ''),
@@ -110,7 +110,7 @@ test('a new worker must have been ready for `minReady` before it takes traffic',
   expect(at('worker-active') - at('worker-ready')).toBeGreaterThanOrEqual(895);
 });
 
-test('an app that never listens, as a queue worker, is ready after `minReady` and reloads as any other', async () => {
+test.concurrent('an app that never listens, as a queue worker, is ready after `minReady` and reloads as any other', async () => {
   const project = makeProject({
     'worker.js': `
 console.log('working', process.env.ZDSUP_GENERATION);
@@ -127,7 +127,7 @@ process.on('SIGTERM', () => { console.log('finished', process.env.ZDSUP_GENERATI
   expect(await master.exited()).toEqual({ code: 0, signal: null });
 });
 
-test('a first start says that it serves once clients are answered, also where the script takes seconds to load', async () => {
+test.concurrent('a first start says that it serves once clients are answered, also where the script takes seconds to load', async () => {
   const port = await freePort();
   const loading = (ms: number): string => `for (const until = Date.now() + ${ms}; Date.now() < until; );`;
   const project = makeProject({

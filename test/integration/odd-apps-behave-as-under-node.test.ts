@@ -1,7 +1,7 @@
 /** Apps that do what few do: each behaves as under `node`, or gets one clear message, and is reloaded as any other. */
 import { spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
-import { expect, onTestFinished, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { killOwn } from '../helpers/cleanup.js';
 import { descriptorsOf } from '../helpers/kernel.js';
 import { ask, openConnection } from '../helpers/load/asking.js';
@@ -12,6 +12,7 @@ import { lostCount } from '../helpers/load/tally.js';
 import { reload, startNumbered } from '../helpers/numbered.js';
 import { freePort } from '../helpers/ports.js';
 import { makeProject } from '../helpers/project.js';
+import { onTestFinished } from '../helpers/side-by-side.js';
 import type { Master } from '../helpers/zdsup.js';
 import { makeWorld, startMaster } from '../helpers/zdsup.js';
 
@@ -103,7 +104,7 @@ serve().listen(port, () => new Worker("require('node:http').createServer().on('e
   ],
 ];
 
-test.each(SAYING)('an app that %s', async (_what, app) => {
+test.concurrent.each(SAYING)('an app that %s', async (_what, app) => {
   const port = await freePort();
   const project = makeProject({ 'app.js': `${START}${app}` });
   const plain = await plainly(project.folder, port);
@@ -174,7 +175,7 @@ serve().listen(port);`);
   expect((await master.run('stop')).code).toBe(0);
 });
 
-test('orphans of an app that has called process.disconnect() drain and end as others do', async () => {
+test.concurrent('orphans of an app that has called process.disconnect() drain and end as others do', async () => {
   const { master } = await start(`
 process.disconnect();
 serve().listen(port);`);

@@ -1,12 +1,13 @@
 /** What workers and the master write reaches whoever reads it as it was written; where nobody reads, nothing suffers. */
 import { once } from 'node:events';
 import type { Readable } from 'node:stream';
-import { expect, onTestFinished, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { isAlive, killOwn } from '../helpers/cleanup.js';
 import { Connection } from '../helpers/load/client.js';
 import { freePort } from '../helpers/ports.js';
 import type { Project } from '../helpers/project.js';
 import { makeProject } from '../helpers/project.js';
+import { onTestFinished } from '../helpers/side-by-side.js';
 import { until } from '../helpers/until.js';
 import type { Master } from '../helpers/zdsup.js';
 import { startMaster } from '../helpers/zdsup.js';
@@ -50,7 +51,7 @@ function collect(stream: Readable): () => Buffer {
 
 const EVERY_BYTE = Buffer.from(Array.from({ length: 256 }, (_, byte) => byte));
 
-test.each(['stdout', 'stderr'] as const)(
+test.concurrent.each(['stdout', 'stderr'] as const)(
   '%s goes through byte for byte, binary and without a newline',
   async (name) => {
     const bytes = Buffer.concat([EVERY_BYTE, Buffer.alloc(300_000, 'no newline '), EVERY_BYTE]);
@@ -90,7 +91,7 @@ ${APP()}`,
   }
 });
 
-test("a crashed worker's last lines are in the reload's report, also what it wrote without a newline", async () => {
+test.concurrent("a crashed worker's last lines are in the reload's report, also what it wrote without a newline", async () => {
   const { master, project } = await start(APP());
   project.write({
     'app.js': `for (let line = 1; line <= 60; line++) console.error('line ' + line); process.stderr.write('the end', () => process.exit(3));`,
@@ -106,7 +107,7 @@ test("a crashed worker's last lines are in the reload's report, also what it wro
   expect((JSON.parse(stdout) as { stderr: string[] }).stderr).toEqual(kept);
 });
 
-test.each<[string, ('stdout' | 'stderr')[]]>([
+test.concurrent.each<[string, ('stdout' | 'stderr')[]]>([
   ['stdout', ['stdout']],
   ['stderr', ['stderr']],
   ['both', ['stdout', 'stderr']],
@@ -148,7 +149,7 @@ test('a reader of stderr that stalls holds up no request and no command; what it
   await until('all has come', () => got === bytes);
 });
 
-test.each<[string, string[], RegExp]>([
+test.concurrent.each<[string, string[], RegExp]>([
   ['json by default', [], /^\{"level":"info",.*"msg":"generation 1 serves with 1 worker"\}$/],
   ['json', ['--log-format', 'json'], /^\{"level":"info",.*"msg":"generation 1 serves with 1 worker"\}$/],
   ['json with --json', ['--json'], /^\{"level":"info",.*"msg":"generation 1 serves with 1 worker"\}$/],
@@ -166,7 +167,7 @@ test.each<[string, string[], RegExp]>([
   expect(master.stdoutLines).toEqual([]);
 });
 
-test("a grandchild that keeps a dead worker's stderr open holds up neither its successor nor the stop", async () => {
+test.concurrent("a grandchild that keeps a dead worker's stderr open holds up neither its successor nor the stop", async () => {
   const { master, get } = await start(`
 const child = require('node:child_process').spawn('sleep', ['60'], { stdio: ['ignore', 'ignore', 'inherit'] });
 console.log('child', child.pid);

@@ -76,7 +76,7 @@ async function startLinked(): Promise<{ master: Master; port: number; project: P
   return { master: await startMaster({ cwd: project.folder, args: [] }), port, project };
 }
 
-test('a restart that finds its own folder broken holds the socket and tries on, until the folder is mended', async () => {
+test.concurrent('a restart that finds its own folder broken holds the socket and tries on, until the folder is mended', async () => {
   const { master, port, project } = await start({ backoff: { initial: 100, cap: '300ms', jitter: 0 } });
   writeFileSync(project.path('app.js'), "throw new Error('half saved')");
   const { code, stderr } = await master.run('restart');
@@ -88,7 +88,7 @@ test('a restart that finds its own folder broken holds the socket and tries on, 
   expect((await waiting).status).toBe(200);
 });
 
-test('a restart is refused while a reload is under way', async () => {
+test.concurrent('a restart is refused while a reload is under way', async () => {
   const port = await freePort();
   const project = makeProject({
     'app.js': answering('process.pid', port),
@@ -103,7 +103,7 @@ test('a restart is refused while a reload is under way', async () => {
   expect((await reloading).code).toBe(0);
 });
 
-test('a restart and a stop wait for a worker that has called cluster.worker.disconnect(), and end one that hangs', async () => {
+test.concurrent('a restart and a stop wait for a worker that has called cluster.worker.disconnect(), and end one that hangs', async () => {
   const { master, project, port } = await start({ instances: 1, drainTimeout: '1s', killTimeout: '1s' });
   writeFileSync(project.path('app.js'), LEAVING);
   expect((await master.run('restart')).code).toBe(0);

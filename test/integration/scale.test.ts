@@ -41,7 +41,7 @@ test('a scale up and down again under load loses no request, and returns when it
   for (const load of loads) await expectNothingLost(load, 20);
 });
 
-test('the number outlives a reload, until the one in the config is edited', async () => {
+test.concurrent('the number outlives a reload, until the one in the config is edited', async () => {
   const { master, project, port } = await start();
   await master.run('scale', 'crowd', '3');
   expect((await master.run('reload')).code).toBe(0);
@@ -53,7 +53,7 @@ test('the number outlives a reload, until the one in the config is edited', asyn
   expect(await (await fetch(`http://127.0.0.1:${port}/`)).text()).not.toBe('');
 });
 
-test('a worker that the scale adds and that fails takes the scale back: exit 1, the reason, the others serve on', async () => {
+test.concurrent('a worker that the scale adds and that fails takes the scale back: exit 1, the reason, the others serve on', async () => {
   const port = await freePort();
   const project = makeProject({
     'app.js': `if (process.env.ZDSUP_SLOT === '2') throw new Error('two are enough');\n${answering('process.pid', port)}`,
@@ -67,7 +67,7 @@ test('a worker that the scale adds and that fails takes the scale back: exit 1, 
   expect(await slots(master)).toEqual([0, 1]);
 });
 
-test('a folder that was edited in place is not started beside what serves', async () => {
+test.concurrent('a folder that was edited in place is not started beside what serves', async () => {
   const { master, project, port } = await start();
   writeFileSync(project.path('app.js'), answering('"edited"', port));
   const { code, stderr } = await master.run('scale', '3');
@@ -78,7 +78,7 @@ test('a folder that was edited in place is not started beside what serves', asyn
 });
 
 describe('what makes no sense is refused with exit 2, and changes nothing', () => {
-  test.each([
+  test.concurrent.each([
     ['0', 'at least 1'],
     ['-2', 'at least 1'],
     ['10000', 'at most 1024'],

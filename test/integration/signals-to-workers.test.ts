@@ -45,7 +45,7 @@ const pidsOf = async (master: Master): Promise<number[]> =>
 
 const HEARD = ['SIGUSR2', 'SIGTERM', 'SIGINT', 'SIGHUP', 'SIGQUIT', 'SIGPWR'];
 
-test('every worker hears of it by its own handler, those signals too that it is shielded from, and the answer says who', async () => {
+test.concurrent('every worker hears of it by its own handler, those signals too that it is shielded from, and the answer says who', async () => {
   const master = await start(APP(HEARD));
   const pids = await pidsOf(master);
   for (const name of HEARD) {
@@ -64,7 +64,7 @@ test('every worker hears of it by its own handler, those signals too that it is 
   );
 });
 
-test('a signal of others is swallowed still, where it is one that workers are shielded from', async () => {
+test.concurrent('a signal of others is swallowed still, where it is one that workers are shielded from', async () => {
   const master = await start(APP(HEARD));
   const [pid] = await pidsOf(master);
   process.kill(pid!, 'SIGTERM');
@@ -74,7 +74,7 @@ test('a signal of others is swallowed still, where it is one that workers are sh
   expect(master.stdoutLines.filter((line) => /SIGTERM|SIGHUP/.test(line))).toEqual([]);
 });
 
-test('a worker without a handler is not ended by what would end it: nothing is sent, exit 1', async () => {
+test.concurrent('a worker without a handler is not ended by what would end it: nothing is sent, exit 1', async () => {
   const master = await start(APP([]));
   const pids = await pidsOf(master);
   for (const name of ['USR2', 'TERM', 'INT', 'HUP', 'QUIT', 'ALRM'])
@@ -87,7 +87,7 @@ test('a worker without a handler is not ended by what would end it: nothing is s
   expect(await pidsOf(master)).toEqual(pids);
 });
 
-test('those that hear it get it, and those that do not are named', async () => {
+test.concurrent('those that hear it get it, and those that do not are named', async () => {
   const master = await start(`if (process.env.ZDSUP_SLOT === '0') process.on('SIGUSR2', () => {}); ${APP([])}`);
   const [zero, one] = (await master.status()).workers;
   expect(await signal(master, 'USR2')).toMatchObject({
@@ -97,7 +97,7 @@ test('those that hear it get it, and those that do not are named', async () => {
   });
 });
 
-test('KILL ends the workers, says so, and they are started again', async () => {
+test.concurrent('KILL ends the workers, says so, and they are started again', async () => {
   const master = await start(APP([]));
   const pids = await pidsOf(master);
   expect((await signal(master, 'KILL')).message).toContain('started again, as after a crash');
@@ -108,7 +108,7 @@ test('KILL ends the workers, says so, and they are started again', async () => {
   );
 });
 
-test("an app's own end at TERM runs as the app wishes, and the worker is replaced", async () => {
+test.concurrent("an app's own end at TERM runs as the app wishes, and the worker is replaced", async () => {
   const master = await start(`process.on('SIGTERM', () => { console.log('bye'); process.exit(0); }); ${APP([])}`, {
     instances: 1,
   });
@@ -121,7 +121,7 @@ test("an app's own end at TERM runs as the app wishes, and the worker is replace
   );
 });
 
-test('a draining worker hears it as well', async () => {
+test.concurrent('a draining worker hears it as well', async () => {
   const master = await start(APP(['SIGUSR2']), { instances: 1 });
   const app = await master.status();
   const old = app.workers[0]!.pid!;
@@ -136,7 +136,7 @@ test('a draining worker hears it as well', async () => {
   expect((await reload).code).toBe(0);
 });
 
-test('a worker that computes gets it once it is done, and the command does not wait for it', async () => {
+test.concurrent('a worker that computes gets it once it is done, and the command does not wait for it', async () => {
   const done = makeProject().path('done');
   const app = `process.on('SIGHUP', () => console.log('heard at last'));
     process.on('SIGUSR2', () => { console.log('computes'); while (!require('node:fs').existsSync(process.env.DONE)); });
@@ -149,7 +149,7 @@ test('a worker that computes gets it once it is done, and the command does not w
   await master.printed('heard at last');
 });
 
-test.each([
+test.concurrent.each([
   [['signal', 'hears', 'USR3'], 2, /there is no signal USR3 \(ZDSUP_SIGNAL_UNKNOWN\)\nhint: did you mean USR1\?/],
   [['signal', 'STOP'], 2, /\(ZDSUP_SIGNAL_REFUSED\)\nhint: for one process: kill -STOP <pid>/],
   [['signal'], 2, /missing required argument/],
@@ -161,7 +161,7 @@ test.each([
   expect(refused.stderr).toMatch(says);
 });
 
-test('a master judges the name for itself', async () => {
+test.concurrent('a master judges the name for itself', async () => {
   const master = await start(APP([]), { instances: 1 });
   const socket = join(master.world.home, 'run/hears.sock');
   for (const word of ['SIGSTOP', 'USR3', 9, null, { a: 1 }]) {

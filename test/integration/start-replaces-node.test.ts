@@ -3,11 +3,12 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
-import { expect, onTestFinished, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { killOwn } from '../helpers/cleanup.js';
 import { freePort, freePorts } from '../helpers/ports.js';
 import type { Project } from '../helpers/project.js';
 import { makeProject } from '../helpers/project.js';
+import { onTestFinished } from '../helpers/side-by-side.js';
 import { until } from '../helpers/until.js';
 import type { Master, World } from '../helpers/zdsup.js';
 import { makeWorld, startMaster } from '../helpers/zdsup.js';
@@ -106,7 +107,7 @@ const isAdded = (arg: string): boolean => arg === '--require' || arg === '--impo
 
 const MODULE_PACKAGE = { 'package.json': '{"name":"pack","type":"module"}' };
 
-test.each<[string, string, Record<string, string>]>([
+test.concurrent.each<[string, string, Record<string, string>]>([
   ['CommonJS', 'app.js', { 'app.js': COMMONJS }],
   ['CommonJS by its extension, in a package of modules', 'app.cjs', { 'app.cjs': COMMONJS, ...MODULE_PACKAGE }],
   ['an ES module by its extension', 'app.mjs', { 'app.mjs': ESM }],
@@ -124,7 +125,7 @@ test.each<[string, string, Record<string, string>]>([
 
 const nodeRunsTypeScript = Boolean((process.features as { typescript?: unknown }).typescript);
 
-test.each(['app.ts', 'app.mts'])(
+test.concurrent.each(['app.ts', 'app.mts'])(
   '%s runs by what Node has for TypeScript, else by the tsx of its project',
   async (script) => {
     const project = makeProject({ [script]: TYPESCRIPT, ...MODULE_PACKAGE });
@@ -144,12 +145,12 @@ test.skipIf(nodeRunsTypeScript)('a TypeScript script that nothing can run is ref
   expect(master.stderrLines.join('\n')).toMatch(/ZDSUP_ENTRY_TYPESCRIPT.*\nhint: npm install tsx/);
 });
 
-test('a script may be named without its .js', async () => {
+test.concurrent('a script may be named without its .js', async () => {
   const project = makeProject({ 'app.js': COMMONJS, 'beside.cjs': '' });
   expect((await start(project, ['app'])).facts.argv[1]).toBe(project.path('app.js'));
 });
 
-test('--node-args are for Node, what comes after -- is for the app', async () => {
+test.concurrent('--node-args are for Node, what comes after -- is for the app', async () => {
   const project = makeProject({ 'app.js': COMMONJS, 'beside.cjs': '' });
   const nodeArgs = '--max-old-space-size=64 --stack-trace-limit=3';
   const { facts } = await start(project, ['app.js', '--node-args', nodeArgs, '--', '--name', 'mine', '-i', '9']);
@@ -158,7 +159,7 @@ test('--node-args are for Node, what comes after -- is for the app', async () =>
   expect(facts.heapLimit).toBeLessThan(2 ** 29);
 });
 
-test.each([
+test.concurrent.each([
   ["the shell's folder", 'apps/api/app.js', 'data'],
   ['--cwd', 'app.js', 'apps/api'],
 ])('with --cwd, the script is found from %s', async (_, script, cwd) => {
@@ -168,7 +169,7 @@ test.each([
   expect(facts.argv[1]).toBe(project.path('apps/api/app.js'));
 });
 
-test('variables: an env file wins over the environment, a later one over it, the config over all', async () => {
+test.concurrent('variables: an env file wins over the environment, a later one over it, the config over all', async () => {
   const project = makeProject({
     'app.js': COMMONJS,
     'beside.cjs': '',
@@ -182,7 +183,7 @@ test('variables: an env file wins over the environment, a later one over it, the
   expect(facts.env).toMatchObject(wanted);
 });
 
-test.each([
+test.concurrent.each([
   ['2', 2],
   ['max', availableParallelism()],
 ])('-i %s: as many workers, each with its slot', async (instances, count) => {
@@ -193,7 +194,7 @@ test.each([
   );
 });
 
-test.each<[string, string, string[], Record<string, string>]>([
+test.concurrent.each<[string, string, string[], Record<string, string>]>([
   ['given', 'shop-2', ['--name', 'shop-2'], { 'package.json': '{"name":"other"}' }],
   ["its package's", 'other', [], { 'package.json': '{"name":"other"}' }],
   ["its package's, with a scope", 'acme-web', [], { 'package.json': '{"name":"@acme/web"}' }],
@@ -209,7 +210,7 @@ test.each<[string, string, string[], Record<string, string>]>([
 });
 
 const DEFINES = `defineConfig({ script: 'app.js', env: { FROM: 'the config' } });`;
-test.each<[string, string]>([
+test.concurrent.each<[string, string]>([
   ['zdsup.config.json', `{ "script": "app.js", "env": { "FROM": "the config" } }`],
   ['zdsup.config.mjs', `import { defineConfig } from 'zdsup';\nexport default ${DEFINES}`],
   ['zdsup.config.cjs', `const { defineConfig } = require('zdsup');\nmodule.exports = ${DEFINES}`],
@@ -230,7 +231,7 @@ test.each<[string, string]>([
   expect(master.stderrLines).toEqual([]);
 });
 
-test('a config may be named by its path; its cwd is relative to its folder, its script to its cwd, and flags win over it', async () => {
+test.concurrent('a config may be named by its path; its cwd is relative to its folder, its script to its cwd, and flags win over it', async () => {
   const project = makeProject({
     'deploy/zdsup.config.mjs': `export default { name: 'prod', script: 'app.js', cwd: '..', args: ['from', 'config'] };`,
     'app.js': COMMONJS,
@@ -241,7 +242,7 @@ test('a config may be named by its path; its cwd is relative to its folder, its 
   expect(await master.status()).toMatchObject({ name: 'prod', workers: [{}, {}] });
 });
 
-test('of a config with several apps --only picks one; without it they are listed, and the status is 2', async () => {
+test.concurrent('of a config with several apps --only picks one; without it they are listed, and the status is 2', async () => {
   const apps = ['api', 'web'].map((name) => ({ name, script: 'app.js', args: [name] }));
   const project = makeProject({ 'app.js': COMMONJS, 'beside.cjs': '', 'zdsup.config.json': JSON.stringify({ apps }) });
   expect((await start(project, ['--only', 'web'])).facts.argv[2]).toBe('web');
@@ -250,7 +251,7 @@ test('of a config with several apps --only picks one; without it they are listed
   expect(master.stderrLines.join('\n')).toMatch(/has 2 apps: api, web.*\nhint: .*--only/);
 });
 
-test('a worker is told who it is, in variables, and hears nothing of zdsup as messages', async () => {
+test.concurrent('a worker is told who it is, in variables, and hears nothing of zdsup as messages', async () => {
   const project = makeProject({ 'app.js': COMMONJS, 'beside.cjs': '' });
   const { master, port, facts } = await start(project, ['app.js', '--name', 'self']);
   await master.serving(1);
@@ -261,7 +262,7 @@ test('a worker is told who it is, in variables, and hears nothing of zdsup as me
   expect((await ask(port)).heard, 'after a status').toEqual([]);
 });
 
-test('a forked child and a worker thread of the app know nothing of zdsup, and listen on ports of their own', async () => {
+test.concurrent('a forked child and a worker thread of the app know nothing of zdsup, and listen on ports of their own', async () => {
   const [forked, threaded] = (await freePorts(2)) as [number, number];
   const child = (send: string, port: number): string => `
 require('node:http').createServer((request, response) => response.end('own')).listen(${port}, () => ${send}({
@@ -288,7 +289,7 @@ Promise.all([told(child), told(thread)]).then((all) =>
   expect((await master.run('stop')).code).toBe(0);
 });
 
-test('an app that brings its own node:cluster serves from each worker, without a second layer of processes', async () => {
+test.concurrent('an app that brings its own node:cluster serves from each worker, without a second layer of processes', async () => {
   const project = makeProject({
     'app.cjs': `
 const cluster = require('node:cluster');
@@ -301,7 +302,7 @@ else require('node:http').createServer((request, response) => response.end(JSON.
   expect((await master.run('reload')).code).toBe(0);
 });
 
-test('a script that ends at once, with nothing to serve, is a start that failed', async () => {
+test.concurrent('a script that ends at once, with nothing to serve, is a start that failed', async () => {
   const project = makeProject({ 'app.js': "console.log('done');" });
   const master = await startMaster({ cwd: project.folder, args: ['app.js'], wait: false });
   expect(await master.exited()).toEqual({ code: 1, signal: null });

@@ -2,12 +2,13 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import type { AppSnapshot, Snapshot } from '../../src/shared/snapshot.js';
+import type { AppSnapshot } from '../../src/shared/snapshot.js';
 import { isAlive, killOwn } from '../helpers/cleanup.js';
 import { Connection } from '../helpers/load/client.js';
 import { freePort } from '../helpers/ports.js';
 import { makeProject } from '../helpers/project.js';
 import { hasColour, Terminal, zdsupCommand } from '../helpers/pty.js';
+import { onlyAppOf } from '../helpers/status.js';
 import { until } from '../helpers/until.js';
 import type { World } from '../helpers/zdsup.js';
 import { makeWorld, zdsup } from '../helpers/zdsup.js';
@@ -42,8 +43,7 @@ async function start(options: { wrap?(command: string): string; env?: Record<str
   const { folder } = makeProject({ 'app.js': APP, 'package.json': JSON.stringify({ scripts: { start: command } }) });
   const terminal = new Terminal(world, { cwd: folder, env: { PORT: String(port), ...options.env } });
   const from = await terminal.run((options.wrap ?? String)(command));
-  const app = async (): Promise<AppSnapshot | undefined> =>
-    (JSON.parse((await zdsup(world, ['status', '--json'])).stdout) as Snapshot).apps[0];
+  const app = (): Promise<AppSnapshot | undefined> => onlyAppOf(world.home);
   await until('it serves', app, (seen) => seen?.rollout?.outcome === 'succeeded');
   return {
     terminal,
@@ -94,7 +94,7 @@ async function nothingIsLeft({ terminal }: Scene): Promise<void> {
 
 const ALL_ANSWERED = Array.from({ length: 5 }, () => 'answered');
 
-test.each([
+test.concurrent.each([
   ['Ctrl-C', '\x03'],
   ['Ctrl-\\', '\x1c'],
 ])(
@@ -112,7 +112,7 @@ test.each([
   },
 );
 
-test('Ctrl-C under `npm start`, which hears it too: all are answered before the prompt is back', async () => {
+test.concurrent('Ctrl-C under `npm start`, which hears it too: all are answered before the prompt is back', async () => {
   const scene = await start({ wrap: () => 'npm start' });
   const held = await scene.hold(5);
   scene.terminal.press('\x03');
@@ -135,7 +135,7 @@ test('two quick Ctrl-C count as one', async () => {
   expect(await scene.terminal.prompt(scene.from)).toBe(0);
 });
 
-test('a second Ctrl-C, a second or more after the first, ends at once', async () => {
+test.concurrent('a second Ctrl-C, a second or more after the first, ends at once', async () => {
   const scene = await start();
   const held = await scene.hold(2);
   scene.terminal.press('\x03');
@@ -153,7 +153,7 @@ test('a second Ctrl-C, a second or more after the first, ends at once', async ()
   await nothingIsLeft(scene);
 });
 
-test.each<[string, (terminal: Terminal) => void]>([
+test.concurrent.each<[string, (terminal: Terminal) => void]>([
   ['the window is closed', (terminal) => terminal.close()],
   ['the shell is killed', (terminal) => killOwn(terminal.shellPid)],
 ])('%s with requests in flight: all are answered, nothing is reloaded, everything ends', async (_, lose) => {
@@ -167,7 +167,7 @@ test.each<[string, (terminal: Terminal) => void]>([
   await nothingIsLeft(scene);
 });
 
-test('`kill -HUP` reloads while the terminal lives', async () => {
+test.concurrent('`kill -HUP` reloads while the terminal lives', async () => {
   const scene = await start();
   killOwn((await scene.app())!.masterPid, 'SIGHUP');
   await scene.terminal.seen('generation 2 serves with 2 workers');
@@ -175,7 +175,7 @@ test('`kill -HUP` reloads while the terminal lives', async () => {
   expect(await (await fetch(`http://127.0.0.1:${scene.port}/`)).text()).toBe('2');
 });
 
-test('Ctrl-Z stops all of it for a while, and `fg` lets it go on with what was in flight', async () => {
+test.concurrent('Ctrl-Z stops all of it for a while, and `fg` lets it go on with what was in flight', async () => {
   const scene = await start();
   const held = await scene.hold(5);
   const pids = (await scene.app())!.workers.map((worker) => worker.pid!);
@@ -187,7 +187,7 @@ test('Ctrl-Z stops all of it for a while, and `fg` lets it go on with what was i
   expect(pids.filter(isAlive)).toEqual(pids);
 });
 
-test('an app in the background goes on serving when its shell has ended and its terminal is closed', async () => {
+test.concurrent('an app in the background goes on serving when its shell has ended and its terminal is closed', async () => {
   const scene = await start({ wrap: (command) => `${command} &` });
   scene.terminal.press('exit\r');
   await until('the shell has gone', () => !isAlive(scene.terminal.shellPid));
@@ -198,7 +198,7 @@ test('an app in the background goes on serving when its shell has ended and its 
   await nothingIsLeft(scene);
 });
 
-test.each<[string, Record<string, string>, boolean]>([
+test.concurrent.each<[string, Record<string, string>, boolean]>([
   ['in the colour of its worker', {}, true],
   ['without colour where NO_COLOR is set', { NO_COLOR: '1' }, false],
   ['without colour on a dumb terminal', { TERM: 'dumb' }, false],
@@ -211,7 +211,7 @@ test.each<[string, Record<string, string>, boolean]>([
   expect(hasColour(terminal.raw.slice(from))).toBe(colour);
 });
 
-test('`zdsup start | cat`: stdout is the plain output of the app, stderr keeps its labels; Ctrl-C, which ends cat too, loses nothing', async () => {
+test.concurrent('`zdsup start | cat`: stdout is the plain output of the app, stderr keeps its labels; Ctrl-C, which ends cat too, loses nothing', async () => {
   const scene = await start({ wrap: (command) => `${command} | cat > out.txt` });
   const held = await scene.hold(5);
   expect(scene.terminal.lines(scene.from)).toContain('1.1 | hello from stderr');
@@ -224,7 +224,7 @@ test('`zdsup start | cat`: stdout is the plain output of the app, stderr keeps i
   expect(readFileSync(join(scene.folder, 'out.txt'), 'utf8')).toBe('hello from stdout\n'.repeat(2));
 });
 
-test('`zdsup start 2> file`: the file has plain lines without colour, the terminal the labelled stdout', async () => {
+test.concurrent('`zdsup start 2> file`: the file has plain lines without colour, the terminal the labelled stdout', async () => {
   const scene = await start({ wrap: (command) => `${command} 2> err.txt` });
   await scene.terminal.seen('1.1 |', scene.from);
   scene.terminal.press('\x03');
@@ -235,7 +235,7 @@ test('`zdsup start 2> file`: the file has plain lines without colour, the termin
   expect(hasColour(file)).toBe(false);
 });
 
-test('`zdsup reload` redraws one line while it works, and leaves two that can be read', async () => {
+test.concurrent('`zdsup reload` redraws one line while it works, and leaves two that can be read', async () => {
   const scene = await start();
   const other = new Terminal(scene.world, { cwd: scene.folder });
   const from = await other.zdsup('reload term');
@@ -248,7 +248,7 @@ test('`zdsup reload` redraws one line while it works, and leaves two that can be
   ]);
 });
 
-test('Ctrl-C in `zdsup reload` only detaches: it says so, and the reload goes on', async () => {
+test.concurrent('Ctrl-C in `zdsup reload` only detaches: it says so, and the reload goes on', async () => {
   const scene = await start();
   const held = await scene.hold(5);
   const other = new Terminal(scene.world, { cwd: scene.folder });

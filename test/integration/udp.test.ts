@@ -2,10 +2,11 @@
 import type { Socket } from 'node:dgram';
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
-import { expect, onTestFinished, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { killOwn } from '../helpers/cleanup.js';
 import { freeUdpPort } from '../helpers/ports.js';
 import { makeProject } from '../helpers/project.js';
+import { onTestFinished } from '../helpers/side-by-side.js';
 import { until } from '../helpers/until.js';
 import type { Master } from '../helpers/zdsup.js';
 import { startMaster } from '../helpers/zdsup.js';
@@ -72,7 +73,7 @@ async function openClient(port: number, host = '127.0.0.1'): Promise<Client> {
   };
 }
 
-test('an app with UDP alone counts as listening, and its socket is shown', async () => {
+test.concurrent('an app with UDP alone counts as listening, and its socket is shown', async () => {
   const { master, port, client } = await start(ECHO(), { instances: 2 });
   client.send('hello');
   expect(await client.answered(1)).toEqual(['hello 1']);
@@ -80,7 +81,7 @@ test('an app with UDP alone counts as listening, and its socket is shown', async
   expect((await master.run('status')).stdout).toContain(`udp://0.0.0.0:${port}`);
 });
 
-test('a release that opens another UDP port is refused, and the reason names it', async () => {
+test.concurrent('a release that opens another UDP port is refused, and the reason names it', async () => {
   const { master, port, release } = await start(ECHO());
   release(ECHO('answer()', 'port + 1'));
   const { code, stderr } = await master.run('reload');
@@ -88,7 +89,7 @@ test('a release that opens another UDP port is refused, and the reason names it'
   expect(stderr).toContain(`listens on udp port ${port + 1}, the serving release on udp port ${port}`);
 });
 
-test('datagrams that come while no worker lives wait, and are answered by the next', async () => {
+test.concurrent('datagrams that come while no worker lives wait, and are answered by the next', async () => {
   const { master, client } = await start(ECHO(), { backoff: { initial: 500, jitter: 0 } });
   const [worker] = (await master.status()).workers;
   killOwn(worker!.pid!);
@@ -136,7 +137,7 @@ test('a stop reads what waits in the queue, answers it, and ends', async () => {
   expect((await master.exited()).code).toBe(0);
 });
 
-test('`exclusive`, `reuseAddr`, IPv6, multicast and options: held, and as under plain node', async () => {
+test.concurrent('`exclusive`, `reuseAddr`, IPv6, multicast and options: held, and as under plain node', async () => {
   const app = `
 const dgram = require('node:dgram');
 const port = Number(process.env.PORT);
@@ -177,7 +178,7 @@ process.on('SIGTERM', () => process.exit());`;
   expect((await master.status()).listeners).toHaveLength(4);
 });
 
-test('port 0 is private to its worker: what is sent from it is answered to it, before it is ready as well', async () => {
+test.concurrent('port 0 is private to its worker: what is sent from it is answered to it, before it is ready as well', async () => {
   const { client } = await start(
     `
 const dgram = require('node:dgram');
@@ -194,7 +195,7 @@ other.bind(0, '127.0.0.1', () => own.bind(() => own.send('ping', other.address()
   expect(await client.answered(1)).toEqual(['hello pong']);
 });
 
-test('an app that closes its UDP socket gives it up, and one that binds it again finds what waits there', async () => {
+test.concurrent('an app that closes its UDP socket gives it up, and one that binds it again finds what waits there', async () => {
   const { master, client } = await start(`
 ${ECHO("if (String(data) === 'again') { socket.close(); bindAgain(); } else if (String(data) === 'close') socket.close(); else answer()")}
 function bindAgain() {

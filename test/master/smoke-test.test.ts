@@ -1,10 +1,11 @@
 /** What a smoke test is told with: all that its script has written, also what the pipes still hold when it ends. */
 import { readFileSync } from 'node:fs';
-import { expect, onTestFinished, test, vi } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import type { Plan } from '../../src/master/plan.js';
 import { startSmokeTest } from '../../src/master/smoke-test.js';
 import { isAlive, killOwn } from '../helpers/cleanup.js';
 import { makeProject } from '../helpers/project.js';
+import { onTestFinished } from '../helpers/side-by-side.js';
 
 // CommonJS in TypeScript, which only the build can read; stderr is this test's own.
 vi.mock('../../src/node-internals/stdio.cjs', () => ({ keepNonBlocking() {} }));

@@ -2,10 +2,11 @@
 import type { RequestListener } from 'node:http';
 import { createServer } from 'node:http';
 import type { Socket } from 'node:net';
-import { expect, onTestFinished, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { warmUp } from '../../src/master/warm-up.js';
 import type { WarmUpAnswer } from '../../src/shared/check-report.js';
 import type { WarmUpConfig } from '../../src/shared/config.js';
+import { onTestFinished } from '../helpers/side-by-side.js';
 
 interface Asked {
   end: Awaited<ReturnType<typeof warmUp>>;

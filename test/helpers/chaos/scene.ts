@@ -2,7 +2,6 @@
 import { mkdirSync, readFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { onTestFinished } from 'vitest';
 import { ask } from '../../../src/client/control-client.js';
 import type { ControlRequest, ControlResult } from '../../../src/shared/control-protocol.js';
 import type { AppSnapshot } from '../../../src/shared/snapshot.js';
@@ -10,6 +9,7 @@ import { killOwn } from '../cleanup.js';
 import { isLeftOf } from '../kernel.js';
 import { freePort } from '../ports.js';
 import { makeProject } from '../project.js';
+import { onTestFinished } from '../side-by-side.js';
 import type { Master } from '../zdsup.js';
 import { startMaster } from '../zdsup.js';
 import { Journal } from './journal.js';

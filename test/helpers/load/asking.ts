@@ -1,5 +1,5 @@
 /** Connections to fixtures/numbered-app that a test asks by hand, one request after the other. */
-import { onTestFinished } from 'vitest';
+import { onTestFinished } from '../side-by-side.js';
 import { Connection } from './client.js';
 
 export interface Answer {

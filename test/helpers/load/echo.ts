@@ -1,8 +1,8 @@
 /** An idle process that answers at once, as fast as this host lets it: what a figure in milliseconds is to be read beside. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { onTestFinished } from 'vitest';
 import { killOwn } from '../cleanup.js';
+import { onTestFinished } from '../side-by-side.js';
 
 const EVERY_MS = 100;
 

@@ -7,7 +7,7 @@ import type { AddressInfo, Socket } from 'node:net';
 import { connect, createServer } from 'node:net';
 import { join } from 'node:path';
 import { connect as connectTls, createServer as createTlsServer } from 'node:tls';
-import { onTestFinished } from 'vitest';
+import { onTestFinished } from '../side-by-side.js';
 import type { Http2Target } from './http2-client.js';
 
 const PREFACE_BYTES = 24;

@@ -357,6 +357,7 @@ export function nextWakeAt(fleet: Fleet, now: number): number | null {
   for (const generation of Object.values(fleet.generations))
     for (const slot of generation.slots)
       if (!liveIn(fleet, generation.number, slot)) instants.push(slotOf(generation, slot).respawnAt);
+  if (fleet.rollout?.step === 'shifting') instants.push(fleet.rollout.nextStartAt);
   if (fleet.rollout?.step === 'aborting' && fleet.rollout.abortBy !== null) instants.push(fleet.rollout.abortBy);
   const ahead = instants.filter((at) => at > now);
   return ahead.length === 0 ? null : Math.min(...ahead);

@@ -81,6 +81,16 @@ function startingWorkers({ number, policy }: Generation, weight: number | null):
   };
 }
 
+/**
+ * A worker that retires gives its connections away within this long, mostly in less: a start would compete with it for the CPU, and clients
+ * wait meanwhile (a process that boots takes a core for 120 ms or more). In ms.
+ */
+export const GIVING_MS = 100;
+
+/** An old worker that retires has not gone yet. */
+const isGiving = (fleet: Fleet, { from, nextStartAt }: Rollout, now: number): boolean =>
+  now < nextStartAt && from !== null && workersOf(fleet, from).some(({ status }) => status.state === 'draining');
+
 /** Live workers that both generations may have together. */
 export function roomOf(rollout: Rollout, policy: Policy): number {
   const { kind, from, fromSlots, weight, wantedWeight } = rollout;
@@ -104,7 +114,7 @@ function shift(fleet: Fleet, rollout: Rollout, now: number, effects: Effect[]): 
   const cap = roomOf(rollout, target.policy);
   for (const slot of range(instances)) {
     if (target.slots.includes(slot)) continue;
-    if (target.slots.length + (old?.slots.length ?? 0) >= cap) break;
+    if (target.slots.length + (old?.slots.length ?? 0) >= cap || isGiving(fleet, rollout, now)) break;
     target.slots.push(slot);
     changed = true;
   }
@@ -117,6 +127,8 @@ function shift(fleet: Fleet, rollout: Rollout, now: number, effects: Effect[]): 
     const keep = Math.max(0, fromCount - allowance - newActive.length);
     while (old.slots.length > keep) {
       old.slots = old.slots.filter((slot) => slot !== nextToRetire(fleet, old, newActive));
+      // Where capacity was given up for room, the next one is waited for.
+      if (newActive.length > 0 && unavailable === 0) rollout.nextStartAt = now + GIVING_MS;
       changed = true;
     }
   }

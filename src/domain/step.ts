@@ -136,6 +136,7 @@ function beginRollout(
     outcome: null,
     reason: null,
     culprit: null,
+    nextStartAt: 0,
     abortBy: null,
   };
   effects.push({ type: 'prepare', rolloutId: id, scaled: fleet.scaled });

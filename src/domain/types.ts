@@ -145,6 +145,8 @@ export interface Rollout {
   reason: string | null;
   /** The worker that failed, for its last stderr lines. */
   culprit: number | null;
+  /** While one of the old ones drains, no worker starts before: it gives its connections away. */
+  nextStartAt: number;
   /** An abort that cannot bring the old generation back whole gives up waiting then. */
   abortBy: number | null;
 }

@@ -188,7 +188,10 @@ describe('an abort', () => {
   test('keeps to the surge: it has no more workers alive than the rollout had', () => {
     const scene = new Scene({ instances: 4, surge: 1 }).start();
     scene.reload();
-    for (let step = 0; step < 3; step++) scene.boot().advance(1_000);
+    for (let step = 0; step < 3; step++) {
+      scene.boot().advance(1_000);
+      scene.advance(100);
+    }
     expect(scene.slots('active')).toEqual(['1/3', '2/0', '2/1', '2/2']);
     scene.crash(scene.worker(2, 3));
     const alive = [...scene.slots('starting'), ...scene.slots('ready'), ...scene.slots('active')];

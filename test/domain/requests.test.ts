@@ -38,6 +38,7 @@ describe('during a rollout', () => {
     const scene = new Scene().start();
     scene.reload();
     scene.boot().advance(1_000);
+    scene.advance(100);
     scene.crash(scene.worker(2, 1));
     expect(scene.fleet.rollout!.step).toBe('aborting');
     expect(scene.reload()).toBe('another rollout is under way');

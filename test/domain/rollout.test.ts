@@ -31,6 +31,21 @@ describe('a reload', () => {
     expect(scene.verdicts.at(-1)).toMatchObject({ outcome: 'succeeded', from: 1, to: 2, reason: null });
   });
 
+  test('starts no worker while an old one gives its connections away: until it has gone, and for 100 ms at most', () => {
+    const scene = reloaded({ instances: 3, surge: 1 });
+    scene.boot().advance(1_000);
+    expect(scene.slots('draining')).toEqual(['1/0']);
+    expect(scene.slots('starting')).toEqual([]);
+    scene.advance(99);
+    expect(scene.slots('starting')).toEqual([]);
+    scene.advance(1);
+    expect(scene.slots('starting')).toEqual(['2/1']);
+    scene.boot().advance(1_000);
+    expect(scene.slots('draining')).toEqual(['1/0', '1/1']);
+    for (const slot of [0, 1]) scene.send({ type: 'exited', id: scene.worker(1, slot).id, code: 0, signal: null });
+    expect(scene.slots('starting')).toEqual(['2/2']);
+  });
+
   test('with surge 2 brings in two at a time', () => {
     const scene = reloaded({ instances: 4, surge: 2 });
     expect(servingOverTime(scene)).toEqual(['1/0 1/1 1/2 1/3', '1/2 1/3 2/0 2/1', '2/0 2/1 2/2 2/3']);

@@ -29,8 +29,12 @@ export function rehearse(handle: { close(): void }): void {
     handle.close();
     return;
   }
-  server ??= openServer();
-  server.emit('connection', new Socket({ handle, allowHalfOpen: true } as net.SocketConstructorOpts));
+  try {
+    server ??= openServer();
+    server.emit('connection', new Socket({ handle, allowHalfOpen: true } as net.SocketConstructorOpts));
+  } catch {
+    handle.close(); // The app has put something of its own in the place of Node's server.
+  }
 }
 
 /** Loaded here: the app has an HTTP server, so it is there already. */

@@ -85,7 +85,7 @@ function startingWorkers({ number, policy }: Generation, weight: number | null):
  * A worker that retires gives its connections away within this long, mostly in less: a start would compete with it for the CPU, and clients
  * wait meanwhile (a process that boots takes a core for 120 ms or more). In ms.
  */
-export const GIVING_MS = 100;
+const GIVING_AWAY_MS = 100;
 
 /** An old worker that retires has not gone yet. */
 const isGiving = (fleet: Fleet, { from, nextStartAt }: Rollout, now: number): boolean =>
@@ -128,7 +128,7 @@ function shift(fleet: Fleet, rollout: Rollout, now: number, effects: Effect[]): 
     while (old.slots.length > keep) {
       old.slots = old.slots.filter((slot) => slot !== nextToRetire(fleet, old, newActive));
       // Where capacity was given up for room, the next one is waited for.
-      if (newActive.length > 0 && unavailable === 0) rollout.nextStartAt = now + GIVING_MS;
+      if (newActive.length > 0 && unavailable === 0) rollout.nextStartAt = now + GIVING_AWAY_MS;
       changed = true;
     }
   }

@@ -6,6 +6,7 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
 import { killOwn, temporaryFolder } from '../helpers/cleanup.js';
+import { makeDaemonWorld } from '../helpers/daemons.js';
 import { commandsIn, pages } from '../helpers/pages.js';
 import { freePort } from '../helpers/ports.js';
 import { answering, makeProject } from '../helpers/project.js';
@@ -33,34 +34,25 @@ function freshClone(): string {
   return folder;
 }
 
-interface Shell {
-  child: ReturnType<typeof spawn>;
-  output: () => string;
-  finished: Promise<number | null>;
-}
-
-/** In a process group of its own. */
-function spawnShell(command: string, cwd: string, env: Record<string, string>): Shell {
+/** A shell of its own process group; ended with all it has started. */
+function shell(
+  command: string,
+  cwd: string,
+  env: Record<string, string>,
+): { child: ReturnType<typeof spawn>; output: () => string; finished: Promise<number | null> } {
   const child = spawn('bash', ['-c', command], {
     cwd,
     env: { ...process.env, PWD: cwd, ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
     detached: true,
   });
+  onTestFinished(() => {
+    if (child.exitCode === null && child.signalCode === null) killOwn(child.pid, 'SIGTERM');
+  });
   let text = '';
   child.stdout.on('data', (chunk) => (text += chunk));
   child.stderr.on('data', (chunk) => (text += chunk));
   return { child, output: () => text, finished: once(child, 'close').then(([code]) => code as number | null) };
-}
-
-/** Ended with all it has started. */
-function shell(command: string, cwd: string, env: Record<string, string>): Shell {
-  const running = spawnShell(command, cwd, env);
-  const { child } = running;
-  onTestFinished(() => {
-    if (child.exitCode === null && child.signalCode === null) killOwn(child.pid, 'SIGTERM');
-  });
-  return running;
 }
 
 const answers = async (port: number): Promise<string | null> =>
@@ -115,7 +107,8 @@ test('the daily commands of the README work as they stand, with the packed tarba
   const prefix = temporaryFolder();
   const port = await freePort();
   const project = makeProject({ 'package.json': '{"name": "shop"}', 'app.js': answering('process.pid', port) });
-  const env = { PATH: `${prefix}/bin:${process.env.PATH}`, ZDSUP_HOME: temporaryFolder(), npm_config_prefix: prefix };
+  const { home } = makeDaemonWorld();
+  const env = { PATH: `${prefix}/bin:${process.env.PATH}`, ZDSUP_HOME: home, npm_config_prefix: prefix };
   const [tarball] = JSON.parse(
     execFileSync('npm', ['pack', '--ignore-scripts', '--json', '--pack-destination', prefix], {
       cwd: ROOT,
@@ -147,7 +140,6 @@ test('the daily commands of the README work as they stand, with the packed tarba
   expect(await run('zdsup stop')).toContain('shop: stopped');
   expect(await master.finished, master.output()).toBe(0);
 
-  onTestFinished(async () => void (await spawnShell('zdsup stop', project.folder, env).finished));
   expect(await run('zdsup start app.js --daemon')).toContain('shop: runs as a daemon (master ');
   expect(await run('zdsup logs')).toContain('generation 1 serves');
   expect(await run('zdsup describe')).toContain('config in force');

@@ -11,13 +11,13 @@ import type { Progress, ProgressKind } from '../shared/control-protocol.js';
 import type { ErrorReport } from '../shared/errors.js';
 import { toReport } from '../shared/errors.js';
 import type { HttpTarget } from './ask-worker.js';
-import { fingerprint } from './fingerprint.js';
 import { laterStart } from './later-start.js';
 import type { Listeners } from './listeners.js';
 import type { Logger } from './log.js';
 import type { Plan } from './plan.js';
 import type { Probe } from './probe.js';
 import { startProbe } from './probe.js';
+import { ReleaseLooks } from './release-looks.js';
 import type { SmokeTest } from './smoke-test.js';
 import { Traffic } from './traffic.js';
 import type { OutputMode } from './worker-output.js';
@@ -91,6 +91,7 @@ export class Effects {
   private readonly candidates = new Map<number, Plan>();
   private readonly prepareErrors = new Map<number, ErrorReport>();
   private readonly lastWords = new Map<number, string[]>();
+  private readonly looks = new ReleaseLooks();
   private readonly smokeWords = new Map<number, string[]>();
   private readonly probes = new Map<number, Probe>();
   private readonly smokeTests = new Map<number, SmokeTest>();
@@ -179,12 +180,15 @@ export class Effects {
     }
   };
 
-  /** Looks whether the generation's directory is still what it was; the answer comes as an event. Never rejects. */
-  async checkRelease(generation: number): Promise<void> {
+  /**
+   * Looks whether the generation's directory is still what it was; the answer comes as an event. Never rejects.
+   * @param how `recent`: the last look will do, where it is not long ago
+   */
+  async checkRelease(generation: number, how: 'now' | 'recent' = 'now'): Promise<void> {
     const plan = this.plans.get(generation);
     if (!plan) return;
-    const now = await fingerprint(plan.release.path, plan.entry);
-    this.options.post({ type: 'release-checked', generation, modified: now !== plan.baseline });
+    const modified = await (how === 'now' ? this.looks.isModified(plan) : this.looks.wasModified(plan));
+    this.options.post({ type: 'release-checked', generation, modified });
   }
 
   /** An exit reaches the core only when this has noted the worker's last words. */

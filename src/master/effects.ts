@@ -180,14 +180,11 @@ export class Effects {
     }
   };
 
-  /**
-   * Looks whether the generation's directory is still what it was; the answer comes as an event. Never rejects.
-   * @param how `recent`: the last look will do, where it is not long ago
-   */
-  async checkRelease(generation: number, how: 'now' | 'recent' = 'now'): Promise<void> {
+  /** Looks whether the generation's directory is still what it was; the answer comes as an event. Never rejects. */
+  async checkRelease(generation: number): Promise<void> {
     const plan = this.plans.get(generation);
     if (!plan) return;
-    const modified = await (how === 'now' ? this.looks.isModified(plan) : this.looks.wasModified(plan));
+    const modified = await this.looks.isModified(plan);
     this.options.post({ type: 'release-checked', generation, modified });
   }
 

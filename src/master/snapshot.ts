@@ -29,7 +29,7 @@ export async function takeSnapshot(
   time: Time,
 ): Promise<AppSnapshot> {
   const { serving } = state();
-  const looked = serving === null ? Promise.resolve() : effects.checkRelease(serving, 'recent');
+  const looked = serving === null ? Promise.resolve() : effects.checkRelease(serving);
   const workers = Object.values(state().workers);
   const pids = workers.flatMap((worker) => (worker.pid === null ? [] : [worker.pid]));
   const [usage, figures] = await Promise.all([

@@ -3,65 +3,65 @@ import { ReleaseLooks } from '../../src/master/release-looks.js';
 
 const PLAN = { release: { id: 'r', path: '/release' }, entry: '/release/app.js', baseline: 'as it was' };
 
-/** Looks that take as long as the test lets them. */
+/** Looks that take as long as the test lets them, and see the folder as it was when they began. */
 function slowFolder() {
-  const folder = { now: 0, content: 'as it was', under: [] as (() => void)[], looks: 0 };
+  const folder = { content: 'as it was', looks: 0 };
+  const underWay: (() => void)[] = [];
   const looks = new ReleaseLooks(
     () =>
       new Promise((found) => {
         folder.looks += 1;
         const { content } = folder;
-        folder.under.push(() => found(content));
+        underWay.push(() => found(content));
       }),
-    () => folder.now,
   );
   const end = async (): Promise<void> => {
-    for (const one of folder.under.splice(0)) one();
+    for (const one of underWay.splice(0)) one();
     await new Promise(setImmediate);
   };
   return { folder, looks, end };
 }
 
-test('whoever asks while a look is under way shares it', async () => {
+test('whoever asks while a look is under way shares the next one, and sees what was changed meanwhile', async () => {
   const { folder, looks, end } = slowFolder();
-  const answers = Promise.all(Array.from({ length: 50 }, () => looks.wasModified(PLAN)));
-  await end();
-  expect(new Set(await answers)).toEqual(new Set([false]));
+  const first = looks.isModified(PLAN);
+  folder.content = 'another';
+  const later = Promise.all(Array.from({ length: 50 }, () => looks.isModified(PLAN)));
   expect(folder.looks).toBe(1);
-});
-
-test('a look stands for ten times as long as it took', async () => {
-  const { folder, looks, end } = slowFolder();
-  const first = looks.wasModified(PLAN);
-  folder.now = 20;
   await end();
-  await first;
-  folder.content = 'another';
-  folder.now = 199;
-  expect(await looks.wasModified(PLAN), 'still the last look').toBe(false);
-  folder.now = 200;
-  const next = looks.wasModified(PLAN);
+  expect(await first).toBe(false);
+  expect(folder.looks).toBe(2);
   await end();
-  expect(await next).toBe(true);
+  expect(new Set(await later)).toEqual(new Set([true]));
   expect(folder.looks).toBe(2);
 });
 
-test('whoever decides by it gets a look that begins now, which stands for those who only show it', async () => {
+test('whoever asks while the next look is under way waits for the one after it', async () => {
   const { folder, looks, end } = slowFolder();
-  const shown = looks.wasModified(PLAN);
-  folder.content = 'another';
-  const decided = looks.isModified(PLAN);
-  folder.now = 5;
+  const answers = [looks.isModified(PLAN), looks.isModified(PLAN)];
   await end();
-  expect(await shown).toBe(false);
-  expect(await decided).toBe(true);
-  expect(await looks.wasModified(PLAN)).toBe(true);
-  expect(folder.looks).toBe(2);
+  folder.content = 'another';
+  answers.push(looks.isModified(PLAN));
+  await end();
+  await end();
+  expect(await Promise.all(answers)).toEqual([false, false, true]);
+  expect(folder.looks).toBe(3);
+});
+
+test('with no look under way one begins at once', async () => {
+  const { folder, looks, end } = slowFolder();
+  for (const content of ['as it was', 'another', 'as it was']) {
+    folder.content = content;
+    const answer = looks.isModified(PLAN);
+    await end();
+    expect(await answer).toBe(content === 'another');
+  }
+  expect(folder.looks).toBe(3);
 });
 
 test('the folder of another generation has a look of its own', async () => {
   const { folder, looks, end } = slowFolder();
-  const both = Promise.all([looks.wasModified(PLAN), looks.wasModified({ ...PLAN, baseline: 'of a later one' })]);
+  const both = Promise.all([looks.isModified(PLAN), looks.isModified({ ...PLAN, baseline: 'of a later one' })]);
   await end();
   expect(await both).toEqual([false, true]);
   expect(folder.looks).toBe(2);

@@ -36,7 +36,9 @@ test.each([
     const { master, port } = await startNumbered({
       config: { instances: 1 },
       app: `
-      const server = require('node:http').createServer({ keepAliveTimeout: 1_000 }, handle);${EVENTS}
+      // Where the connection comes from, it may rest until the reload has got to it.
+      const keepAliveTimeout = process.env.ZDSUP_GENERATION === '1' ? 60_000 : 1_000;
+      const server = require('node:http').createServer({ keepAliveTimeout }, handle);${EVENTS}
       server.on('connection', () => console.log('connection of ' + process.env.ZDSUP_GENERATION)).listen(process.env.PORT);`,
     });
     const used = await openConnection(port);

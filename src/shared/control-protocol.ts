@@ -72,8 +72,22 @@ export type ProgressKind =
   | 'crash-looping'
   | 'recovered'
   | 'serving'
-  /** At a weight, until a person acts. */
+  /** Replaced, alive, without traffic: the way back. */
+  | 'worker-parked'
+  /** Nobody waits for the parked ones any more. */
+  | 'unparked'
+  /** At a weight, until a person acts or its step is over. */
   | 'held'
+  /** On to the next weight of a canary. */
+  | 'stepping'
+  /** The steps of a canary wait for a person. */
+  | 'paused'
+  /** What its traffic says of a canary so far. */
+  | 'verdict'
+  /** It has come through its time on trial. */
+  | 'soaked'
+  /** By itself, out of its time on trial. */
+  | 'rolling-back'
   /** By hand, out of a hold. */
   | 'promoting'
   | 'failed'

@@ -32,9 +32,10 @@ export const capacityStaysAboveTheFloor: Pledge = (moment) => {
   for (const effect of effects) {
     if (effect.type === 'rollout-ended' && effect.rollout.outcome === 'succeeded')
       floor = after.generations[effect.rollout.to!]!.policy.instances;
-    if ((effect.type !== 'retire' && effect.type !== 'kill') || !active.delete(effect.id) || givenUp) continue;
+    if (effect.type !== 'retire' && effect.type !== 'park' && effect.type !== 'kill') continue;
+    if (!active.delete(effect.id) || givenUp) continue;
     if (isSurplus(effect.id)) continue;
-    hold(effect.type === 'retire', `an active worker is drained before it is killed (worker ${effect.id})`);
+    hold(effect.type !== 'kill', `an active worker is drained before it is killed (worker ${effect.id})`);
     hold(active.size >= floor, `a decision left ${active.size} active workers, the floor is ${floor}`);
   }
 };

@@ -43,7 +43,9 @@ const rollOut =
   (command, settle) => {
     command.description(description).argument('[app]', "name of the app, or 'all'");
     if (name === 'reload')
-      command.option('--weight <n>', 'hold where the new workers get n percent of the traffic: 1 to 99', heldWeight);
+      command
+        .option('--weight <n>', 'hold where the new workers get n percent of the traffic: 1 to 99', heldWeight)
+        .option('--no-canary', 'take all the traffic at once, whatever canary the config has');
     command
       .option('--allow-listeners', 'accept a release that opens other ports than the serving one')
       .option('--no-wait', `return as soon as the ${name} has begun`)
@@ -54,6 +56,7 @@ const rollOut =
           await rollOut(name, app, {
             allowListeners: options.allowListeners === true,
             noWait: !options.wait,
+            noCanary: options.canary === false,
             weight: options.weight,
             json: options.json === true,
           }),
@@ -65,6 +68,7 @@ interface RollOutOptions {
   allowListeners?: boolean;
   wait: boolean;
   weight?: number;
+  canary?: boolean;
   json?: boolean;
 }
 
@@ -81,16 +85,17 @@ const canary: Define = (command, settle) =>
     });
 
 const intervene =
-  (name: 'promote' | 'abort', description: string): Define =>
-  (command, settle) =>
+  (name: 'promote' | 'pause' | 'abort' | 'rollback', description: string): Define =>
+  (command, settle) => {
+    command.description(description).argument('[app]', "name of the app, or 'all'");
+    if (name === 'promote') command.option('--full', 'past all steps that are left: it takes all the traffic');
     command
-      .description(description)
-      .argument('[app]', "name of the app, or 'all'")
       .option('--json', 'print the result as JSON')
-      .action(async (app: string | undefined, options: { json?: boolean }) => {
+      .action(async (app: string | undefined, options: { full?: boolean; json?: boolean }) => {
         const { intervene } = await import('./commands/intervene.js');
-        settle(await intervene(name, app, { json: options.json === true }));
+        settle(await intervene(name, app, { json: options.json === true, full: options.full === true }));
       });
+  };
 
 const scale: Define = (command, settle) =>
   command
@@ -221,7 +226,15 @@ export const COMMANDS: { names: [string, ...string[]]; define: Define }[] = [
     ),
   },
   { names: ['canary'], define: canary },
-  { names: ['promote'], define: intervene('promote', 'bring in the rest of a reload that is held at a weight') },
+  {
+    names: ['promote'],
+    define: intervene('promote', 'go on with a canary: to its next step, and after the last one to all the traffic'),
+  },
+  { names: ['pause'], define: intervene('pause', 'have the steps of a canary wait where they are, until a promote') },
+  {
+    names: ['rollback'],
+    define: intervene('rollback', 'go back to what was good before; of a reload under way, give it up'),
+  },
   { names: ['abort'], define: intervene('abort', 'give up the reload under way: the old workers go on serving') },
   { names: ['scale'], define: scale },
   { names: ['check'], define: check },

@@ -96,7 +96,9 @@ export function pauseCanary(rollout: Rollout, why: string, effects: Effect[]): v
 /** To the next step of the policy; after the last one, to the promotion. */
 export function nextStep(rollout: Rollout, why: string, effects: Effect[]): void {
   rollout.paused = false;
-  const next = rollout.steps.findIndex(({ weight }, index) => index > rollout.stepIndex && weight > (rollout.weight ?? 0));
+  const next = rollout.steps.findIndex(
+    ({ weight }, index) => index > rollout.stepIndex && weight > (rollout.weight ?? 0),
+  );
   if (next < 0) {
     promoteHeld(rollout, why, effects);
     return;

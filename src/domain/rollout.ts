@@ -27,7 +27,8 @@ export function advanceRollout(fleet: Fleet, now: number, effects: Effect[]): bo
     case 'canary':
     case 'shifting': {
       const { to, wantedWeight } = rollout;
-      if (wantedWeight !== null) return advanceCanary(fleet, rollout, fleet.generations[to]!, wantedWeight, now, effects);
+      if (wantedWeight !== null)
+        return advanceCanary(fleet, rollout, fleet.generations[to]!, wantedWeight, now, effects);
       return shift(fleet, rollout, now, effects);
     }
     case 'aborting':

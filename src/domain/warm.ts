@@ -10,7 +10,7 @@ import type { Effect, Fleet, Generation, Rollout, Worker } from './types.js';
 export function keepsWarm(fleet: Fleet, rollout: Rollout): boolean {
   if (rollout.kind !== 'reload' || rollout.from === null || rollout.to === null || fleet.stop) return false;
   const [old, target] = [fleet.generations[rollout.from], fleet.generations[rollout.to]];
-  return old !== undefined && old.good && target !== undefined && target.policy.keepWarmMs > 0;
+  return (old?.good ?? false) && (target?.policy.keepWarmMs ?? 0) > 0;
 }
 
 /** Instead of being retired. */
@@ -18,7 +18,10 @@ export function mayPark(fleet: Fleet, worker: Worker): boolean {
   if (!isConfirmed(worker)) return false;
   const { rollout } = fleet;
   const leavesNow =
-    rolloutUnderWay(fleet) && rollout!.step !== 'aborting' && rollout!.from === worker.generation && keepsWarm(fleet, rollout!);
+    rolloutUnderWay(fleet) &&
+    rollout!.step !== 'aborting' &&
+    rollout!.from === worker.generation &&
+    keepsWarm(fleet, rollout!);
   return leavesNow || fleet.warm?.generation === worker.generation;
 }
 
@@ -54,7 +57,12 @@ export function unpark(worker: Worker, { policy }: Generation, now: number, effe
 export function settleWarmAfter(fleet: Fleet, rollout: Rollout, target: Generation, now: number): void {
   const until = now + target.policy.keepWarmMs;
   if (keepsWarm(fleet, rollout)) fleet.warm = { generation: rollout.from!, until };
-  else if (fleet.warm && rollout.kind === 'reload' && target.policy.keepWarmMs > 0 && fleet.warm.generation === fleet.lastGood)
+  else if (
+    fleet.warm &&
+    rollout.kind === 'reload' &&
+    target.policy.keepWarmMs > 0 &&
+    fleet.warm.generation === fleet.lastGood
+  )
     fleet.warm.until = until; // What this one has replaced was still on trial: the way back leads past it.
   else fleet.warm = null;
 }

@@ -26,6 +26,8 @@ const COMMANDS = [
   'restart',
   'canary',
   'promote',
+  'pause',
+  'rollback',
   'abort',
   'scale',
   'stop',

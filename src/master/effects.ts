@@ -4,12 +4,12 @@
  */
 import { heldKeys } from '../domain/fleet.js';
 import { nameOf, where } from '../domain/names.js';
-import type { Effect, Event, Fleet, Rollout } from '../domain/types.js';
+import type { Effect, Event, Fleet, ReleaseRef, Rollout, RolloutTarget } from '../domain/types.js';
 import type { WarmUpAnswer } from '../shared/check-report.js';
 import type { HttpCheck } from '../shared/config.js';
 import type { Progress, ProgressKind } from '../shared/control-protocol.js';
 import type { ErrorReport } from '../shared/errors.js';
-import { toReport } from '../shared/errors.js';
+import { toReport, ZdsupError } from '../shared/errors.js';
 import type { HttpTarget } from './ask-worker.js';
 import { laterStart } from './later-start.js';
 import type { Listeners } from './listeners.js';
@@ -29,7 +29,7 @@ export interface EffectsOptions {
   logger: Logger;
   output: OutputMode;
   /** Reads the config afresh and resolves the release. */
-  makePlan(scaled: Fleet['scaled']): Promise<Plan>;
+  makePlan(scaled: Fleet['scaled'], release: ReleaseRef | undefined): Promise<Plan>;
   post(event: Event): void;
   /** The last effect of all. */
   ended(failed: boolean): void;
@@ -108,7 +108,7 @@ export class Effects {
   perform = (effect: Effect, fleet: Fleet): void => {
     switch (effect.type) {
       case 'prepare':
-        void this.prepare(effect.rolloutId, effect.scaled);
+        void this.prepare(effect.rolloutId, effect.scaled, effect.target);
         return;
       case 'fork':
         this.adoptPlan(effect.generation, fleet);
@@ -127,6 +127,10 @@ export class Effects {
         this.warmUps.get(effect.id)?.abort();
         this.activate(effect.id);
         return;
+      case 'park':
+        this.traffic.leave(effect.id);
+        this.workers.get(effect.id)?.park();
+        return;
       case 'retire':
         this.stopChecks(effect.id);
         this.traffic.leave(effect.id);
@@ -138,6 +142,9 @@ export class Effects {
         return;
       case 'check-release':
         void this.checkRelease(effect.generation);
+        return;
+      case 'judge':
+      case 'good':
         return;
       case 'route':
         this.traffic.route(effect.routing);
@@ -165,7 +172,7 @@ export class Effects {
         return;
       }
       case 'generation-gone':
-        this.plans.delete(effect.generation);
+        this.forgetPlans(fleet);
         for (const observer of this.observers) observer.generationGone?.(effect.generation);
         return;
       case 'close-listeners':
@@ -208,9 +215,12 @@ export class Effects {
       observer.workerExited?.({ id, slot, generation, pid: worker.pid, code, signal, error, stderr });
   }
 
-  private async prepare(rolloutId: number, scaled: Fleet['scaled']): Promise<void> {
+  private async prepare(rolloutId: number, scaled: Fleet['scaled'], target: RolloutTarget): Promise<void> {
     try {
-      const plan = await this.options.makePlan(scaled);
+      const plan =
+        target.kind === 'generation'
+          ? await this.planOfBefore(target.number)
+          : await this.options.makePlan(scaled, target.kind === 'release' ? target.release : undefined);
       for (const message of plan.warnings) this.tell({ type: 'progress', kind: 'warning', message });
       this.candidates.set(rolloutId, plan);
       this.options.post({ type: 'prepared', rolloutId, policy: plan.policy });
@@ -219,6 +229,28 @@ export class Effects {
       this.prepareErrors.set(rolloutId, report);
       this.options.post({ type: 'prepare-failed', rolloutId, reason: report.message });
     }
+  }
+
+  /**
+   * What that generation has run.
+   * @throws ZdsupError ZDSUP_RELEASE_CHANGED where its folder is not what it was: a folder edited in place cannot be gone back to
+   */
+  private async planOfBefore(generation: number): Promise<Plan> {
+    const plan = this.plans.get(generation)!;
+    if (!(await this.looks.isModified(plan))) return plan;
+    const { appName } = this.options;
+    throw new ZdsupError({
+      code: 'ZDSUP_RELEASE_CHANGED',
+      message: `${plan.release.path} was edited in place, or removed, since generation ${generation} started: what it ran is not there any more`,
+      hint: `put the old files back and run zdsup reload ${appName}; zdsup deploy ${appName} keeps releases that one can go back to`,
+      exitStatus: 1,
+    });
+  }
+
+  /** But those that somebody may start from: generations that are there, and the one that a rollback goes to. */
+  private forgetPlans({ generations, lastGood }: Fleet): void {
+    for (const number of this.plans.keys())
+      if (!(number in generations) && number !== lastGood) this.plans.delete(number);
   }
 
   /** The first fork of a generation makes the candidate of its rollout its plan. */

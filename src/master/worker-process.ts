@@ -90,6 +90,7 @@ export class WorkerProcess implements ListenerClient, Peer, Bouncer {
   /** What is to be done once a message has gone out; at the latest when the process has, for whoever waits for it. */
   private readonly unsent = new Set<() => void>();
   private accepting = false;
+  private isParked = false;
   private gone = false;
   private nextSeq = 1;
   private pinged: { seq: number; answered: () => void } | null = null;
@@ -151,8 +152,17 @@ export class WorkerProcess implements ListenerClient, Peer, Bouncer {
   /** From here on it gets connections on every socket it has asked for or will ask for. */
   activate(): void {
     this.accepting = true;
+    if (this.isParked) this.send({ act: 'unpark' });
+    this.isParked = false;
     for (const key of this.keys) this.sendAccept(key);
     this.send({ act: 'activate' });
+  }
+
+  /** Alive, without traffic, until it is activated again. */
+  park(): void {
+    this.accepting = false;
+    this.isParked = true;
+    this.send({ act: 'park' });
   }
 
   /** With a successor idle connections move, without one (`closeIdle`) they end. */

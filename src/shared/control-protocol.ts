@@ -34,10 +34,17 @@ export type ControlRequest =
       noWait?: boolean;
       /** Of a reload: hold where the new generation has this much of the traffic, 1 to 99 percent. @default it takes all */
       weight?: number | undefined;
+      /** Take all the traffic at once, whatever canary the config has. @default false */
+      noCanary?: boolean;
     }
   /** Of a rollout that is held: 0 to 100 percent; 100 promotes. */
   | { command: 'canary'; weight: number }
-  | { command: 'promote' }
+  /** To the next step of its canary. `full`: to the end. */
+  | { command: 'promote'; full?: boolean }
+  /** The steps of a canary wait where they are. */
+  | { command: 'pause' }
+  /** To what was good before. @default release that, whichever it is */
+  | { command: 'rollback'; release?: { id: string; path: string; from: string } | undefined }
   /** Any rollout under way: back to the old generation. */
   | { command: 'abort' }
   /** `to`: a number of workers, or by how many: `+1`, `-2`. */
@@ -119,7 +126,7 @@ export type ControlResult =
       type: 'result';
       ok: true;
       exitStatus: 0;
-      command: 'reload' | 'restart' | 'canary' | 'promote' | 'abort';
+      command: 'reload' | 'restart' | 'rollback' | 'canary' | 'pause' | 'promote' | 'abort';
       /** The one that serves, or of a hold the one that is held. */
       generation: number | null;
       /** Of the generation that is held. */

@@ -99,6 +99,9 @@ export type MasterMessage = { cmd: typeof CMD } & (
   /** Carries a handle, but for UDP: accept from it now. */
   | { act: 'accept'; key: string }
   | { act: 'activate' }
+  /** Stop accepting, let idle connections go, and stay: `unpark` comes ahead of the sockets that it is to accept from again. */
+  | { act: 'park' }
+  | { act: 'unpark' }
   /** Carries a connection: serve it as if it had been accepted. */
   | { act: 'probe'; key: string }
   /** Carries a connection: answer on it without the app. */

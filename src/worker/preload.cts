@@ -17,6 +17,7 @@ import { onceIdle } from './idle.cjs';
 import { handleListenMessage, installListenSeam } from './listen-seam.cjs';
 import { reportLoad } from './load.cjs';
 import { shieldOutput } from './output.cjs';
+import { park, unpark } from './parking.cjs';
 import { rehearse } from './rehearsal.cjs';
 import { emitToTheApp, isHeard, shieldSignals } from './signals.cjs';
 import { shieldHeldPaths } from './unix-paths.cjs';
@@ -63,6 +64,12 @@ function obey(message: MasterMessage, handle: unknown): void {
     case 'activate':
       tell({ act: 'activated' });
       reportLoad();
+      break;
+    case 'park':
+      park();
+      break;
+    case 'unpark':
+      unpark();
       break;
     case 'retire':
       retire(message);

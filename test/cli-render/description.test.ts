@@ -122,7 +122,7 @@ test('of many crashes only the latest have their words: a loop fills no screen',
 });
 
 test('a rollout that failed says why', () => {
-  const rollout = { id: 3, step: 'done', startedAt: ago(90_000), weight: null } as const;
+  const rollout = { id: 3, kind: 'reload', cause: null, step: 'done', startedAt: ago(90_000), weight: null } as const;
   const rollouts = [
     { ...rollout, from: 2, to: 3, outcome: 'failed' as const, reason: 'it threw' },
     { ...rollout, from: null, to: 1, outcome: 'succeeded' as const, reason: null },

@@ -72,7 +72,10 @@ const MOVES: Record<Act, (world: World, pick: number) => Event | undefined> = {
       : {
           type: 'verdict',
           rolloutId: judging.rolloutId,
-          verdict: { kind: (['good', 'good', 'good', 'inconclusive', 'bad'] as const)[pick % 5]!, reason: `look ${pick}` },
+          verdict: {
+            kind: (['good', 'good', 'good', 'inconclusive', 'bad'] as const)[pick % 5]!,
+            reason: `look ${pick}`,
+          },
         },
   speak: (world, pick) => {
     const process = chosen(world, pick, runs);

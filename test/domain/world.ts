@@ -155,6 +155,13 @@ export class World {
     return this;
   }
 
+  /** All that can happen without the clock, those that leave included. */
+  bootAll(): this {
+    for (let event = this.answer() ?? this.nextOfAny(); event; event = this.answer() ?? this.nextOfAny())
+      this.send(event);
+    return this;
+  }
+
   /** What the shell owes the core. */
   answer(): Event | undefined {
     if (this.preparing !== null) return { type: 'prepared', rolloutId: this.preparing, policy: this.scaledPolicy() };

@@ -21,6 +21,9 @@ const POLICY: Policy = {
   smoke: false,
   warmup: 'none',
   crashLoop: { count: 5, windowMs: 60_000 },
+  canary: null,
+  soakMs: 0,
+  keepWarmMs: 0,
 };
 
 afterEach(() => void vi.useRealTimers());

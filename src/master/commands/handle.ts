@@ -5,6 +5,8 @@ import { VERSION } from '../../shared/version.cjs';
 import { abort } from './abort.js';
 import { canary, promote } from './canary.js';
 import type { CommandContext, Tell } from './context.js';
+import { pause } from './pause.js';
+import { rollback } from './rollback.js';
 import { rollOut } from './rollouts.js';
 import { scale } from './scale.js';
 import { stop } from './stop.js';
@@ -20,15 +22,24 @@ export function handleCommand(context: CommandContext, request: ControlRequest, 
       return rollOut(
         context,
         request.command,
-        { allowListeners: request.allowListeners === true, noWait: request.noWait === true, weight: request.weight },
+        {
+          allowListeners: request.allowListeners === true,
+          noWait: request.noWait === true,
+          noCanary: request.noCanary === true,
+          weight: request.weight,
+        },
         tell,
       );
     case 'canary':
       return canary(context, request.weight, tell);
     case 'promote':
-      return promote(context, tell);
+      return promote(context, request.full === true, tell);
+    case 'pause':
+      return pause(context);
     case 'abort':
-      return abort(context, tell);
+      return abort(context, 'abort', tell);
+    case 'rollback':
+      return rollback(context, request.release, tell);
     case 'scale':
       return scale(context, request.to, tell);
     case 'stop':

@@ -10,8 +10,8 @@ import { ended, refuseWhileStopping, stopped, underWay } from './refusals.js';
 
 export async function rollOut(
   context: CommandContext,
-  kind: RolloutKind,
-  options: { allowListeners: boolean; noWait: boolean; weight?: number | undefined },
+  kind: Exclude<RolloutKind, 'rollback'>,
+  options: { allowListeners: boolean; noWait: boolean; noCanary?: boolean; weight?: number | undefined },
   tell: Tell,
 ): Promise<ControlResult> {
   const { supervisor, effects } = context;
@@ -28,6 +28,7 @@ export async function rollOut(
       source: 'command',
       allowListeners: options.allowListeners,
       weight: options.weight,
+      noCanary: options.noCanary,
     });
     if (ignored !== undefined) throw underWay(context, options.weight);
     const accepted = `the ${kind} was accepted and goes on; zdsup status shows it`;
@@ -75,8 +76,10 @@ export const succeeded = (
   message,
 });
 
-const heldWords = ({ from, to, weight }: Rollout, appName: string): string =>
-  `generation ${to} gets ${weight} % of the traffic, generation ${from} the rest; held there: zdsup canary ${appName} <weight>, zdsup promote ${appName} or zdsup abort ${appName} goes on`;
+const heldWords = ({ from, to, weight, steps, stepIndex }: Rollout, appName: string): string =>
+  steps.length > 0
+    ? `generation ${to} gets ${weight} % of the traffic, generation ${from} the rest; paused at step ${stepIndex + 1} of ${steps.length}: zdsup promote ${appName} goes on, zdsup promote ${appName} --full to the end, zdsup abort ${appName} back`
+    : `generation ${to} gets ${weight} % of the traffic, generation ${from} the rest; held there: zdsup canary ${appName} <weight>, zdsup promote ${appName} or zdsup abort ${appName} goes on`;
 
 /** An end at once comes over everything that is waited for. */
 export const orEnded = <T>(
@@ -136,6 +139,7 @@ export function failure(end: RolloutEnd, appName: string, condition: Condition =
 
 function whatNow({ from, to, kind }: RolloutEnd['rollout'], appName: string, condition: Condition): string {
   if (from === null) return 'mend it and start again';
+  if (kind === 'rollback') return `generation ${from} goes on as before: see zdsup status ${appName}`;
   const again = `mend the release and run zdsup ${kind} ${appName} again`;
   const edited = 'its folder was edited in place, and workers that start again run what is there now';
   if (kind === 'restart' && to !== null && condition !== 'serves')

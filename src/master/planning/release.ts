@@ -178,6 +178,9 @@ export function policyOf(config: AppConfig, scaled: PlanRequest['scaled']): Poli
     smoke: config.smoke !== null,
     warmup: config.warmup === null ? 'none' : config.warmup.required ? 'required' : 'wanted',
     crashLoop: config.crashLoop,
+    canary: null,
+    soakMs: 30_000,
+    keepWarmMs: 0,
   };
 }
 

@@ -13,7 +13,16 @@ import type { DatagramHandle } from '../node-internals/datagram-handle.cjs';
 import type { ServerHandle } from '../node-internals/server-handle.cjs';
 import { connectionHandle } from '../node-internals/server-handle.cjs';
 import { keepNonBlocking } from '../node-internals/stdio.cjs';
-import type { Handshake, ListenSpec, MasterMessage, Passed, SocketName, WorkerMessage } from '../shared/messages.cjs';
+import { BUCKET_COUNT } from '../shared/latency-buckets.js';
+import type {
+  Handshake,
+  ListenSpec,
+  MasterMessage,
+  ObservedDelta,
+  Passed,
+  SocketName,
+  WorkerMessage,
+} from '../shared/messages.cjs';
 import { CMD, HANDSHAKE_VARIABLE } from '../shared/messages.cjs';
 import { VERSION } from '../shared/version.cjs';
 import type { Bouncer } from './dispatch.js';
@@ -79,6 +88,15 @@ function isListenSpec(spec: unknown): spec is ListenSpec {
   return (address === null || typeof address === 'string') && (port === null || isUpTo(port, MAX_PORT));
 }
 
+/** Of half a second, in one process. */
+const MOST_REQUESTS = 10_000_000;
+
+function isObservedDelta({ requests, failed, latency, heldUpMs }: ObservedDelta): boolean {
+  if (!isUpTo(requests, MOST_REQUESTS) || !isUpTo(failed, requests) || !isUpTo(heldUpMs, MAX_INT)) return false;
+  if (!Array.isArray(latency) || latency.length > 2 * BUCKET_COUNT || latency.length % 2 === 1) return false;
+  return latency.every((value, index) => isUpTo(value, index % 2 === 0 ? BUCKET_COUNT - 1 : MOST_REQUESTS));
+}
+
 export class WorkerProcess implements ListenerClient, Peer, Bouncer {
   lastFigures: Figures | null = null;
   private readonly worker: ClusterWorker;
@@ -93,6 +111,7 @@ export class WorkerProcess implements ListenerClient, Peer, Bouncer {
   private isParked = false;
   private gone = false;
   private nextSeq = 1;
+  private observer: ((delta: ObservedDelta) => void) | null = null;
   private pinged: { seq: number; answered: () => void } | null = null;
   private readonly figureAsks = new Map<number, (figures: Figures) => void>();
   private readonly signalAsks = new Map<number, (heard: boolean) => void>();
@@ -200,6 +219,13 @@ export class WorkerProcess implements ListenerClient, Peer, Bouncer {
       this.figureAsks.set(seq, finish);
       this.send({ act: 'stats', seq });
     });
+  }
+
+  /** Has it tell what comes of its requests; null: no more. */
+  observe(observer: ((delta: ObservedDelta) => void) | null): void {
+    if (this.observer === null && observer === null) return;
+    this.observer = observer;
+    this.send({ act: 'observe', on: observer !== null });
   }
 
   /** Asks whether its event loop is alive; `answered` may never be called. */
@@ -395,6 +421,9 @@ export class WorkerProcess implements ListenerClient, Peer, Bouncer {
       case 'load':
       case 'bounced':
         this.traffic.receive(this, message, handle);
+        break;
+      case 'observed':
+        if (isObservedDelta(message)) this.observer?.(message);
         break;
       case 'handover-off':
         this.traffic.explain(this, message.why);

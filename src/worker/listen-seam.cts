@@ -220,6 +220,7 @@ export function handleListenMessage(message: MasterMessage, handle: unknown): bo
     case 'stats':
     case 'ping':
     case 'signal':
+    case 'observe':
     case 'rehearse':
     case 'taken':
     case 'untaken':

@@ -16,6 +16,7 @@ import { give, installHandover, takeAllBack, taken, untaken } from './handover.c
 import { onceIdle } from './idle.cjs';
 import { handleListenMessage, installListenSeam } from './listen-seam.cjs';
 import { reportLoad } from './load.cjs';
+import { observe } from './observe.cjs';
 import { shieldOutput } from './output.cjs';
 import { park, unpark } from './parking.cjs';
 import { rehearse } from './rehearsal.cjs';
@@ -84,6 +85,9 @@ function obey(message: MasterMessage, handle: unknown): void {
       // Answered first: the app's handler may end the process.
       tell({ act: 'signalled', seq: message.seq, heard: isHeard(message.signal) });
       emitToTheApp(message.signal);
+      break;
+    case 'observe':
+      observe(message.on);
       break;
     case 'rehearse':
       rehearse(handle as ConnectionHandle);

@@ -1,11 +1,12 @@
 /** Questions about a fleet, and its empty beginning. Pure. */
 import type { Expected, Fleet, Generation, Slot, Worker } from './types.js';
 
-export function emptyFleet(): Fleet {
+/** @param nextRolloutId of an app that ran before, past its last one: ids go on over restarts of the master */
+export function emptyFleet(nextRolloutId = 1): Fleet {
   return {
     nextWorkerId: 1,
     nextGeneration: 1,
-    nextRolloutId: 1,
+    nextRolloutId,
     generations: {},
     workers: {},
     serving: null,

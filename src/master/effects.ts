@@ -50,6 +50,13 @@ export interface ScaleEnd {
   stderr: string[];
 }
 
+/** What the judge of a canary says. */
+export interface Verdict {
+  rolloutId: number;
+  verdict: string;
+  reason: string;
+}
+
 /** A worker has ended, of itself or not. */
 export interface WorkerExit {
   id: number;
@@ -64,6 +71,8 @@ export interface WorkerExit {
 
 export interface Observer {
   progress?(progress: Progress): void;
+  rolloutBegun?(rollout: Rollout): void;
+  verdict?(verdict: Verdict): void;
   rolloutEnded?(end: RolloutEnd): void;
   /** It has come to the weight that was asked for. */
   held?(rollout: Rollout): void;
@@ -108,6 +117,7 @@ export class Effects {
   perform = (effect: Effect, fleet: Fleet): void => {
     switch (effect.type) {
       case 'prepare':
+        for (const observer of this.observers) observer.rolloutBegun?.(fleet.rollout!);
         void this.prepare(effect.rolloutId, effect.scaled);
         return;
       case 'fork':

@@ -72,9 +72,7 @@ export class Journal {
       this.waiting.push(line);
       this.waitingBytes += line.length;
     }
-    this.writing ??= this.writeAll().finally(() => {
-      this.writing = null;
-    });
+    this.writing ??= this.writeAll();
   }
 
   /** Settles when all is on the disk, or after a second: a disk that hangs keeps no master from ending. */
@@ -94,17 +92,18 @@ export class Journal {
 
   /** One batch after the other, until none waits or the disk refuses. Never rejects. */
   private async writeAll(): Promise<void> {
-    while (this.waiting.length > 0) {
+    while (this.waiting.length > 0 || this.lostCount > 0) {
       const [count, lostCount] = [this.waiting.length, this.lostCount];
       try {
         await this.write(this.waiting.join('') + (lostCount === 0 ? '' : lineOf({ type: 'gap', count: lostCount })));
       } catch (error) {
         this.tellOnce((error as Error).message);
-        return;
+        break;
       }
       this.lostCount -= lostCount;
       for (const line of this.waiting.splice(0, count)) this.waitingBytes -= line.length;
     }
+    this.writing = null; // Here, in the moment that found nothing left: what comes next begins anew.
   }
 
   private async write(text: string): Promise<void> {

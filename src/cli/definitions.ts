@@ -148,14 +148,35 @@ const status: Define = (command, settle) =>
 
 const logs: Define = (command, settle) =>
   command
-    .description('show what a daemon and its workers have written')
+    .description('show what a daemon and its workers have written; with --events, what has befallen an app')
     .argument('[app]', 'name of the app')
     .option('-f, --follow', 'go on showing what is written')
     .option('-n, --lines <n>', 'how many lines from the end', wholeNumber, 20)
+    .option('--events', 'the journal in place of the log: rollouts, crashes, scales, starts and stops')
     .option('--json', 'print each line as a JSON value')
-    .action(async (app: string | undefined, options: { follow?: boolean; lines: number; json?: boolean }) => {
+    .action(async (app: string | undefined, options: LogsOptions) => {
       const { logs } = await import('./commands/logs.js');
-      settle(await logs(app, { follow: options.follow === true, lines: options.lines, json: options.json === true }));
+      const { lines, follow, json, events } = options;
+      settle(await logs(app, { lines, follow: follow === true, json: json === true, events: events === true }));
+    });
+
+interface LogsOptions {
+  follow?: boolean;
+  lines: number;
+  events?: boolean;
+  json?: boolean;
+}
+
+const history: Define = (command, settle) =>
+  command
+    .description('show the rollouts of an app, also of one that is stopped; with an id, that one step by step')
+    .usage('[options] [app] [id]')
+    .argument('[app-and-id...]', "name of the app, or 'all', and the id of a rollout")
+    .option('-n, --lines <n>', 'how many rollouts', wholeNumber, 20)
+    .option('--json', 'print it as JSON')
+    .action(async (operands: string[], options: { lines: number; json?: boolean }) => {
+      const { history } = await import('./commands/history.js');
+      settle(await history(operands, { count: options.lines, json: options.json === true }));
     });
 
 const describe: Define = (command, settle) =>
@@ -170,7 +191,7 @@ const describe: Define = (command, settle) =>
 
 const forget: Define = (command, settle) =>
   command
-    .description('forget an app that does not run, and its log')
+    .description('forget an app that does not run, its log and its journal')
     .argument('[app]', "name of the app, or 'all'")
     .option('--json', 'print the result as JSON')
     .action(async (app: string | undefined, options: { json?: boolean }) => {
@@ -241,6 +262,7 @@ export const COMMANDS: { names: [string, ...string[]]; define: Define }[] = [
   { names: ['stop'], define: stop },
   { names: ['status', 'list', 'ls'], define: status },
   { names: ['logs'], define: logs },
+  { names: ['history'], define: history },
   { names: ['describe', 'show'], define: describe }, // `show` as it is typed by those who come from PM2.
   { names: ['delete'], define: forget },
   { names: ['signal'], define: signal },

@@ -1,7 +1,7 @@
 /** Questions about a fleet, and its empty beginning. Pure. */
 import type { Expected, Fleet, Generation, Slot, Worker } from './types.js';
 
-/** @param nextRolloutId they go on rising over the starts of an app, as its journal has them */
+/** @param nextRolloutId of an app that ran before, past its last one: ids go on over restarts of the master */
 export function emptyFleet(nextRolloutId = 1): Fleet {
   return {
     nextWorkerId: 1,

@@ -1,13 +1,13 @@
 /** A rollout as it begins: it knows what serves, and nothing yet of what it brings in. Pure. */
 import { isConfirmed, servingGeneration, workersOf } from './fleet.js';
-import type { Fleet, Rollout, RolloutKind, RolloutSource } from './types.js';
+import type { Effect, Fleet, Rollout, RolloutKind, RolloutSource } from './types.js';
 
 type Asked = { kind: RolloutKind; source: RolloutSource } & Partial<
   Pick<Rollout, 'allowListeners' | 'wantedWeight' | 'noCanary' | 'cause'>
 >;
 
 /** Becomes the fleet's. */
-export function beginRollout(fleet: Fleet, asked: Asked, now: number): Rollout {
+export function beginRollout(fleet: Fleet, asked: Asked, now: number, effects: Effect[]): Rollout {
   const from = fleet.serving;
   const fromSlots = [...(servingGeneration(fleet)?.slots ?? [])];
   const serves = (slot: number): boolean =>
@@ -38,5 +38,6 @@ export function beginRollout(fleet: Fleet, asked: Asked, now: number): Rollout {
     abortBy: null,
     ...asked,
   };
+  effects.push({ type: 'rollout-begun', rollout: { ...fleet.rollout } });
   return fleet.rollout;
 }

@@ -49,7 +49,12 @@ export function beginRollback(
   effects: Effect[],
 ): void {
   // It was let in with its listeners before.
-  const rollout = beginRollout(fleet, { kind: 'rollback', source, allowListeners: true, noCanary: true, cause }, now);
+  const rollout = beginRollout(
+    fleet,
+    { kind: 'rollback', source, allowListeners: true, noCanary: true, cause },
+    now,
+    effects,
+  );
   if ('cold' in way) {
     effects.push({ type: 'prepare', rolloutId: rollout.id, scaled: fleet.scaled, target: way.cold });
     return;

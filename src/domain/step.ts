@@ -121,6 +121,7 @@ function begin(
     fleet,
     { kind, source, allowListeners, wantedWeight: weight ?? null, noCanary: noCanary ?? false },
     context.now,
+    effects,
   );
   effects.push({ type: 'prepare', rolloutId: id, scaled: fleet.scaled, target: target ?? { kind: 'files' } });
 }

@@ -57,14 +57,14 @@ export interface Verdict {
   reason: string;
 }
 
-/** What the shell is to observe, and whether it is to judge. */
+/** What the shell is to observe: generations. */
 export interface Judging {
   rolloutId: number;
-  /** Generations. */
+  /** In a soak it has no traffic any more: its figures of before stand for it. */
   stable: number;
-  coming: number | null;
-  /** Judged are the canary and the soak; observed for the record are the others. In a soak `stable` has no traffic any more. */
-  phase: 'before' | 'shifting' | 'canary' | 'soak';
+  canary: number | null;
+  /** `boot`: the new one has no traffic yet. `canary`: both have. `soak`: the new one alone. */
+  phase: 'boot' | 'canary' | 'soak';
 }
 
 /** A release that was deployed, and the folder that it was taken from: paths below that one are those of the release. */
@@ -340,6 +340,7 @@ export type Effect =
   /** The generation has proven itself: a start after a crash runs its release. */
   | { type: 'good'; generation: number }
   | Omit<Progress, 'at'>
+  | { type: 'rollout-begun'; rollout: Rollout }
   | { type: 'rollout-ended'; rollout: Rollout }
   /** It has come to the weight that was asked for. */
   | { type: 'held'; rollout: Rollout }

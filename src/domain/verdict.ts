@@ -17,8 +17,9 @@ export function judged(
     if (verdict.kind === 'bad') rollBackFromSoak(fleet, verdict.reason, now, effects);
     return undefined;
   }
-  if (fleet.judging.phase !== 'canary') return 'it is not judged yet';
   const rollout = fleet.rollout!;
+  if (fleet.judging.phase === 'boot') return 'it has no traffic yet';
+  if (rollout.steps.length === 0 && rollout.step !== 'canary') return 'it is observed for the record alone';
   const isNews = rollout.verdict?.kind !== verdict.kind;
   rollout.verdict = verdict;
   if (verdict.kind === 'bad') {
@@ -42,11 +43,11 @@ export function judgingOf(fleet: Fleet): Judging | null {
   if (rollout && rolloutUnderWay(fleet)) {
     const { id, kind, from, to, step, weight } = rollout;
     if (kind !== 'reload' || from === null || step === 'aborting' || step === 'preparing') return null;
-    const phase = step === 'canary' && weight !== 0 ? 'canary' : step === 'shifting' ? 'shifting' : 'before';
-    return { rolloutId: id, stable: from, coming: to, phase };
+    const phase = (step === 'canary' && weight !== 0) || step === 'shifting' ? 'canary' : 'boot';
+    return { rolloutId: id, stable: from, canary: to, phase };
   }
   if (!soak || !fleet.generations[soak.generation]?.policy.canary) return null;
-  return { rolloutId: soak.rolloutId, stable: soak.from, coming: soak.generation, phase: 'soak' };
+  return { rolloutId: soak.rolloutId, stable: soak.from, canary: soak.generation, phase: 'soak' };
 }
 
 /** Tells the shell where something has changed. */
@@ -60,5 +61,5 @@ export function settleJudging(fleet: Fleet, effects: Effect[]): void {
 const isSame = (one: Judging | null, other: Judging | null): boolean =>
   one?.rolloutId === other?.rolloutId &&
   one?.stable === other?.stable &&
-  one?.coming === other?.coming &&
+  one?.canary === other?.canary &&
   one?.phase === other?.phase;

@@ -8,9 +8,11 @@ import type { Effect, Event, Fleet, ReleaseRef, Rollout, RolloutTarget } from '.
 import type { WarmUpAnswer } from '../shared/check-report.js';
 import type { HttpCheck } from '../shared/config.js';
 import type { Progress, ProgressKind } from '../shared/control-protocol.js';
+import { DEFAULT_ANALYSIS } from '../shared/default-analysis.js';
 import type { ErrorReport } from '../shared/errors.js';
 import { toReport, ZdsupError } from '../shared/errors.js';
 import type { HttpTarget } from './ask-worker.js';
+import { Judge } from './judge.js';
 import { laterStart } from './later-start.js';
 import type { Listeners } from './listeners.js';
 import type { Logger } from './log.js';
@@ -50,6 +52,13 @@ export interface ScaleEnd {
   stderr: string[];
 }
 
+/** What the judge of a canary says. */
+export interface Verdict {
+  rolloutId: number;
+  verdict: string;
+  reason: string;
+}
+
 /** A worker has ended, of itself or not. */
 export interface WorkerExit {
   id: number;
@@ -64,6 +73,8 @@ export interface WorkerExit {
 
 export interface Observer {
   progress?(progress: Progress): void;
+  rolloutBegun?(rollout: Rollout): void;
+  verdict?(verdict: Verdict): void;
   rolloutEnded?(end: RolloutEnd): void;
   /** It has come to the weight that was asked for. */
   held?(rollout: Rollout): void;
@@ -72,6 +83,8 @@ export interface Observer {
   scaleEnded?(end: ScaleEnd): void;
   generationGone?(generation: number): void;
   workerExited?(exit: WorkerExit): void;
+  /** It has come through its time on trial, or had none. */
+  proven?(generation: number): void;
   /** One path of a worker's warm-up. */
   warmUpAsked?(answer: WarmUpAnswer): void;
 }
@@ -98,10 +111,19 @@ export class Effects {
   private readonly warmUps = new Map<number, AbortController>();
 
   private readonly traffic: Traffic;
+  private readonly judge: Judge;
 
   constructor(private readonly options: EffectsOptions) {
     this.traffic = new Traffic(options.listeners, (message) =>
       this.tell({ type: 'progress', kind: 'warning', message }),
+    );
+    this.judge = new Judge(
+      (generation) => this.plans.get(generation)?.config.canary?.analysis ?? DEFAULT_ANALYSIS,
+      (news) => {
+        for (const observer of this.observers) observer.verdict?.(news);
+        const { rolloutId, verdict: kind, reason } = news;
+        options.post({ type: 'verdict', rolloutId, verdict: { kind, reason } });
+      },
     );
   }
 
@@ -143,8 +165,14 @@ export class Effects {
       case 'check-release':
         void this.checkRelease(effect.generation);
         return;
+      case 'rollout-begun':
+        for (const observer of this.observers) observer.rolloutBegun?.(effect.rollout);
+        return;
       case 'judge':
+        this.judge.set(effect.judging);
+        return;
       case 'good':
+        for (const observer of this.observers) observer.proven?.(effect.generation);
         return;
       case 'route':
         this.traffic.route(effect.routing);
@@ -210,6 +238,8 @@ export class Effects {
     const stderr = worker?.lastLines() ?? [];
     this.lastWords.set(id, stderr);
     if (!worker) return;
+    if (!worker.isSentAway) this.judge.crashed(id);
+    this.judge.workerGone(id);
     const { slot, generation } = worker.identity;
     for (const observer of this.observers)
       observer.workerExited?.({ id, slot, generation, pid: worker.pid, code, signal, error, stderr });
@@ -278,6 +308,7 @@ export class Effects {
     if (!worker) return;
     worker.activate();
     this.traffic.join(worker);
+    this.judge.workerJoined(worker);
   }
 
   private probe(id: number, fleet: Fleet): void {

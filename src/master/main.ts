@@ -5,7 +5,7 @@ import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { missingServerHandle } from '../node-internals/server-handle.cjs';
 import { ZdsupError } from '../shared/errors.js';
-import { controlSocketPath, runDirForStart, stateDir } from '../shared/paths.js';
+import { controlSocketPath, journalPath, runDirForStart, stateDir } from '../shared/paths.js';
 import { VERSION } from '../shared/version.cjs';
 import { keepRecord } from './app-record.js';
 import { handleCommand } from './commands/handle.js';
@@ -14,6 +14,7 @@ import { listenForControl } from './control-server.js';
 import type { Observer, RolloutEnd } from './effects.js';
 import { Effects } from './effects.js';
 import { History } from './history.js';
+import { openJournal } from './journal-keeper.js';
 import { Listeners } from './listeners.js';
 import { watchLiveness } from './liveness.js';
 import type { LogFormat } from './log.js';
@@ -101,6 +102,11 @@ export async function runMaster(
   }
   // Only now is the name ours.
   const { version: _, ...asked } = request;
+  const warn = (message: string): void => {
+    logger.warn(message);
+    // Of a daemon on a full disk, the log has no room either.
+    options.observer?.progress?.({ type: 'progress', kind: 'warning', at: new Date().toISOString(), message });
+  };
   const record = keepRecord(
     state,
     {
@@ -113,13 +119,15 @@ export async function runMaster(
       logFile: options.daemon?.logFile ?? null,
       logFormat: options.logFormat ?? null,
     },
-    (why) => {
-      const message = `the app cannot be remembered: ${why}`;
-      logger.warn(message);
-      // Of a daemon on a full disk, the log has no room either.
-      options.observer?.progress?.({ type: 'progress', kind: 'warning', at: new Date().toISOString(), message });
-    },
+    (why) => warn(`the app cannot be remembered: ${why}`),
   );
+  const journal = openJournal(journalPath(state, appName), supervisor, effects, (why) =>
+    warn(`the journal cannot be written: ${why}`),
+  );
+  journal.append({
+    ...{ type: 'master-started', masterPid: process.pid, version: VERSION },
+    daemon: options.daemon !== undefined,
+  });
 
   watchLiveness(
     effects,
@@ -153,10 +161,11 @@ export async function runMaster(
   listeners.closeAllBut(new Set());
   // Before the socket goes: who finds none must find the end.
   const failedStart = failed && isFailedStart(firstEnd);
-  record.end(
-    failedStart ? 'crashed' : 'stopped',
-    failedStart ? firstEnd!.rollout.reason : failed ? 'ended at once' : null,
-  );
+  const how = failedStart ? 'crashed' : 'stopped';
+  const reason = failedStart ? firstEnd!.rollout.reason : failed ? 'ended at once' : null;
+  journal.append({ type: 'master-ended', masterPid: process.pid, how, reason });
+  await journal.close();
+  record.end(how, reason);
   leaveSocketPath(socketPath, socket);
   await control.close();
   if (failed && firstEnd !== null) throwFailure(firstEnd, appName);

@@ -107,6 +107,8 @@ export class WorkerProcess implements ListenerClient, Peer, Bouncer {
   private hasRehearsed = false;
   /** What is to be done once a message has gone out; at the latest when the process has, for whoever waits for it. */
   private readonly unsent = new Set<() => void>();
+  /** It was told to drain, or is killed: its end is no crash. */
+  isSentAway = false;
   private accepting = false;
   private isParked = false;
   private gone = false;
@@ -187,10 +189,12 @@ export class WorkerProcess implements ListenerClient, Peer, Bouncer {
   /** With a successor idle connections move, without one (`closeIdle`) they end. */
   retire(deadlineMs: number, closeIdle: boolean): void {
     this.accepting = false;
+    this.isSentAway = true;
     this.send({ act: 'retire', deadlineMs, closeIdle, handover: !closeIdle });
   }
 
   kill(): void {
+    this.isSentAway = true;
     if (!this.gone) this.worker.process.kill('SIGKILL');
   }
 

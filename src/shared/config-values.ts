@@ -2,6 +2,7 @@
 import type * as v from 'valibot';
 import type { Amount, AnalysisConfig, AppConfig, BackoffConfig, HttpCheck, ReadyConfig } from './config.js';
 import type { AppConfigInput, ready } from './config-keys.js';
+import { DEFAULT_ANALYSIS } from './default-analysis.js';
 import { parseDuration, parseShare } from './units.js';
 
 export const ms = (value: string | number | undefined, byDefault: number): number =>
@@ -68,17 +69,6 @@ export function warmupOf(input: AppConfigInput['warmup']): AppConfig['warmup'] {
   const { paths, timeout, required = false } = given;
   return paths.length === 0 ? null : { paths, timeoutMs: ms(timeout, 5_000), required, ...addressOf(given) };
 }
-
-export const DEFAULT_ANALYSIS: AnalysisConfig = {
-  minRequests: 100,
-  maxErrorRate: null,
-  maxP99Ms: null,
-  maxRestarts: null,
-  tolerance: 0.2,
-  errorTolerance: 0.0005,
-  latencyToleranceMs: 1,
-  inconclusive: 'wait',
-};
 
 export function canaryOf(input: AppConfigInput['canary']): AppConfig['canary'] {
   if (input === undefined) return null;

@@ -1,4 +1,4 @@
-/** Runs in the CLI. `zdsup delete`: forgets an app that does not run: its record and its log. */
+/** Runs in the CLI. `zdsup delete`: forgets an app that does not run: its record, its log and its journal. */
 import { lstatSync, rmSync } from 'node:fs';
 import { dirname } from 'node:path';
 import type { KnownApp } from '../../client/known-apps.js';
@@ -6,7 +6,7 @@ import { chooseKnown } from '../../client/known-apps.js';
 import type { FailedResult } from '../../shared/control-protocol.js';
 import { failedResult } from '../../shared/control-protocol.js';
 import { ZdsupError } from '../../shared/errors.js';
-import { logPath } from '../../shared/paths.js';
+import { journalPath, logPath } from '../../shared/paths.js';
 import { printError } from '../render/error.js';
 
 type Outcome = { app: string } & (
@@ -38,7 +38,8 @@ function forgetOne({ name, running, remembered }: KnownApp): Outcome {
   }
   const { state, path } = remembered!;
   const log = logPath(state, name); // Not as the record says: where root forgets, another user has written that.
-  const removed = [log, path].filter((file) => isPlain(dirname(file)) && isPlain(file));
+  const journal = journalPath(state, name);
+  const removed = [log, journal, `${journal}.1`, path].filter((file) => isPlain(dirname(file)) && isPlain(file));
   for (const file of removed) rmSync(file);
   return {
     app: name,
@@ -47,8 +48,13 @@ function forgetOne({ name, running, remembered }: KnownApp): Outcome {
     exitStatus: 0,
     command: 'delete',
     removed,
-    message: removed.includes(log) ? 'forgotten, with its log' : 'forgotten',
+    message: `forgotten${withWhat(removed.includes(log), removed.includes(journal))}`,
   };
+}
+
+function withWhat(log: boolean, journal: boolean): string {
+  const parts = [...(log ? ['its log'] : []), ...(journal ? ['its journal'] : [])];
+  return parts.length === 0 ? '' : `, with ${parts.join(' and ')}`;
 }
 
 /** There, and no link that leads elsewhere. */

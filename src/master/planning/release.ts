@@ -178,10 +178,16 @@ export function policyOf(config: AppConfig, scaled: PlanRequest['scaled']): Poli
     smoke: config.smoke !== null,
     warmup: config.warmup === null ? 'none' : config.warmup.required ? 'required' : 'wanted',
     crashLoop: config.crashLoop,
-    canary: null,
-    soakMs: 30_000,
-    keepWarmMs: 0,
+    canary: canaryPolicyOf(config),
+    soakMs: config.soakMs,
+    keepWarmMs: config.keepWarmMs,
   };
+}
+
+function canaryPolicyOf({ canary }: AppConfig): Policy['canary'] {
+  if (!canary) return null;
+  const { steps, sticky, analysis } = canary;
+  return { steps, sticky, inconclusive: analysis.inconclusive };
 }
 
 const countOf = (amount: Amount, instances: number, round: (value: number) => number): number =>

@@ -9,7 +9,7 @@ import { expect, test } from 'vitest';
 import type { VerdictSettings } from '../../src/domain/verdict/types.js';
 import type { VerdictNews } from '../../src/master/judge.js';
 import { Judge } from '../../src/master/judge.js';
-import { DEFAULT_ANALYSIS } from '../../src/shared/config-values.js';
+import { DEFAULT_ANALYSIS } from '../../src/shared/default-analysis.js';
 import { bucketOf } from '../../src/shared/latency-buckets.js';
 import type { Observed } from '../helpers/observed-worker.js';
 import { startObserved } from '../helpers/observed-worker.js';

@@ -66,7 +66,7 @@ test('an event that an effect posts is dealt with after the effects of its own e
   });
   supervisor.post({ type: 'rollout-requested', kind: 'reload', source: 'start', allowListeners: false });
   supervisor.post({ type: 'prepared', rolloutId: 1, policy: { ...POLICY, instances: 2 } });
-  expect(order).toEqual(['prepare', 'progress', 'fork', 'fork', 'progress', 'progress']);
+  expect(order).toEqual(['rollout-begun', 'prepare', 'progress', 'fork', 'fork', 'progress', 'progress']);
   supervisor.post({ type: 'end-at-once' });
 });
 

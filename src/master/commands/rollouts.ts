@@ -54,10 +54,16 @@ export async function outcome(
   if ('step' in end) return { ...succeeded(command, end.to, startedAt, heldWords(end, appName)), weight: end.weight! };
   if (end.rollout.outcome === 'failed' && supervisor.state.stop) throw stopped(appName, command);
   if (end.rollout.outcome === 'failed') return failure(end, appName, conditionOf(context, end.rollout.from));
-  await orEnded(context, command, watch.drained);
-  const { to } = end.rollout;
+  const { from, to } = end.rollout;
+  const isParked = from !== null && supervisor.state.warm?.generation === from;
+  if (!isParked) await orEnded(context, command, watch.drained);
+  const { rollout } = supervisor.state;
+  if (rollout?.kind === 'rollback' && rollout.from === to) return wentBack(rollout, appName);
   if (to !== null && isCrashLooping(supervisor.state.generations[to])) return crashLoops(to, appName);
-  return succeeded(command, to, startedAt, `generation ${to} serves, the old workers have gone`);
+  const old = isParked
+    ? `generation ${from} is parked: zdsup rollback ${appName} is instant`
+    : 'the old workers have gone';
+  return succeeded(command, to, startedAt, `generation ${to} serves, ${old}`);
 }
 
 /** @param startedAt 0: nothing was waited for */
@@ -148,6 +154,15 @@ function whatNow({ from, to, kind }: RolloutEnd['rollout'], appName: string, con
   if (condition === 'down') return `generation ${from} is down, as it was before, and is tried again; ${again}`;
   return `generation ${from} goes on serving${condition === 'modified' ? `, but ${edited}` : ''}; ${again}`;
 }
+
+/** Its soak has ended it before the drain of the old one was over. */
+const wentBack = ({ from, to, cause }: Rollout, appName: string): ControlResult =>
+  failedResult({
+    code: 'ZDSUP_ROLLOUT_FAILED',
+    message: `generation ${from} was promoted, and failed in its soak (${cause ?? 'rolled back by hand'}): ${to === null ? 'it is being rolled back' : `generation ${to} takes its place`}`,
+    hint: `see zdsup history ${appName}; mend the release and run zdsup reload ${appName} again`,
+    exitStatus: 1,
+  });
 
 const crashLoops = (generation: number, appName: string): ControlResult =>
   failedResult({

@@ -1,7 +1,7 @@
 /** Simulated traffic: requests that fail or take their time by chance, from a generator with a seed. */
 import { beginJudging, judge, NOTHING, observe } from '../../../src/domain/verdict/judge.js';
 import type { Observed, VerdictSettings, VerdictState } from '../../../src/domain/verdict/types.js';
-import { DEFAULT_ANALYSIS } from '../../../src/shared/config-values.js';
+import { DEFAULT_ANALYSIS } from '../../../src/shared/default-analysis.js';
 import { bucketOf } from '../../../src/shared/latency-buckets.js';
 
 export const SETTINGS: VerdictSettings = DEFAULT_ANALYSIS;

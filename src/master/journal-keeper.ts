@@ -36,16 +36,16 @@ export interface KeeperOptions {
   /** What a generation runs; undefined where that is not known yet, or no longer. */
   releaseOf(generation: number): JournalRelease | undefined;
   /** Where the latency is observed. */
-  p99Of?: (rolloutId: number) => { beforeMs: number | null; duringMs: number | null };
+  p99Of(rolloutId: number): { beforeMs: number | null; duringMs: number | null };
   memory?: PeakMemory;
 }
 
 /** Opens the journal of the app whose name this master has taken, numbers its rollouts on from there, and keeps it from now on. */
 export function openJournal(
   path: string,
-  supervisor: Supervisor,
-  effects: Effects,
+  { supervisor, effects }: { supervisor: Supervisor; effects: Effects },
   failed: (why: string) => void,
+  p99Of: KeeperOptions['p99Of'] = () => ({ beforeMs: null, duringMs: null }),
 ): Journal {
   const journal = new Journal({ path, failed });
   supervisor.continueAfter(lastRolloutIdAt(path));
@@ -55,6 +55,7 @@ export function openJournal(
       state: () => supervisor.state,
       now: () => supervisor.now(),
       releaseOf: (generation) => effects.plans.get(generation)?.release,
+      p99Of,
     }),
   );
   return journal;
@@ -131,14 +132,14 @@ export class JournalKeeper implements Observer {
   rolloutEnded({ rollout, stderr }: RolloutEnd): void {
     const { id, kind, source, from, to, outcome, reason, startedAt } = rollout;
     this.openId = null;
-    const p99 = this.options.p99Of?.(id);
+    const { beforeMs, duringMs } = this.options.p99Of(id);
     this.options.append({
       type: 'rollout-ended',
       ...{ rolloutId: id, kind, source, outcome: outcome ?? 'failed' },
       reason: reason === null ? null : reason.slice(0, KEPT_MESSAGE_LENGTH),
       durationMs: Math.max(0, Math.round(this.options.now() - startedAt)),
       ...{ from, to, fromRelease: this.releaseOf(from), toRelease: this.releaseOf(to) },
-      ...{ p99BeforeMs: p99?.beforeMs ?? null, p99DuringMs: p99?.duringMs ?? null, peakRssBytes: this.memory.end() },
+      ...{ p99BeforeMs: beforeMs, p99DuringMs: duringMs, peakRssBytes: this.memory.end() },
       stderr: stderr.slice(-KEPT_LINES).map((line) => line.slice(0, KEPT_LINE_LENGTH)),
     });
   }

@@ -135,12 +135,14 @@ export class Journal {
   /** The file of that name, also where somebody has moved it away since, with room for so many bytes. */
   private async find(bytes: number): Promise<void> {
     const { path, maxBytes = MAX_BYTES } = this.options;
-    if (this.file !== null && this.file.bytes > 0 && this.file.bytes + bytes > maxBytes) {
-      await rename(path, `${path}.1`).catch(ignoreMissing);
+    const there = await stat(path).catch(() => null);
+    if (this.file !== null && there?.ino !== this.file.ino) await this.leave();
+    if (this.file !== null) {
+      this.file.bytes = there!.size; // Somebody may have cut it.
+      if (there!.size === 0 || there!.size + bytes <= maxBytes) return;
+      await rename(path, `${path}.1`);
       await this.leave();
     }
-    if (this.file !== null && (await inodeAt(path)) !== this.file.ino) await this.leave();
-    if (this.file !== null) return;
     await mkdir(dirname(path), { mode: 0o700 }).catch(() => {}); // Mostly it is there; where it cannot be made, the next line says so.
     const handle = await (this.options.openFile ?? openForAppend)(path);
     try {
@@ -173,14 +175,4 @@ async function isTorn(handle: FileHandle, size: number): Promise<boolean> {
   const last = Buffer.alloc(1);
   await handle.read(last, 0, 1, size - 1);
   return last.toString() !== '\n';
-}
-
-const inodeAt = (path: string): Promise<number | null> =>
-  stat(path).then(
-    ({ ino }) => ino,
-    () => null,
-  );
-
-function ignoreMissing(error: NodeJS.ErrnoException): void {
-  if (error.code !== 'ENOENT') throw error;
 }

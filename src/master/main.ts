@@ -121,7 +121,7 @@ export async function runMaster(
     },
     (why) => warn(`the app cannot be remembered: ${why}`),
   );
-  const journal = openJournal(journalPath(state, appName), supervisor, effects, (why) =>
+  const journal = openJournal(journalPath(state, appName), { supervisor, effects }, (why) =>
     warn(`the journal cannot be written: ${why}`),
   );
   journal.append({

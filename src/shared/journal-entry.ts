@@ -71,7 +71,9 @@ export type NewEntry = JournalEntry extends infer E ? (E extends JournalEntry ? 
 type Judge = (value: unknown) => boolean;
 const isText: Judge = (value) => typeof value === 'string';
 const isNumber: Judge = (value) => typeof value === 'number' && Number.isFinite(value);
-const isId: Judge = (value) => Number.isSafeInteger(value) && (value as number) > 0;
+/** The next ones are to be numbers as well, whatever is in the file. */
+const MAX_ID = 1e12;
+const isId: Judge = (value) => Number.isInteger(value) && (value as number) > 0 && (value as number) <= MAX_ID;
 const orNull =
   (judge: Judge): Judge =>
   (value) =>

@@ -7,6 +7,7 @@ import {
   rmSync,
   statSync,
   symlinkSync,
+  truncateSync,
   writeFileSync,
 } from 'node:fs';
 import type { FileHandle } from 'node:fs/promises';
@@ -125,11 +126,18 @@ test('it is bounded: two files, and the latest entries are in them', async () =>
 });
 
 /** Takes so many bytes of the next entry, and says then that it is full; `mended` gives it room. */
-function fullDisk(takes: number): { openFile: (path: string) => Promise<FileHandle>; mended: () => void } {
+function fullDisk(takes: number): {
+  openFile: (path: string) => Promise<FileHandle>;
+  mended: () => void;
+  fill: () => void;
+} {
   let full = true;
   return {
     mended: () => {
       full = false;
+    },
+    fill: () => {
+      full = true;
     },
     openFile: async (path) => {
       const handle = await open(path, 'a+');
@@ -218,6 +226,23 @@ test('a file that was moved away or removed meanwhile is begun anew', async () =
   journal.append(begun(3));
   await journal.close();
   expect(idsIn(textOf(path))).toEqual([3]);
+});
+
+test('a file that somebody has cut is written on from its new end, also after a full disk', async () => {
+  const disk = fullDisk(20);
+  const { journal, path } = makeJournal({ openFile: disk.openFile });
+  disk.mended();
+  journal.append(begun(1));
+  await journal.written();
+  truncateSync(path);
+  disk.fill();
+  journal.append(begun(2));
+  await journal.written();
+  disk.mended();
+  journal.append(begun(3));
+  await journal.close();
+  expect(textOf(path)).not.toContain('\u0000');
+  expect(idsIn(textOf(path))).toEqual([2, 3]);
 });
 
 test('the last id is found, also where the younger file has none yet or is not there', async () => {

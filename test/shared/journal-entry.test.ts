@@ -41,7 +41,10 @@ test.for([
   ['no instant', '{"type":"gap","count":1}'],
   ['an unknown type', `{"at":"${AT}","type":"constructor"}`],
   ['an id that is none', `{"at":"${AT}","type":"rollout-step","rolloutId":"1","step":"held","message":""}`],
-  ['an id past all counting', `{"at":"${AT}","type":"rollout-step","rolloutId":1e300,"step":"held","message":""}`],
+  [
+    'an id past all counting',
+    `{"at":"${AT}","type":"rollout-step","rolloutId":9007199254740991,"step":"held","message":""}`,
+  ],
   ['a message that is none', `{"at":"${AT}","type":"event","kind":"scaled","message":7}`],
 ])('a line with %s is no entry', ([, line]) => {
   expect(parseEntry(line!)).toBeNull();

@@ -58,7 +58,8 @@ export async function outcome(
   const isParked = from !== null && supervisor.state.warm?.generation === from;
   if (!isParked) await orEnded(context, command, watch.drained);
   const { rollout } = supervisor.state;
-  if (rollout?.kind === 'rollback' && rollout.from === to) return wentBack(rollout, appName);
+  if (rollout?.kind === 'rollback' && rollout.from === to && rollout.outcome !== 'failed')
+    return wentBack(rollout, appName);
   if (to !== null && isCrashLooping(supervisor.state.generations[to])) return crashLoops(to, appName);
   const old = isParked
     ? `generation ${from} is parked: zdsup rollback ${appName} is instant`

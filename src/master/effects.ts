@@ -12,6 +12,7 @@ import { DEFAULT_ANALYSIS } from '../shared/default-analysis.js';
 import type { ErrorReport } from '../shared/errors.js';
 import { toReport, ZdsupError } from '../shared/errors.js';
 import type { HttpTarget } from './ask-worker.js';
+import type { P99s } from './judge.js';
 import { Judge } from './judge.js';
 import { laterStart } from './later-start.js';
 import type { Listeners } from './listeners.js';
@@ -214,6 +215,11 @@ export class Effects {
         return;
     }
   };
+
+  /** Of the rollout that was observed last. */
+  p99s(): P99s {
+    return this.judge.p99s();
+  }
 
   /** Looks whether the generation's directory is still what it was; the answer comes as an event. Never rejects. */
   async checkRelease(generation: number): Promise<void> {

@@ -16,6 +16,7 @@ const TOO_MUCH = new Set<ProgressKind>([
 /** They are told of a worker or of the app, also where a rollout happens to be under way. */
 const OF_NO_ROLLOUT = new Set<ProgressKind>([
   ...(['worker-exited', 'unresponsive', 'crash-looping', 'recovered', 'scaling', 'stopping'] as const),
+  ...(['soaked', 'rolling-back', 'unparked'] as const),
 ]);
 /** They come again and again while an app is ill. */
 const REPEATED = new Set<ProgressKind>(['worker-exited', 'unresponsive', 'crash-looping', 'recovered']);
@@ -45,7 +46,6 @@ export function openJournal(
   path: string,
   { supervisor, effects }: { supervisor: Supervisor; effects: Effects },
   failed: (why: string) => void,
-  p99Of: KeeperOptions['p99Of'] = () => ({ beforeMs: null, duringMs: null }),
 ): Journal {
   const journal = new Journal({ path, failed });
   supervisor.continueAfter(lastRolloutIdAt(path));
@@ -55,7 +55,7 @@ export function openJournal(
       state: () => supervisor.state,
       now: () => supervisor.now(),
       releaseOf: (generation) => effects.plans.get(generation)?.release,
-      p99Of,
+      p99Of: () => effects.p99s(),
     }),
   );
   return journal;

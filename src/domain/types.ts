@@ -63,6 +63,8 @@ export interface Judging {
   /** In a soak it has no traffic any more: its figures of before stand for it. */
   stable: number;
   canary: number | null;
+  /** Else what is observed is for the record alone. */
+  isJudged: boolean;
   /** `boot`: the new one has no traffic yet. `canary`: both have. `soak`: the new one alone. */
   phase: 'boot' | 'canary' | 'soak';
 }

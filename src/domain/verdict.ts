@@ -19,7 +19,7 @@ export function judged(
   }
   const rollout = fleet.rollout!;
   if (fleet.judging.phase === 'boot') return 'it has no traffic yet';
-  if (rollout.steps.length === 0 && rollout.step !== 'canary') return 'it is observed for the record alone';
+  if (!fleet.judging.isJudged) return 'it is observed for the record alone';
   const isNews = rollout.verdict?.kind !== verdict.kind;
   rollout.verdict = verdict;
   if (verdict.kind === 'bad') {
@@ -44,10 +44,11 @@ export function judgingOf(fleet: Fleet): Judging | null {
     const { id, kind, from, to, step, weight } = rollout;
     if (kind !== 'reload' || from === null || step === 'aborting' || step === 'preparing') return null;
     const phase = (step === 'canary' && weight !== 0) || step === 'shifting' ? 'canary' : 'boot';
-    return { rolloutId: id, stable: from, canary: to, phase };
+    const isJudged = rollout.steps.length > 0 || step === 'canary';
+    return { rolloutId: id, stable: from, canary: to, isJudged, phase };
   }
   if (!soak || !fleet.generations[soak.generation]?.policy.canary) return null;
-  return { rolloutId: soak.rolloutId, stable: soak.from, canary: soak.generation, phase: 'soak' };
+  return { rolloutId: soak.rolloutId, stable: soak.from, canary: soak.generation, isJudged: true, phase: 'soak' };
 }
 
 /** Tells the shell where something has changed. */
@@ -62,4 +63,5 @@ const isSame = (one: Judging | null, other: Judging | null): boolean =>
   one?.rolloutId === other?.rolloutId &&
   one?.stable === other?.stable &&
   one?.canary === other?.canary &&
+  one?.isJudged === other?.isJudged &&
   one?.phase === other?.phase;

@@ -2,9 +2,11 @@
  * Runs in the master. Has the workers of both generations told what comes of their requests while a rollout is judged, adds it up by generation and asks the
  * pure core for the verdict. Owns the figures of the rollout under way; decides nothing, and reads no config.
  */
+
+import type { Judging } from '../domain/types.js';
 import { add, EMPTY, quantile } from '../domain/verdict/histogram.js';
 import { beginJudging, beginSoak, judge, NOTHING, stableAfter } from '../domain/verdict/judge.js';
-import type { Judging, Observed, Verdict, VerdictSettings, VerdictState } from '../domain/verdict/types.js';
+import type { Observed, Verdict, VerdictSettings, VerdictState } from '../domain/verdict/types.js';
 import type { ObservedDelta } from '../shared/messages.cjs';
 
 /** As often as the workers tell, half way between two of their instants. In ms. */
@@ -17,7 +19,7 @@ const TELL_MS = 1_000;
 export interface ObservedWorker {
   id: number;
   generation: number;
-  observe(observer: ((delta: ObservedDelta) => void) | null): void;
+  observe(observer: ((delta: ObservedDelta) => void) | null, loop: boolean): void;
 }
 
 export interface VerdictNews {
@@ -108,9 +110,9 @@ export class Judge {
   }
 
   private attend(worker: ObservedWorker): void {
-    const { stable, canary } = this.judging ?? { stable: null, canary: null };
+    const { stable, canary, isJudged } = this.judging ?? { stable: null, canary: null, isJudged: false };
     const isWanted = worker.generation === stable || worker.generation === canary;
-    worker.observe(isWanted ? (delta) => this.observed(worker.id, delta) : null);
+    worker.observe(isWanted ? (delta) => this.observed(worker.id, delta) : null, isJudged);
   }
 
   private gather(generation: number, more: Observed): void {
@@ -151,7 +153,7 @@ export class Judge {
       return;
     }
     this.during = add(add(this.during, observation.stable.latency), observation.canary.latency);
-    if (judging.canary === null) return;
+    if (judging.canary === null || !judging.isJudged) return;
     const { state, verdict, reason } = judge(this.state, observation, this.settingsOf(judging.canary));
     this.state = state;
     this.tell({ rolloutId: judging.rolloutId, verdict, reason });

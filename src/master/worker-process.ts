@@ -226,10 +226,10 @@ export class WorkerProcess implements ListenerClient, Peer, Bouncer {
   }
 
   /** Has it tell what comes of its requests; null: no more. */
-  observe(observer: ((delta: ObservedDelta) => void) | null): void {
+  observe(observer: ((delta: ObservedDelta) => void) | null, loop: boolean): void {
     if (this.observer === null && observer === null) return;
     this.observer = observer;
-    this.send({ act: 'observe', on: observer !== null });
+    this.send({ act: 'observe', on: observer !== null, loop });
   }
 
   /** Asks whether its event loop is alive; `answered` may never be called. */

@@ -141,8 +141,8 @@ export type MasterMessage = { cmd: typeof CMD } & (
   /** Accept no more from it, the master does; connections come by `take`. */
   | { act: 'hold'; key: string }
   | { act: 'stats'; seq: number }
-  /** Tell every half second what came of the requests, or no more. */
-  | { act: 'observe'; on: boolean }
+  /** Tell every half second what came of the requests, or no more. `loop`: and for how long the event loop was held up. */
+  | { act: 'observe'; on: boolean; loop: boolean }
   /** Is your event loop alive? */
   | { act: 'ping'; seq: number }
   /** Sent behind `accept`: has its socket come? */

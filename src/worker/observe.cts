@@ -34,7 +34,9 @@ let coldLeft = 0;
 let timer: NodeJS.Timeout | null = null;
 let loop: perfHooks.IntervalHistogram | null = null;
 
-export function observe(on: boolean): void {
+/** @param withLoop look at the event loop as well, which costs some ms to begin: for a verdict */
+export function observe(on: boolean, withLoop: boolean): void {
+  if (on && withLoop) beginLoop();
   if (on === (timer !== null)) return;
   if (on) begin();
   else end();
@@ -46,11 +48,15 @@ function begin(): void {
   subscribe('http.server.request.start', begun);
   subscribe('http.server.response.finish', finished);
   watchStreams(streamBegun);
+  tellNext();
+}
+
+function beginLoop(): void {
+  if (loop) return;
   // Loaded here: most rollouts of most apps are never judged.
   const { monitorEventLoopDelay } = require('node:perf_hooks') as typeof perfHooks;
   loop = monitorEventLoopDelay({ resolution: LOOP_RESOLUTION_MS });
   loop.enable();
-  tellNext();
 }
 
 function end(): void {

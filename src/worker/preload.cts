@@ -87,7 +87,7 @@ function obey(message: MasterMessage, handle: unknown): void {
       emitToTheApp(message.signal);
       break;
     case 'observe':
-      observe(message.on);
+      observe(message.on, message.loop);
       break;
     case 'rehearse':
       rehearse(handle as ConnectionHandle);

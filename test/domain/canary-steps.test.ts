@@ -109,9 +109,9 @@ describe('a reload of an app with a canary', () => {
   test('is judged while it is held, and observed before', () => {
     const scene = new Scene({ instances: 2, canary: STEPS }).start();
     scene.reload();
-    expect(scene.fleet.judging).toEqual({ rolloutId: 2, stable: 1, canary: 2, phase: 'boot' });
+    expect(scene.fleet.judging).toEqual({ rolloutId: 2, stable: 1, canary: 2, isJudged: true, phase: 'boot' });
     scene.until(scene.now + 1_000).bootAll();
-    expect(scene.fleet.judging).toEqual({ rolloutId: 2, stable: 1, canary: 2, phase: 'canary' });
+    expect(scene.fleet.judging).toEqual({ rolloutId: 2, stable: 1, canary: 2, isJudged: true, phase: 'canary' });
     expect(scene.send({ type: 'verdict', rolloutId: 1, verdict: { kind: 'bad', reason: '' } }).ignored).toContain(
       'nobody',
     );

@@ -48,7 +48,7 @@ describe('in its soak', () => {
     scene.until(scene.now + 1_000).bootAll();
     scene.promote();
     scene.until(scene.now + 3_000).bootAll();
-    expect(scene.fleet.judging).toEqual({ rolloutId: 2, stable: 1, canary: 2, phase: 'soak' });
+    expect(scene.fleet.judging).toEqual({ rolloutId: 2, stable: 1, canary: 2, isJudged: true, phase: 'soak' });
     scene.judge('bad', 'p99 is 812 ms');
     expect(scene.fleet.rollout).toMatchObject({ kind: 'rollback', cause: 'p99 is 812 ms' });
     scene.settle();

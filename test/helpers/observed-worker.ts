@@ -68,10 +68,10 @@ export async function startObserved(
     port,
     child,
     told,
-    observe(next) {
+    observe(next, loop = true) {
       if (observer === null && next === null) return;
       observer = next;
-      child.send({ cmd: CMD, act: 'observe', on: next !== null } as never);
+      child.send({ cmd: CMD, act: 'observe', on: next !== null, loop } as never);
     },
   };
 }

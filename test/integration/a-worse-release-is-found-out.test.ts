@@ -74,7 +74,7 @@ async function toldOf(worker: Observed, requests: number): Promise<ReturnType<ty
 }
 
 async function observed(worker: Observed): Promise<void> {
-  worker.observe(() => {});
+  worker.observe(() => {}, true);
   await until(
     'it observes',
     () => ask(worker, '/watched'),
@@ -92,13 +92,13 @@ async function observed(worker: Observed): Promise<void> {
 test('nobody looks at requests while a worker is not observed', async () => {
   const worker = await startObserved(APP);
   expect(await ask(worker, '/watched')).toBe('false');
-  worker.observe(() => {});
+  worker.observe(() => {}, true);
   await until(
     'it observes',
     () => ask(worker, '/watched'),
     (body) => body === 'true',
   );
-  worker.observe(null);
+  worker.observe(null, false);
   await until(
     'it does no more',
     () => ask(worker, '/watched'),
@@ -169,7 +169,7 @@ async function trial(
   );
   onTestFinished(() => judge.set(null));
   judge.workerJoined(stable);
-  judge.set({ rolloutId: 7, stable: 1, canary: 2, phase: 'canary' });
+  judge.set({ rolloutId: 7, stable: 1, canary: 2, isJudged: true, phase: 'canary' });
   judge.workerJoined(canary);
   for (const worker of [stable, canary])
     await until(
@@ -264,7 +264,7 @@ test('after a promotion without a canary the old generation’s figures of befor
   );
   onTestFinished(() => judge.set(null));
   judge.workerJoined(stable);
-  judge.set({ rolloutId: 8, stable: 1, canary: null, phase: 'boot' });
+  judge.set({ rolloutId: 8, stable: 1, canary: null, isJudged: true, phase: 'boot' });
   await until(
     'it observes',
     () => ask(stable, '/watched'),
@@ -273,7 +273,7 @@ test('after a promotion without a canary the old generation’s figures of befor
   for (let request = 0; request < 1_000; request++) await ask(stable, '/', agent);
   await until('its p99 is known', () => judge.p99s().beforeMs !== null);
   judge.workerJoined(canary);
-  judge.set({ rolloutId: 8, stable: 1, canary: 2, phase: 'soak' });
+  judge.set({ rolloutId: 8, stable: 1, canary: 2, isJudged: true, phase: 'soak' });
   await until(
     'it observes',
     () => ask(canary, '/watched'),

@@ -7,17 +7,6 @@ import type { Histogram } from './histogram.js';
 /** `inconclusive`: too little is known to say either. */
 export type Verdict = 'good' | 'bad' | 'inconclusive';
 
-/** Which generations are judged, of which rollout. */
-export interface Judging {
-  rolloutId: number;
-  /** Its figures of before stand for it once it has no traffic any more. */
-  stable: number | null;
-  /** Null while nothing of it takes traffic. */
-  canary: number | null;
-  /** `boot`: only the stable generation serves, and there is nothing to judge yet; what it does is what a soak is held against. */
-  phase: 'boot' | 'canary' | 'soak';
-}
-
 /** Of the workers of one generation, in one stretch of time. */
 export interface Observed {
   /** Answered, or broken off by the app. */

@@ -25,6 +25,7 @@ const start: Define = (command, settle) =>
     .option('-d, --daemon', 'run in the background; returns when the app serves')
     .option('--no-daemon', 'in the foreground, also what ran as a daemon before')
     .option('--or-reload', 'reload the app where it runs already')
+    .option('--in-place', 'of an app that was deployed: run its folder as it is, not the last good release')
     .addOption(new Option('--as-daemon').hideHelp())
     .addOption(
       new Option(
@@ -67,6 +68,42 @@ interface RollOutOptions {
   weight?: number;
   json?: boolean;
 }
+
+const deploy: Define = (command, settle) =>
+  command
+    .description("take a release of the app's folder into the store, and bring it in as reload does")
+    .argument('[app]', 'name of the app (default: the app of this folder)')
+    .argument('[folder]', 'the folder to take (default: the one that the app was started from)')
+    .option('--message <text>', 'what zdsup releases shows beside the commit')
+    .option('--weight <n>', 'hold where the new workers get n percent of the traffic: 1 to 99', heldWeight)
+    .option('--allow-listeners', 'accept a release that opens other ports than the serving one')
+    .option('--no-wait', 'return as soon as the release is stored and its rollout has begun')
+    .option('--json', 'print the result as JSON')
+    .action(
+      async (app: string | undefined, folder: string | undefined, options: RollOutOptions & { message?: string }) => {
+        const { deploy } = await import('./commands/deploy.js');
+        settle(
+          await deploy(app, folder, {
+            message: options.message ?? null,
+            allowListeners: options.allowListeners === true,
+            noWait: !options.wait,
+            weight: options.weight,
+            json: options.json === true,
+          }),
+        );
+      },
+    );
+
+const releases: Define = (command, settle) =>
+  command
+    .description('list the releases that are stored of an app, newest first')
+    .argument('[app]', 'name of the app')
+    .option('--verify', 'read every file of every release, and say which are not as they were stored')
+    .option('--json', 'print them as JSON')
+    .action(async (app: string | undefined, options: { verify?: boolean; json?: boolean }) => {
+      const { releases } = await import('./commands/releases.js');
+      settle(await releases(app, { verify: options.verify === true, json: options.json === true }));
+    });
 
 const canary: Define = (command, settle) =>
   command
@@ -220,6 +257,8 @@ export const COMMANDS: { names: [string, ...string[]]; define: Define }[] = [
       'as reload, for an app that cannot run beside itself: the old workers end first, connections wait meanwhile',
     ),
   },
+  { names: ['deploy'], define: deploy },
+  { names: ['releases'], define: releases },
   { names: ['canary'], define: canary },
   { names: ['promote'], define: intervene('promote', 'bring in the rest of a reload that is held at a weight') },
   { names: ['abort'], define: intervene('abort', 'give up the reload under way: the old workers go on serving') },

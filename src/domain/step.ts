@@ -111,7 +111,7 @@ function requestRollout(
 
 function beginRollout(
   fleet: Fleet,
-  { kind, source, allowListeners, weight }: Omit<RolloutRequest, 'type'>,
+  { kind, source, allowListeners, weight, release }: Omit<RolloutRequest, 'type'>,
   context: Context,
   effects: Effect[],
 ): void {
@@ -125,6 +125,7 @@ function beginRollout(
     kind,
     source,
     allowListeners,
+    ...(release ? { release } : {}),
     from,
     to: null,
     step: 'preparing',
@@ -139,7 +140,7 @@ function beginRollout(
     nextStartAt: 0,
     abortBy: null,
   };
-  effects.push({ type: 'prepare', rolloutId: id, scaled: fleet.scaled });
+  effects.push({ type: 'prepare', rolloutId: id, scaled: fleet.scaled, ...(release ? { release } : {}) });
 }
 
 const firstStartFailed = (fleet: Fleet): boolean => fleet.serving === null && fleet.rollout?.outcome === 'failed';

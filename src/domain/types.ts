@@ -123,11 +123,20 @@ export interface Generation {
 export type RolloutKind = 'reload' | 'restart';
 export type RolloutSource = 'start' | 'command' | 'signal';
 
+/** A release in the store that a rollout brings in; the core only hands it on. */
+export interface WantedRelease {
+  id: string;
+  path: string;
+  from: string;
+}
+
 export interface Rollout {
   id: number;
   kind: RolloutKind;
   source: RolloutSource;
   allowListeners: boolean;
+  /** Undefined: the folder in place. */
+  release?: WantedRelease | undefined;
   from: number | null;
   to: number | null;
   /** `emptying`: a restart waits until the old workers have gone. `canary`: it is held at a weight, or on its way to another. */
@@ -187,6 +196,7 @@ export type Event =
       source: RolloutSource;
       allowListeners: boolean;
       weight?: number | undefined;
+      release?: WantedRelease | undefined;
     }
   /** 0 to 100, of the generation that is held. */
   | { type: 'weight-requested'; weight: number }
@@ -226,7 +236,7 @@ export type Event =
   | { type: 'timer' };
 
 export type Effect =
-  | { type: 'prepare'; rolloutId: number; scaled: Fleet['scaled'] }
+  | { type: 'prepare'; rolloutId: number; scaled: Fleet['scaled']; release?: WantedRelease | undefined }
   | { type: 'fork'; id: number; slot: number; generation: number }
   | { type: 'probe'; id: number }
   | { type: 'smoke'; id: number }

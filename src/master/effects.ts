@@ -4,7 +4,7 @@
  */
 import { heldKeys } from '../domain/fleet.js';
 import { nameOf, where } from '../domain/names.js';
-import type { Effect, Event, Fleet, Rollout } from '../domain/types.js';
+import type { Effect, Event, Fleet, Rollout, WantedRelease } from '../domain/types.js';
 import type { WarmUpAnswer } from '../shared/check-report.js';
 import type { HttpCheck } from '../shared/config.js';
 import type { Progress, ProgressKind } from '../shared/control-protocol.js';
@@ -29,7 +29,7 @@ export interface EffectsOptions {
   logger: Logger;
   output: OutputMode;
   /** Reads the config afresh and resolves the release. */
-  makePlan(scaled: Fleet['scaled']): Promise<Plan>;
+  makePlan(scaled: Fleet['scaled'], release: WantedRelease | undefined): Promise<Plan>;
   post(event: Event): void;
   /** The last effect of all. */
   ended(failed: boolean): void;
@@ -108,7 +108,7 @@ export class Effects {
   perform = (effect: Effect, fleet: Fleet): void => {
     switch (effect.type) {
       case 'prepare':
-        void this.prepare(effect.rolloutId, effect.scaled);
+        void this.prepare(effect);
         return;
       case 'fork':
         this.adoptPlan(effect.generation, fleet);
@@ -211,9 +211,9 @@ export class Effects {
       observer.workerExited?.({ id, slot, generation, pid: worker.pid, code, signal, error, stderr });
   }
 
-  private async prepare(rolloutId: number, scaled: Fleet['scaled']): Promise<void> {
+  private async prepare({ rolloutId, scaled, release }: Extract<Effect, { type: 'prepare' }>): Promise<void> {
     try {
-      const plan = await this.options.makePlan(scaled);
+      const plan = await this.options.makePlan(scaled, release);
       for (const message of plan.warnings) this.tell({ type: 'progress', kind: 'warning', message });
       this.candidates.set(rolloutId, plan);
       this.options.post({ type: 'prepared', rolloutId, policy: plan.policy });

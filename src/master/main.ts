@@ -4,6 +4,7 @@
 import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { missingServerHandle } from '../node-internals/server-handle.cjs';
+import { runsAlready } from '../shared/control-socket.js';
 import { ZdsupError } from '../shared/errors.js';
 import { controlSocketPath, runDirForStart, stateDir } from '../shared/paths.js';
 import { VERSION } from '../shared/version.cjs';
@@ -72,8 +73,8 @@ export async function runMaster(
     listeners,
     logger,
     output: process.stdout.isTTY ? 'labelled' : 'plain',
-    makePlan: async (scaled) => {
-      const plan = waiting ?? (await readPlan({ ...request, scaled }, masterEnv));
+    makePlan: async (scaled, release) => {
+      const plan = waiting ?? (await readPlan({ ...request, scaled, release }, masterEnv));
       waiting = null;
       refuseRename(appName, plan);
       return plan;
@@ -94,13 +95,13 @@ export async function runMaster(
   );
   let socket: FileId;
   try {
-    socket = await takeSocketPath(temporary, socketPath, appName);
+    socket = await takeSocketPath(temporary, socketPath, () => runsAlready(appName));
   } catch (error) {
     await control.close();
     throw error;
   }
   // Only now is the name ours.
-  const { version: _, ...asked } = request;
+  const { version: _, release: __, ...asked } = request;
   const record = keepRecord(
     state,
     {

@@ -99,6 +99,10 @@ export const warmupKeys = {
   protocol: v.optional(v.picklist(['http', 'https'], "'http' or 'https'")),
 };
 
+const SHARED = "a list of folders in the app's own, such as ['uploads', '.cache']";
+/** Relative and below the folder, spelt in the one way that a path has. */
+const isInside = (path: string): boolean => path.split('/').every((part) => !['', '.', '..'].includes(part));
+
 const NAME = "a name: a lower-case letter, then letters, digits, dot, dash or underscore, at most 63 in all; not 'all'";
 const INSTANCES = "a whole number from 1, or 'max' (one for each CPU)";
 
@@ -137,6 +141,16 @@ export const appKeys = {
   sticky: v.optional(v.union([v.literal('ip'), v.literal(false)], STICKY)),
   handover: v.optional(v.picklist(['auto', 'off'], "'auto' or 'off'")),
   private: v.optional(v.array(port(PORT), 'a list of ports')),
+  keep: v.optional(count(1, 'a whole number of releases from 1')),
+  shared: v.optional(
+    v.array(
+      v.pipe(
+        v.string(SHARED),
+        v.check((path) => isInside(path), SHARED),
+      ),
+      SHARED,
+    ),
+  ),
 };
 
 export const appSchema = v.strictObject(appKeys);

@@ -34,6 +34,8 @@ export type ControlRequest =
       noWait?: boolean;
       /** Of a reload: hold where the new generation has this much of the traffic, 1 to 99 percent. @default it takes all */
       weight?: number | undefined;
+      /** Of a reload: run this release of the store, whatever the config names in the folder `from`. @default the folder in place */
+      release?: { id: string; path: string; from: string } | undefined;
     }
   /** Of a rollout that is held: 0 to 100 percent; 100 promotes. */
   | { command: 'canary'; weight: number }

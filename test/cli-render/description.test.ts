@@ -67,6 +67,8 @@ const APP: DescribedApp = {
     warmup: { paths: ['/', '/products'], timeoutMs: 5_000, required: true, port: 8080 },
     readAt: ago(61_000),
     private: [],
+    keep: 5,
+    shared: [],
   },
   exits: [],
   rollouts: [],

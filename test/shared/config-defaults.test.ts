@@ -39,6 +39,8 @@ test('a script alone gets the defaults of DESIGN section 8', () => {
     smoke: null,
     warmup: null,
     private: [],
+    keep: 5,
+    shared: [],
   });
 });
 
@@ -164,4 +166,8 @@ describe('several apps', () => {
 test('defineConfig gives back what it is given', () => {
   const config = { apps: [{ script: 'app.js' }] };
   expect(defineConfig(config)).toBe(config);
+});
+
+test('shared folders are each named once, whatever their order', () => {
+  expect(parsed({ shared: ['uploads', '.cache', 'uploads'] }).shared).toEqual(['.cache', 'uploads']);
 });

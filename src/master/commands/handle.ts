@@ -20,7 +20,12 @@ export function handleCommand(context: CommandContext, request: ControlRequest, 
       return rollOut(
         context,
         request.command,
-        { allowListeners: request.allowListeners === true, noWait: request.noWait === true, weight: request.weight },
+        {
+          allowListeners: request.allowListeners === true,
+          noWait: request.noWait === true,
+          weight: request.weight,
+          release: request.release,
+        },
         tell,
       );
     case 'canary':

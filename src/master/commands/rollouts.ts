@@ -1,7 +1,7 @@
 /** Runs in the master. The commands that start a rollout: they wait for the weight that it is held at, or for its end and the old generation's. */
 import { isCrashLooping } from '../../domain/crash-loop.js';
 import { changeUnderWay, isConfirmed, workersOf } from '../../domain/fleet.js';
-import type { Rollout, RolloutKind } from '../../domain/types.js';
+import type { Rollout, RolloutKind, WantedRelease } from '../../domain/types.js';
 import type { ControlResult, FailedResult } from '../../shared/control-protocol.js';
 import { failedResult } from '../../shared/control-protocol.js';
 import type { Effects, Observer, RolloutEnd } from '../effects.js';
@@ -11,7 +11,12 @@ import { ended, refuseWhileStopping, stopped, underWay } from './refusals.js';
 export async function rollOut(
   context: CommandContext,
   kind: RolloutKind,
-  options: { allowListeners: boolean; noWait: boolean; weight?: number | undefined },
+  options: {
+    allowListeners: boolean;
+    noWait: boolean;
+    weight?: number | undefined;
+    release?: WantedRelease | undefined;
+  },
   tell: Tell,
 ): Promise<ControlResult> {
   const { supervisor, effects } = context;
@@ -28,6 +33,7 @@ export async function rollOut(
       source: 'command',
       allowListeners: options.allowListeners,
       weight: options.weight,
+      release: options.release,
     });
     if (ignored !== undefined) throw underWay(context, options.weight);
     const accepted = `the ${kind} was accepted and goes on; zdsup status shows it`;

@@ -1,7 +1,7 @@
 // What a deploy costs: an app of 5,000 files, of which 12 have changed, beside a full copy of it (cp -a, with and without waiting
-// for the disk) and beside the store's own first deploy. The whole command counts, from the process to its exit, of an app that
-// does not run, so that no rollout is in it; and the store after 50 deploys. Rounds alternate, and medians are quoted; machines
-// are shared and noisy, so read ratios. ROUNDS and FILES of the environment are others than 5 and 5,000.
+// for the disk) and beside the store's own first deploy. Of an app that runs, from the start of the process until the release
+// is stored and its rollout begins; of one that does not, the whole command to its exit. Then the store after 50 deploys. Rounds alternate, and
+// medians are quoted; machines are shared and noisy, so read ratios. ROUNDS and FILES of the environment are others than 5 and 5,000.
 import { spawnSync } from 'node:child_process';
 import { appendFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -46,11 +46,8 @@ function makeApp() {
     mkdirSync(dirname(pathOf(n)), { recursive: true });
     writeFileSync(pathOf(n), textOf(n));
   }
-  writeFileSync(
-    join(app, 'app.js'),
-    "require('node:http').createServer((_, r) => r.end()).listen(process.env.PORT);\n",
-  );
-  writeFileSync(join(app, 'zdsup.config.json'), '{"name": "bench", "script": "app.js"}\n');
+  writeFileSync(join(app, 'app.js'), "require('node:http').createServer((_, r) => r.end()).listen(0, '127.0.0.1');\n");
+  writeFileSync(join(app, 'zdsup.config.json'), '{"name": "bench", "script": "app.js", "minReady": 50}\n');
 }
 
 function run(command, args) {
@@ -58,7 +55,7 @@ function run(command, args) {
   const { status, stdout, stderr } = spawnSync(command, args, {
     cwd: app,
     encoding: 'utf8',
-    env: { ...process.env, PWD: app, ZDSUP_HOME: home, PORT: '0' },
+    env: { ...process.env, PWD: app, ZDSUP_HOME: home },
   });
   if (status !== 0) throw new Error(`${command} ${args.join(' ')}: ${status}\n${stdout}${stderr}`);
   return { ms: performance.now() - startedAt, stdout };
@@ -88,46 +85,69 @@ function copy(durably) {
   return ms;
 }
 
+/** A first deploy, and one after an edit. */
+function firstAndNext() {
+  forget();
+  const first = deploy();
+  edit();
+  return { first, next: deploy() };
+}
+
 try {
   makeApp();
   mkdirSync(home, { mode: 0o700 });
   zdsup('start', '--daemon');
-  zdsup('stop', 'bench');
   run('sync', ['-f', root]);
 
-  const rows = { copy: [], durable: [], first: [], next: [] };
-  let next;
+  const rows = { copy: [], durable: [], first: [], next: [], wholeFirst: [], wholeNext: [] };
+  let last;
   for (let round = 0; round < ROUNDS; round++) {
     rows.copy.push(copy(false));
     rows.durable.push(copy(true));
-    forget();
-    rows.first.push(deploy().ms);
-    edit();
-    next = deploy();
-    rows.next.push(next.ms);
+    const { first, next } = firstAndNext();
+    rows.first.push(first.storedInMs);
+    rows.next.push(next.storedInMs);
+    last = next;
   }
-  const whole = sizeOf(app);
-  const ms = (name) => `${Math.round(median(rows[name]))} ms (${rows[name].map(Math.round).join(', ')})`;
-  const ratio = (name) => `${(median(rows[name]) / median(rows.next)).toFixed(1)} times`;
-  console.log(`${FILES} files, ${(whole / 1e6).toFixed(1)} MB; medians of ${ROUNDS} rounds`);
-  console.log(`cp -a                          ${ms('copy')}`);
-  console.log(`cp -a, on the disk             ${ms('durable')}`);
-  console.log(`first deploy, on the disk      ${ms('first')}`);
-  console.log(`${next.changed} of ${next.files} files changed    ${ms('next')}; ${next.storedBytes} bytes stored`);
-  console.log(`cp -a takes ${ratio('copy')} that, on the disk ${ratio('durable')}, a first deploy ${ratio('first')}`);
-
   const before = sizeOf(store);
   const took = [];
   for (let n = 0; n < DEPLOYS; n++) {
     edit();
-    took.push(deploy().ms);
+    took.push(deploy().storedInMs);
   }
   const after = sizeOf(store);
   const kept = JSON.parse(zdsup('releases', 'bench', '--verify', '--json').stdout).releases;
+  zdsup('stop', 'bench');
+  for (let round = 0; round < ROUNDS; round++) {
+    const { first, next } = firstAndNext();
+    rows.wholeFirst.push(first.ms);
+    rows.wholeNext.push(next.ms);
+  }
+
+  const ms = (name) => `${Math.round(median(rows[name]))} ms (${rows[name].map(Math.round).join(', ')})`;
+  const times = (name, other) => `${(median(rows[name]) / median(rows[other])).toFixed(1)} times`;
+  console.log(`${FILES} files, ${(sizeOf(app) / 1e6).toFixed(1)} MB; medians of ${ROUNDS} rounds, and each`);
+  console.log(`cp -a                                ${ms('copy')}`);
+  console.log(`cp -a, on the disk                   ${ms('durable')}`);
+  console.log('an app that runs, until it is stored (and on the disk):');
+  console.log(`  first deploy                       ${ms('first')}`);
   console.log(
-    `${DEPLOYS} deploys more: ${Math.round(median(took))} ms each; ${kept.length} releases are kept, all as they were stored;`,
+    `  ${last.changed} of ${last.files} files changed         ${ms('next')}; ${last.storedBytes} bytes stored`,
+  );
+  console.log(
+    `  a first deploy takes ${times('first', 'next')} that, cp -a on the disk ${times('durable', 'next')}, cp -a ${times('copy', 'next')}`,
+  );
+  console.log('one that does not, the whole command:');
+  console.log(`  first deploy                       ${ms('wholeFirst')}`);
+  console.log(`  ${last.changed} of ${last.files} files changed         ${ms('wholeNext')}`);
+  console.log(
+    `  a first deploy takes ${times('wholeFirst', 'wholeNext')} that, cp -a on the disk ${times('durable', 'wholeNext')}, cp -a ${times('copy', 'wholeNext')}`,
+  );
+  console.log(
+    `${DEPLOYS} deploys in a row: ${Math.round(median(took))} ms each until stored; ${kept.length} releases are kept, all as they were stored`,
   );
   console.log(`the store went from ${(before / 1e6).toFixed(1)} to ${(after / 1e6).toFixed(1)} MB`);
 } finally {
+  spawnSync(process.execPath, [BIN, 'stop', 'bench'], { env: { ...process.env, ZDSUP_HOME: home } });
   rmSync(root, { recursive: true, force: true });
 }

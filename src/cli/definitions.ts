@@ -202,7 +202,7 @@ const describe: Define = (command, settle) =>
 
 const forget: Define = (command, settle) =>
   command
-    .description('forget an app that does not run, and its log')
+    .description('forget an app that does not run, its log and its releases')
     .argument('[app]', "name of the app, or 'all'")
     .option('--json', 'print the result as JSON')
     .action(async (app: string | undefined, options: { json?: boolean }) => {

@@ -1,7 +1,16 @@
 /** `zdsup deploy` takes a release, brings it in, and tells the truth about both; what serves is never touched by one that fails. */
 import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdirSync, readFileSync, realpathSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  realpathSync,
+  symlinkSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { manifestPath } from '../../src/releases/layout.js';
@@ -213,6 +222,21 @@ test('of an app that does not run it is stored, and the start by name runs it', 
   const inPlace = await startMaster({ world: master.world, cwd: master.world.home, args: [APP, '--in-place'] });
   expect(await answer()).toMatch(/^three /);
   expect(inPlace.transcript()).not.toContain('note: ');
+});
+
+test('delete forgets the releases, and leaves what the app has written', async () => {
+  const { master, deployed, store } = await startShop({ shared: ['uploads'] });
+  const { release } = await deployed();
+  writeFileSync(join(release.path, 'uploads/a.png'), 'A');
+  await master.run('stop');
+  await master.exited();
+  const { stdout, code } = await master.run('delete', APP);
+  expect({ stdout, code }).toEqual({
+    stdout: `shop: forgotten, with 1 release; what it has written to its shared folders stays in ${join(store, 'shared')}\n`,
+    code: 0,
+  });
+  expect(readdirSync(store)).toEqual(['shared']);
+  expect(readFileSync(join(store, 'shared/uploads/a.png'), 'utf8')).toBe('A');
 });
 
 test('two at once: the second is refused, and one that was killed locks nobody out', async () => {

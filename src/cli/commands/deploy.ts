@@ -3,6 +3,7 @@
  * folder is read while the planner reads its config; the store is tidied up while the master is at work.
  */
 import { realpathSync } from 'node:fs';
+import { constants, getPriority, setPriority } from 'node:os';
 import { join } from 'node:path';
 import { askStatus, NobodyThere } from '../../client/control-client.js';
 import { noteGood } from '../../releases/current.js';
@@ -32,6 +33,9 @@ export interface DeployOptions {
   weight: number | undefined;
   json: boolean;
 }
+
+/** By so much less urgent than the workers (nice values), as the planner is. */
+const LOWER = 5;
 
 interface Deployed {
   release: { id: string; path: string; from: string };
@@ -205,8 +209,20 @@ async function bringIn(
     pruned ??= tidy(isWaiting);
     return pruned;
   };
-  const begun = (): void => void setImmediate(tidyOnce, true);
+  const begun = (): void => {
+    yieldToWorkers();
+    setImmediate(tidyOnce, true);
+  };
   const request = { command: 'reload' as const, allowListeners, noWait, weight, release };
   const result = await carryOutOne(running, request, { json, verb: 'deploy', isRollout: true, begun });
   return { result, pruned: tidyOnce(false) };
+}
+
+/** Clients are answered, and new workers boot: tidying up can wait. For good: to take it back would need a privilege. */
+function yieldToWorkers(): void {
+  try {
+    setPriority(Math.min(constants.priority.PRIORITY_LOW, getPriority() + LOWER));
+  } catch {
+    // This host does not allow it.
+  }
 }

@@ -25,6 +25,7 @@ const start: Define = (command, settle) =>
     .option('-d, --daemon', 'run in the background; returns when the app serves')
     .option('--no-daemon', 'in the foreground, also what ran as a daemon before')
     .option('--or-reload', 'reload the app where it runs already')
+    .option('--in-place', 'of an app that was deployed: run its folder as it is, not the last good release')
     .addOption(new Option('--as-daemon').hideHelp())
     .addOption(
       new Option(
@@ -72,6 +73,44 @@ interface RollOutOptions {
   json?: boolean;
 }
 
+const deploy: Define = (command, settle) =>
+  command
+    .description("take a release of the app's folder into the store, and bring it in as reload does")
+    .argument('[app]', 'name of the app (default: the app of this folder)')
+    .argument('[folder]', 'the folder to take (default: the one that the app was started from)')
+    .option('--message <text>', 'what zdsup releases shows beside the commit')
+    .option('--weight <n>', 'hold where the new workers get n percent of the traffic: 1 to 99', heldWeight)
+    .option('--no-canary', 'take all the traffic at once, whatever canary the config has')
+    .option('--allow-listeners', 'accept a release that opens other ports than the serving one')
+    .option('--no-wait', 'return as soon as the release is stored and its rollout has begun')
+    .option('--json', 'print the result as JSON')
+    .action(
+      async (app: string | undefined, folder: string | undefined, options: RollOutOptions & { message?: string }) => {
+        const { deploy } = await import('./commands/deploy.js');
+        settle(
+          await deploy(app, folder, {
+            message: options.message ?? null,
+            allowListeners: options.allowListeners === true,
+            noWait: !options.wait,
+            noCanary: options.canary === false,
+            weight: options.weight,
+            json: options.json === true,
+          }),
+        );
+      },
+    );
+
+const releases: Define = (command, settle) =>
+  command
+    .description('list the releases that are stored of an app, newest first')
+    .argument('[app]', 'name of the app')
+    .option('--verify', 'read every file of every release, and say which are not as they were stored')
+    .option('--json', 'print them as JSON')
+    .action(async (app: string | undefined, options: { verify?: boolean; json?: boolean }) => {
+      const { releases } = await import('./commands/releases.js');
+      settle(await releases(app, { verify: options.verify === true, json: options.json === true }));
+    });
+
 const canary: Define = (command, settle) =>
   command
     .description('give the new workers of a held reload another part of the traffic: 0 to 100 percent; 100 promotes')
@@ -89,11 +128,14 @@ const intervene =
   (command, settle) => {
     command.description(description).argument('[app]', "name of the app, or 'all'");
     if (name === 'promote') command.option('--full', 'past all steps that are left: it takes all the traffic');
+    if (name === 'rollback')
+      command.option('--to <release>', 'a release of the store: its id, or how it begins (see zdsup releases)');
     command
       .option('--json', 'print the result as JSON')
-      .action(async (app: string | undefined, options: { full?: boolean; json?: boolean }) => {
+      .action(async (app: string | undefined, options: { full?: boolean; to?: string; json?: boolean }) => {
         const { intervene } = await import('./commands/intervene.js');
-        settle(await intervene(name, app, { json: options.json === true, full: options.full === true }));
+        const { full = false, to, json = false } = options;
+        settle(await intervene(name, app, { json, full, to }));
       });
   };
 
@@ -191,7 +233,7 @@ const describe: Define = (command, settle) =>
 
 const forget: Define = (command, settle) =>
   command
-    .description('forget an app that does not run, its log and its journal')
+    .description('forget an app that does not run, its log, its journal and its releases')
     .argument('[app]', "name of the app, or 'all'")
     .option('--json', 'print the result as JSON')
     .action(async (app: string | undefined, options: { json?: boolean }) => {
@@ -246,6 +288,8 @@ export const COMMANDS: { names: [string, ...string[]]; define: Define }[] = [
       'as reload, for an app that cannot run beside itself: the old workers end first, connections wait meanwhile',
     ),
   },
+  { names: ['deploy'], define: deploy },
+  { names: ['releases'], define: releases },
   { names: ['canary'], define: canary },
   {
     names: ['promote'],

@@ -4,8 +4,10 @@
 import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { missingServerHandle } from '../node-internals/server-handle.cjs';
+import { noteGood } from '../releases/current.js';
+import { runsAlready } from '../shared/control-socket.js';
 import { ZdsupError } from '../shared/errors.js';
-import { controlSocketPath, journalPath, runDirForStart, stateDir } from '../shared/paths.js';
+import { controlSocketPath, journalPath, releasesDir, runDirForStart, stateDir } from '../shared/paths.js';
 import { VERSION } from '../shared/version.cjs';
 import { keepRecord } from './app-record.js';
 import { handleCommand } from './commands/handle.js';
@@ -73,8 +75,8 @@ export async function runMaster(
     listeners,
     logger,
     output: process.stdout.isTTY ? 'labelled' : 'plain',
-    makePlan: async (scaled) => {
-      const plan = waiting ?? (await readPlan({ ...request, scaled }, masterEnv));
+    makePlan: async (scaled, release) => {
+      const plan = waiting ?? (await readPlan({ ...request, scaled, release }, masterEnv));
       waiting = null;
       refuseRename(appName, plan);
       return plan;
@@ -91,17 +93,21 @@ export async function runMaster(
 
   const temporary = join(runDir, `.${process.pid}`);
   const control = await listenForControl(temporary, (request, tell) =>
-    handleCommand({ appName, supervisor, effects, history, snapshot, ended }, request, tell),
+    handleCommand(
+      { appName, supervisor, effects, history, snapshot, ended, store: releasesDir(state, appName) },
+      request,
+      tell,
+    ),
   );
   let socket: FileId;
   try {
-    socket = await takeSocketPath(temporary, socketPath, appName);
+    socket = await takeSocketPath(temporary, socketPath, () => runsAlready(appName));
   } catch (error) {
     await control.close();
     throw error;
   }
   // Only now is the name ours.
-  const { version: _, ...asked } = request;
+  const { version: _, release: __, ...asked } = request;
   const warn = (message: string): void => {
     logger.warn(message);
     // Of a daemon on a full disk, the log has no room either.
@@ -129,6 +135,15 @@ export async function runMaster(
     daemon: options.daemon !== undefined,
   });
 
+  effects.observers.add({
+    proven(generation) {
+      try {
+        noteGood(state, appName, effects.plans.get(generation)?.deployed ?? null);
+      } catch (error) {
+        warn(`which release was good last cannot be noted: ${(error as Error).message}`);
+      }
+    },
+  });
   watchLiveness(
     effects,
     () => supervisor.state,

@@ -144,6 +144,9 @@ export const canaryKeys = {
   sticky: v.optional(v.boolean('true or false')),
   analysis: v.optional(v.strictObject(analysisKeys)),
 };
+const SHARED = "a list of folders in the app's own, such as ['uploads', '.cache']";
+/** Relative and below the folder, spelt in the one way that a path has. */
+const isInside = (path: string): boolean => path.split('/').every((part) => !['', '.', '..'].includes(part));
 
 const NAME = "a name: a lower-case letter, then letters, digits, dot, dash or underscore, at most 63 in all; not 'all'";
 const INSTANCES = "a whole number from 1, or 'max' (one for each CPU)";
@@ -186,6 +189,16 @@ export const appKeys = {
   sticky: v.optional(v.union([v.literal('ip'), v.literal(false)], STICKY)),
   handover: v.optional(v.picklist(['auto', 'off'], "'auto' or 'off'")),
   private: v.optional(v.array(port(PORT), 'a list of ports')),
+  keep: v.optional(count(1, 'a whole number of releases from 1')),
+  shared: v.optional(
+    v.array(
+      v.pipe(
+        v.string(SHARED),
+        v.check((path) => isInside(path), SHARED),
+      ),
+      SHARED,
+    ),
+  ),
 };
 
 export const appSchema = v.strictObject(appKeys);

@@ -183,7 +183,17 @@ function normalise(app: v.InferOutput<typeof appSchema>, prefix: string, source:
     sticky: app.sticky ?? false,
     handover: app.handover ?? 'auto',
     private: app.private ?? [],
+    keep: app.keep ?? 5,
+    shared: sharedOf(app.shared ?? [], prefix, source),
   };
+}
+
+/** Sorted, each once: their order says nothing. */
+function sharedOf(paths: string[], prefix: string, source: string): string[] {
+  const sorted = [...new Set(paths)].sort();
+  const inner = sorted.find((path) => sorted.some((other) => path.startsWith(`${other}/`)));
+  if (inner === undefined) return sorted;
+  throw invalid(source, `${prefix}shared`, inner, 'folders of which none lies in another one of the list');
 }
 
 function fromIssue(issue: v.BaseIssue<unknown>, prefix: string, source: string): ZdsupError {

@@ -45,6 +45,10 @@ export interface AppConfig {
   handover: 'auto' | 'off';
   /** Ports that are neither held by the master nor gated (an inspector, say). */
   private: number[];
+  /** So many releases stay in the store; those that run stay anyway. @default 5 */
+  keep: number;
+  /** Folders that the app writes to, relative to its own: they lie beside the releases, and are linked into each. */
+  shared: string[];
 }
 
 export interface HttpCheck {

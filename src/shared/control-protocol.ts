@@ -36,6 +36,8 @@ export type ControlRequest =
       weight?: number | undefined;
       /** Take all the traffic at once, whatever canary the config has. @default false */
       noCanary?: boolean;
+      /** Of a reload: run this release of the store, whatever the config names in the folder `from`. @default the folder in place */
+      release?: { id: string; path: string; from: string } | undefined;
     }
   /** Of a rollout that is held: 0 to 100 percent; 100 promotes. */
   | { command: 'canary'; weight: number }
@@ -43,8 +45,8 @@ export type ControlRequest =
   | { command: 'promote'; full?: boolean }
   /** The steps of a canary wait where they are. */
   | { command: 'pause' }
-  /** To what was good before. @default release that, whichever it is */
-  | { command: 'rollback'; release?: { id: string; path: string; from: string } | undefined }
+  /** `to`: a release of the store, by its id or how that begins. @default what was good before */
+  | { command: 'rollback'; to?: string | undefined }
   /** Any rollout under way: back to the old generation. */
   | { command: 'abort' }
   /** `to`: a number of workers, or by how many: `+1`, `-2`. */

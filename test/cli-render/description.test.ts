@@ -70,6 +70,8 @@ const APP: DescribedApp = {
     keepWarmMs: 0,
     readAt: ago(61_000),
     private: [],
+    keep: 5,
+    shared: [],
   },
   exits: [],
   rollouts: [],

@@ -42,6 +42,8 @@ test('a script alone gets the defaults of DESIGN section 8', () => {
     soakMs: 30_000,
     keepWarmMs: 0,
     private: [],
+    keep: 5,
+    shared: [],
   });
 });
 
@@ -222,4 +224,8 @@ describe('several apps', () => {
 test('defineConfig gives back what it is given', () => {
   const config = { apps: [{ script: 'app.js' }] };
   expect(defineConfig(config)).toBe(config);
+});
+
+test('shared folders are each named once, whatever their order', () => {
+  expect(parsed({ shared: ['uploads', '.cache', 'uploads'] }).shared).toEqual(['.cache', 'uploads']);
 });

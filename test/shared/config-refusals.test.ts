@@ -46,7 +46,7 @@ describe('a key that does not exist is refused', () => {
   ] as const)('%s: did you mean %s?', ([key, meant]) => {
     const { message, hint } = refusalOf({ [key]: 1 });
     expect(message).toBe(`zdsup.config.js: unknown key ${key}`);
-    if (meant === undefined) expect(hint).toMatch(/^known keys: name, script, args, .*private$/);
+    if (meant === undefined) expect(hint).toMatch(/^known keys: name, script, args, .*private, keep, shared$/);
     else expect(hint).toBe(`did you mean ${meant}?`);
   });
 
@@ -336,6 +336,34 @@ describe('the config as a whole', () => {
     expect(refusal({ apps })).toMatchObject({
       message: 'zdsup.config.js: apps[2].name is "api"',
       hint: 'allowed: a name that no other app in the file has',
+    });
+  });
+});
+
+describe('what belongs to releases', () => {
+  const SHARED = "allowed: a list of folders in the app's own, such as ['uploads', '.cache']";
+
+  test.for([['../out'], ['/var/uploads'], [''], ['a//b'], ['a/../../b'], ['./uploads'], ['.'], ['uploads/'], [7]])(
+    'shared: %j',
+    (shared) => {
+      expect(refusalOf({ shared })).toMatchObject({
+        message: `zdsup.config.js: shared.0 is ${JSON.stringify(shared[0])}`,
+        hint: SHARED,
+      });
+    },
+  );
+
+  test('one shared folder in another one', () => {
+    expect(refusalOf({ shared: ['var/cache', 'var'] })).toMatchObject({
+      message: 'zdsup.config.js: shared is "var/cache"',
+      hint: 'allowed: folders of which none lies in another one of the list',
+    });
+  });
+
+  test.for([0, -1, 1.5, '5'])('keep: %j', (keep) => {
+    expect(refusalOf({ keep })).toMatchObject({
+      message: `zdsup.config.js: keep is ${JSON.stringify(keep)}`,
+      hint: 'allowed: a whole number of releases from 1',
     });
   });
 });

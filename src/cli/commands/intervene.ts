@@ -5,10 +5,10 @@ import { carryOut } from './carry-out.js';
 export async function intervene(
   command: 'promote' | 'pause' | 'abort' | 'rollback',
   name: string | undefined,
-  { json, full }: { json: boolean; full?: boolean },
+  { json, full, to }: { json: boolean; full: boolean; to: string | undefined },
 ): Promise<number> {
   const isRollout = command === 'promote' || command === 'rollback';
   const verb = command === 'promote' ? 'promotion' : command;
-  const request = command === 'promote' ? { command, full: full === true } : { command };
+  const request = command === 'promote' ? { command, full } : command === 'rollback' ? { command, to } : { command };
   return carryOut(await chooseApps(name), request, { json, verb, isRollout, all: name === 'all' });
 }

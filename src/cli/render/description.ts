@@ -85,6 +85,8 @@ function configRows(config: ConfigInForce): Row[] {
     ['sticky', config.sticky === false ? 'no' : 'by client address'],
     ['handover', config.handover],
     ['private ports', words(config.private)],
+    ['shared folders', words(config.shared)],
+    ['releases kept', String(config.keep)],
     ['env files', words(config.envFile)],
     // Names alone: values are secrets.
     ['env', `${words(envNames)}; ${otherEnvNames.length} more from env files and the master`],

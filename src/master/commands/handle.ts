@@ -1,10 +1,9 @@
 /** Runs in the master. One file a control command: they post events and wait for what the core makes of them. */
 import type { ControlRequest, ControlResult } from '../../shared/control-protocol.js';
-import { ZdsupError } from '../../shared/errors.js';
-import { VERSION } from '../../shared/version.cjs';
 import { abort } from './abort.js';
 import { canary, promote } from './canary.js';
 import type { CommandContext, Tell } from './context.js';
+import { late } from './late.js';
 import { pause } from './pause.js';
 import { rollback } from './rollback.js';
 import { rollOut } from './rollouts.js';
@@ -27,6 +26,7 @@ export function handleCommand(context: CommandContext, request: ControlRequest, 
           noWait: request.noWait === true,
           noCanary: request.noCanary === true,
           weight: request.weight,
+          release: request.release,
         },
         tell,
       );
@@ -39,7 +39,7 @@ export function handleCommand(context: CommandContext, request: ControlRequest, 
     case 'abort':
       return abort(context, 'abort', tell);
     case 'rollback':
-      return rollback(context, request.release, tell);
+      return rollback(context, request.to, tell);
     case 'scale':
       return scale(context, request.to, tell);
     case 'stop':
@@ -50,14 +50,3 @@ export function handleCommand(context: CommandContext, request: ControlRequest, 
       return late(import('./signal.js')).then(({ signal }) => signal(context, request.signal));
   }
 }
-
-/** Loaded when first asked for, to keep the master small. An upgrade of zdsup's files may have taken them away since. */
-const late = <T>(module: Promise<T>): Promise<T> =>
-  module.catch((error: Error) => {
-    throw new ZdsupError({
-      code: 'ZDSUP_VERSION_MISMATCH',
-      message: `the master runs zdsup ${VERSION}, whose files are no longer as they were: ${error.message.split('\n')[0]}`,
-      hint: 'restart the master to finish the upgrade: zdsup stop, then start it again',
-      exitStatus: 1,
-    });
-  });

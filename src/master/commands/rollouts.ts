@@ -1,7 +1,7 @@
 /** Runs in the master. The commands that start a rollout: they wait for the weight that it is held at, or for its end and the old generation's. */
 import { isCrashLooping } from '../../domain/crash-loop.js';
 import { changeUnderWay, isConfirmed, workersOf } from '../../domain/fleet.js';
-import type { Rollout, RolloutKind } from '../../domain/types.js';
+import type { ReleaseRef, Rollout, RolloutKind } from '../../domain/types.js';
 import type { ControlResult, FailedResult } from '../../shared/control-protocol.js';
 import { failedResult } from '../../shared/control-protocol.js';
 import type { Effects, Observer, RolloutEnd } from '../effects.js';
@@ -11,7 +11,13 @@ import { ended, refuseWhileStopping, stopped, underWay } from './refusals.js';
 export async function rollOut(
   context: CommandContext,
   kind: Exclude<RolloutKind, 'rollback'>,
-  options: { allowListeners: boolean; noWait: boolean; noCanary?: boolean; weight?: number | undefined },
+  options: {
+    allowListeners: boolean;
+    noWait: boolean;
+    noCanary?: boolean;
+    weight?: number | undefined;
+    release?: ReleaseRef | undefined;
+  },
   tell: Tell,
 ): Promise<ControlResult> {
   const { supervisor, effects } = context;
@@ -29,6 +35,7 @@ export async function rollOut(
       allowListeners: options.allowListeners,
       weight: options.weight,
       noCanary: options.noCanary,
+      target: options.release && { kind: 'release', release: options.release },
     });
     if (ignored !== undefined) throw underWay(context, options.weight);
     const accepted = `the ${kind} was accepted and goes on; zdsup status shows it`;

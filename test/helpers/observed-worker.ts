@@ -2,6 +2,7 @@
 import type { ChildProcess } from 'node:child_process';
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
+import net from 'node:net';
 import { fileURLToPath } from 'node:url';
 import type { ObservedWorker } from '../../src/master/judge.js';
 import type { ObservedDelta } from '../../src/shared/messages.cjs';
@@ -23,17 +24,24 @@ export interface Observed extends ObservedWorker {
 
 let lastId = 0;
 
+const serverHandle = (net as unknown as { _createServerHandle(...args: unknown[]): { close(): void } })
+  ._createServerHandle;
+
 /** @param app source; it listens on `process.env.PORT`, and says `process.send('up')` then */
 export async function startObserved(
   app: string,
-  { generation = 1, env = {} }: { generation?: number; env?: Record<string, string | number> } = {},
+  {
+    generation = 1,
+    env = {},
+    held = false,
+  }: { generation?: number; env?: Record<string, string | number>; held?: boolean } = {},
 ): Promise<Observed> {
   const port = await freePort();
   const project = makeProject({ 'app.cjs': app });
   const handshake = {
     version: VERSION,
     holdsUnixSockets: false,
-    private: [port],
+    private: held ? [] : [port],
     drainTimeoutMs: 1_000,
     killTimeoutMs: 1_000,
     closeSpreadMs: 0,
@@ -52,6 +60,18 @@ export async function startObserved(
   onTestFinished(() => killOwn(child.exitCode === null ? child.pid : undefined));
   const told: ObservedDelta[] = [];
   let observer: ((delta: ObservedDelta) => void) | null = null;
+  // A server that the preload is to know, one of HTTP/2, asks its master for the socket; this one gives it at once.
+  child.on(
+    'internalMessage' as 'message',
+    ((message: { cmd?: string; act?: string; seq: number }) => {
+      if (message.cmd !== CMD || message.act !== 'listen') return;
+      const handle = serverHandle('127.0.0.1', port, 4);
+      onTestFinished(() => handle.close());
+      const name = { address: '127.0.0.1', family: 'IPv4', port };
+      child.send({ cmd: CMD, act: 'listening', seq: message.seq, key: 'held', name } as never);
+      child.send({ cmd: CMD, act: 'accept', key: 'held' } as never, handle as never);
+    }) as never,
+  );
   child.on(
     'internalMessage' as 'message',
     ((message: { cmd?: string; act?: string } & ObservedDelta) => {

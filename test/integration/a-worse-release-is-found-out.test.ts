@@ -4,6 +4,7 @@
  */
 import { once } from 'node:events';
 import { Agent, get } from 'node:http';
+import http2 from 'node:http2';
 import { connect } from 'node:net';
 import { expect, test } from 'vitest';
 import type { VerdictSettings } from '../../src/domain/verdict/types.js';
@@ -132,6 +133,37 @@ test('the first requests of a process count, but not for how long they took', as
   expect(requests).toBe(60);
   expect(timed).toBeGreaterThanOrEqual(10);
   expect(timed).toBeLessThan(20); // Those that asked whether it observes were the first.
+});
+
+const HTTP2_APP = `
+const { createServer, constants } = require('node:http2');
+const server = createServer();
+server.on('stream', (stream, headers) => {
+  stream.on('error', () => {});
+  const path = headers[':path'];
+  if (path === '/reset') stream.close(constants.NGHTTP2_INTERNAL_ERROR);
+  else if (path === '/never') { stream.respond({ ':status': 200 }); stream.write('x'); }
+  else { stream.respond({ ':status': Number(path.slice(1)) }); stream.end('ok'); }
+});
+server.listen(process.env.PORT, '127.0.0.1', () => process.send('up'));
+`;
+
+test('streams of HTTP/2 are requests: 5xx and what the app resets have failed, what the client cancels has not', async () => {
+  const worker = await startObserved(HTTP2_APP, { held: true });
+  worker.observe(() => {});
+  await until('it observes', () => worker.told.length);
+  const session = http2.connect(`http://127.0.0.1:${worker.port}`);
+  onTestFinished(() => session.destroy());
+  const stream = async (path: string): Promise<void> => {
+    const asked = session.request({ ':path': path });
+    asked.on('error', () => {});
+    if (path === '/never') asked.once('data', () => asked.close(http2.constants.NGHTTP2_CANCEL));
+    asked.resume();
+    await new Promise((closed) => asked.on('close', closed));
+  };
+  for (const path of ['/200', '/404', '/500', '/reset', '/never', '/200']) await stream(path);
+  const { requests, failed } = await toldOf(worker, 5);
+  expect([requests, failed]).toEqual([6, 2]);
 });
 
 test('how long requests took, and for how long the event loop was held up, is told', async () => {
@@ -271,7 +303,12 @@ test('after a promotion without a canary the old generation’s figures of befor
     (body) => body === 'true',
   );
   for (let request = 0; request < 1_000; request++) await ask(stable, '/', agent);
-  await until('its p99 is known', () => judge.p99s().beforeMs !== null);
+  await until(
+    'all of it is told',
+    () => sum(stable).requests,
+    (seen) => seen >= 1_000,
+  );
+  expect(judge.p99s().beforeMs).toBeGreaterThan(0);
   judge.workerJoined(canary);
   judge.set({ rolloutId: 8, stable: 1, canary: 2, isJudged: true, phase: 'soak' });
   await until(
@@ -279,7 +316,7 @@ test('after a promotion without a canary the old generation’s figures of befor
     () => ask(canary, '/watched'),
     (body) => body === 'true',
   );
-  for (let request = 0; request < 5_000 && !news.some(isBad); request++) await ask(canary, '/', agent);
+  for (let request = 0; request < 30_000 && !news.some(isBad); request++) await ask(canary, '/', agent);
   expect(news.at(-1), JSON.stringify(news)).toMatchObject({ rolloutId: 8, verdict: 'bad' });
   expect(news.at(-1)!.reason).toMatch(/of the stable generation's 0 of [1-9][\d,]*/);
 });

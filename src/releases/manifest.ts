@@ -141,3 +141,6 @@ function body(text: string): { body: string } | { fault: string } {
   const found = text.slice(0, at);
   return digest(found) === last ? { body: found } : { fault: 'it has been changed: its hash is another' };
 }
+
+/** Of two modification times: one that was set by utimes(2) may have lost what is below a microsecond. */
+export const isSameInstant = (oneMs: number, otherMs: number): boolean => Math.abs(oneMs - otherMs) < 0.01;

@@ -26,6 +26,7 @@ import { dirname } from 'node:path';
 import { Unsteady } from './failure.js';
 import { objectPath, objectsDir } from './layout.js';
 import type { FileEntry } from './manifest.js';
+import { isSameInstant } from './manifest.js';
 import { vanished } from './scan.js';
 
 /** A file's bytes are held in memory up to this size; a larger one is written as it is read. */
@@ -53,7 +54,7 @@ export class NewObjects {
   has({ hash, mode, size, storedMs }: FileEntry): boolean {
     const object = objectPath(this.store, hash, mode);
     const info = lstatSync(this.pending.get(object) ?? object, { throwIfNoEntry: false });
-    return info?.size === size && info.mtimeMs === storedMs;
+    return info?.size === size && isSameInstant(info.mtimeMs, storedMs);
   }
 
   /**

@@ -2,7 +2,7 @@
 import { lstatSync, readlinkSync } from 'node:fs';
 import { treePath } from './layout.js';
 import type { Entry } from './manifest.js';
-import { treeHash } from './manifest.js';
+import { isSameInstant, treeHash } from './manifest.js';
 import { hashOf } from './objects.js';
 import { readManifest } from './store.js';
 import { sharedTarget } from './tree.js';
@@ -27,7 +27,7 @@ function faultOf(path: string, entry: Entry): string | null {
       if (!info.isFile()) return 'is no file';
       if (info.size !== entry.size) return `has ${info.size} bytes instead of ${entry.size}`;
       if ((info.mode & 0o7777) !== entry.mode) return `has the mode ${(info.mode & 0o7777).toString(8)}`;
-      return info.mtimeMs === entry.storedMs ? null : 'was written to';
+      return isSameInstant(info.mtimeMs, entry.storedMs) ? null : 'was written to';
   }
 }
 

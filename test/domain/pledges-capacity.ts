@@ -112,11 +112,11 @@ export const anAbortKeepsToTheSurge: Pledge = (moment) => {
 /** A canary stands beside all of the old ones. */
 function keepsToSurge(fleet: Fleet, { kind, from, to, fromSlots, wantedWeight }: Rollout): void {
   if (from === null) return;
-  const { instances, surge, atomic } = fleet.generations[to!]!.policy;
+  const { instances, surge, atomic, keepWarmMs } = fleet.generations[to!]!.policy;
   let cap =
     kind === 'restart'
       ? Math.max(fromSlots.length, instances)
-      : atomic || wantedWeight !== null
+      : atomic || wantedWeight !== null || keepWarmMs > 0 // Who keeps the old ones warm has room for both.
         ? fromSlots.length + instances
         : Math.max(fromSlots.length, instances) + surge;
   if (wantedWeight !== null && !atomic) cap = Math.max(cap, Math.max(fromSlots.length, instances) + surge);

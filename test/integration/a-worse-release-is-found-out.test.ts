@@ -150,7 +150,7 @@ server.listen(process.env.PORT, '127.0.0.1', () => process.send('up'));
 
 test('streams of HTTP/2 are requests: 5xx and what the app resets have failed, what the client cancels has not', async () => {
   const worker = await startObserved(HTTP2_APP, { held: true });
-  worker.observe(() => {});
+  worker.observe(() => {}, true);
   await until('it observes', () => worker.told.length);
   const session = http2.connect(`http://127.0.0.1:${worker.port}`);
   onTestFinished(() => session.destroy());

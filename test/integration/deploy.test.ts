@@ -232,7 +232,7 @@ test('delete forgets the releases, and leaves what the app has written', async (
   await master.exited();
   const { stdout, code } = await master.run('delete', APP);
   expect({ stdout, code }).toEqual({
-    stdout: `shop: forgotten, with 1 release; what it has written to its shared folders stays in ${join(store, 'shared')}\n`,
+    stdout: `shop: forgotten, with its journal and 1 release; what it has written to its shared folders stays in ${join(store, 'shared')}\n`,
     code: 0,
   });
   expect(readdirSync(store)).toEqual(['shared']);

@@ -102,7 +102,7 @@ export const warmupKeys = {
 const CANARY = "an object such as {steps: [{weight: 5, pause: '60s'}, {weight: 50, pause: true}]}";
 const STEPS = "a list of at least one step such as {weight: 5, pause: '60s'}, with weights that rise, from 1 to 99";
 const WEIGHT = 'a whole percentage from 1 to 99';
-const PAUSE = "a duration such as '60s', or true (until zdsup canary promote)";
+const PAUSE = "a duration such as '60s', or true (until zdsup promote)";
 const RATE = "a share such as '1%', or a number from 0 to 1";
 const TOLERANCE = "a share such as '20%', or a number such as 0.2";
 const share = (what: string, most: number) =>

@@ -30,7 +30,7 @@ const CANARY = "allowed: an object such as {steps: [{weight: 5, pause: '60s'}, {
 const STEPS =
   "allowed: a list of at least one step such as {weight: 5, pause: '60s'}, with weights that rise, from 1 to 99";
 const WEIGHT = 'allowed: a whole percentage from 1 to 99';
-const PAUSE = "allowed: a duration such as '60s', or true (until zdsup canary promote)";
+const PAUSE = "allowed: a duration such as '60s', or true (until zdsup promote)";
 const RATE = "allowed: a share such as '1%', or a number from 0 to 1";
 const ABOVE_0 = "allowed: a duration above 0: '5s', '500ms', or a number of ms";
 const NAME =

@@ -178,9 +178,9 @@ export async function runMaster(
   const failedStart = failed && isFailedStart(firstEnd);
   const how = failedStart ? 'crashed' : 'stopped';
   const reason = failedStart ? firstEnd!.rollout.reason : failed ? 'ended at once' : null;
+  record.end(how, reason); // In this very turn: the command that waits for the stop is answered in the next.
   journal.append({ type: 'master-ended', masterPid: process.pid, how, reason });
   await journal.close();
-  record.end(how, reason);
   leaveSocketPath(socketPath, socket);
   await control.close();
   if (failed && firstEnd !== null) throwFailure(firstEnd, appName);

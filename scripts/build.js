@@ -35,7 +35,7 @@ if (existsSync(join(root, 'src'))) {
     ...joined,
     entryPoints: ['cli/main.js'],
     outfile: 'cli/main.cjs',
-    external: ['./commands/start.js', './commands/check.js'],
+    external: ['./commands/start.js', './commands/check.js', './commands/deploy.js'],
     minifySyntax: true,
     minifyWhitespace: true,
   });

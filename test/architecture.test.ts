@@ -44,18 +44,19 @@ const told = ({ file, specifier, kind }: Import): string => `${file} imports ${s
 /** What each floor may import beside itself. */
 const BELOW: Record<string, string[]> = {
   index: ['shared'],
-  cli: ['client', 'shared'],
+  cli: ['client', 'releases', 'shared'],
   client: ['shared'],
-  master: ['domain', 'shared', 'node-internals'],
+  master: ['domain', 'shared', 'node-internals', 'releases'],
+  releases: ['shared'],
   worker: ['shared', 'node-internals'],
   domain: ['shared'],
   'node-internals': [],
   shared: [],
 };
 
-/** A start and a check run the master, or parts of it, in the command's own process; nothing else of the command knows it. */
+/** A start, a check and a deploy run the master, or parts of it, in the command's own process; nothing else of the command knows it. */
 const isStartOfTheMaster = (one: Import): boolean =>
-  ['src/cli/commands/start.ts', 'src/cli/commands/check.ts', 'src/cli/commands/check-target.ts'].includes(one.file) &&
+  ['start', 'check', 'check-target', 'deploy'].some((name) => one.file === `src/cli/commands/${name}.ts`) &&
   one.kind === 'dynamic' &&
   targetFloor(one) === 'master';
 const isTypeOfTheGround = (one: Import): boolean =>

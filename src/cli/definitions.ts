@@ -25,6 +25,7 @@ const start: Define = (command, settle) =>
     .option('-d, --daemon', 'run in the background; returns when the app serves')
     .option('--no-daemon', 'in the foreground, also what ran as a daemon before')
     .option('--or-reload', 'reload the app where it runs already')
+    .option('--in-place', 'of an app that was deployed: run its folder as it is, not the last good release')
     .addOption(new Option('--as-daemon').hideHelp())
     .addOption(
       new Option(
@@ -43,7 +44,9 @@ const rollOut =
   (command, settle) => {
     command.description(description).argument('[app]', "name of the app, or 'all'");
     if (name === 'reload')
-      command.option('--weight <n>', 'hold where the new workers get n percent of the traffic: 1 to 99', heldWeight);
+      command
+        .option('--weight <n>', 'hold where the new workers get n percent of the traffic: 1 to 99', heldWeight)
+        .option('--no-canary', 'take all the traffic at once, whatever canary the config has');
     command
       .option('--allow-listeners', 'accept a release that opens other ports than the serving one')
       .option('--no-wait', `return as soon as the ${name} has begun`)
@@ -54,6 +57,7 @@ const rollOut =
           await rollOut(name, app, {
             allowListeners: options.allowListeners === true,
             noWait: !options.wait,
+            noCanary: options.canary === false,
             weight: options.weight,
             json: options.json === true,
           }),
@@ -65,8 +69,47 @@ interface RollOutOptions {
   allowListeners?: boolean;
   wait: boolean;
   weight?: number;
+  canary?: boolean;
   json?: boolean;
 }
+
+const deploy: Define = (command, settle) =>
+  command
+    .description("take a release of the app's folder into the store, and bring it in as reload does")
+    .argument('[app]', 'name of the app (default: the app of this folder)')
+    .argument('[folder]', 'the folder to take (default: the one that the app was started from)')
+    .option('--message <text>', 'what zdsup releases shows beside the commit')
+    .option('--weight <n>', 'hold where the new workers get n percent of the traffic: 1 to 99', heldWeight)
+    .option('--no-canary', 'take all the traffic at once, whatever canary the config has')
+    .option('--allow-listeners', 'accept a release that opens other ports than the serving one')
+    .option('--no-wait', 'return as soon as the release is stored and its rollout has begun')
+    .option('--json', 'print the result as JSON')
+    .action(
+      async (app: string | undefined, folder: string | undefined, options: RollOutOptions & { message?: string }) => {
+        const { deploy } = await import('./commands/deploy.js');
+        settle(
+          await deploy(app, folder, {
+            message: options.message ?? null,
+            allowListeners: options.allowListeners === true,
+            noWait: !options.wait,
+            noCanary: options.canary === false,
+            weight: options.weight,
+            json: options.json === true,
+          }),
+        );
+      },
+    );
+
+const releases: Define = (command, settle) =>
+  command
+    .description('list the releases that are stored of an app, newest first')
+    .argument('[app]', 'name of the app')
+    .option('--verify', 'read every file of every release, and say which are not as they were stored')
+    .option('--json', 'print them as JSON')
+    .action(async (app: string | undefined, options: { verify?: boolean; json?: boolean }) => {
+      const { releases } = await import('./commands/releases.js');
+      settle(await releases(app, { verify: options.verify === true, json: options.json === true }));
+    });
 
 const canary: Define = (command, settle) =>
   command
@@ -81,16 +124,20 @@ const canary: Define = (command, settle) =>
     });
 
 const intervene =
-  (name: 'promote' | 'abort', description: string): Define =>
-  (command, settle) =>
+  (name: 'promote' | 'pause' | 'abort' | 'rollback', description: string): Define =>
+  (command, settle) => {
+    command.description(description).argument('[app]', "name of the app, or 'all'");
+    if (name === 'promote') command.option('--full', 'past all steps that are left: it takes all the traffic');
+    if (name === 'rollback')
+      command.option('--to <release>', 'a release of the store: its id, or how it begins (see zdsup releases)');
     command
-      .description(description)
-      .argument('[app]', "name of the app, or 'all'")
       .option('--json', 'print the result as JSON')
-      .action(async (app: string | undefined, options: { json?: boolean }) => {
+      .action(async (app: string | undefined, options: { full?: boolean; to?: string; json?: boolean }) => {
         const { intervene } = await import('./commands/intervene.js');
-        settle(await intervene(name, app, { json: options.json === true }));
+        const { full = false, to, json = false } = options;
+        settle(await intervene(name, app, { json, full, to }));
       });
+  };
 
 const scale: Define = (command, settle) =>
   command
@@ -143,14 +190,35 @@ const status: Define = (command, settle) =>
 
 const logs: Define = (command, settle) =>
   command
-    .description('show what a daemon and its workers have written')
+    .description('show what a daemon and its workers have written; with --events, what has befallen an app')
     .argument('[app]', 'name of the app')
     .option('-f, --follow', 'go on showing what is written')
     .option('-n, --lines <n>', 'how many lines from the end', wholeNumber, 20)
+    .option('--events', 'the journal in place of the log: rollouts, crashes, scales, starts and stops')
     .option('--json', 'print each line as a JSON value')
-    .action(async (app: string | undefined, options: { follow?: boolean; lines: number; json?: boolean }) => {
+    .action(async (app: string | undefined, options: LogsOptions) => {
       const { logs } = await import('./commands/logs.js');
-      settle(await logs(app, { follow: options.follow === true, lines: options.lines, json: options.json === true }));
+      const { lines, follow, json, events } = options;
+      settle(await logs(app, { lines, follow: follow === true, json: json === true, events: events === true }));
+    });
+
+interface LogsOptions {
+  follow?: boolean;
+  lines: number;
+  events?: boolean;
+  json?: boolean;
+}
+
+const history: Define = (command, settle) =>
+  command
+    .description('show the rollouts of an app, also of one that is stopped; with an id, that one step by step')
+    .usage('[options] [app] [id]')
+    .argument('[app-and-id...]', "name of the app, or 'all', and the id of a rollout")
+    .option('-n, --lines <n>', 'how many rollouts', wholeNumber, 20)
+    .option('--json', 'print it as JSON')
+    .action(async (operands: string[], options: { lines: number; json?: boolean }) => {
+      const { history } = await import('./commands/history.js');
+      settle(await history(operands, { count: options.lines, json: options.json === true }));
     });
 
 const describe: Define = (command, settle) =>
@@ -165,7 +233,7 @@ const describe: Define = (command, settle) =>
 
 const forget: Define = (command, settle) =>
   command
-    .description('forget an app that does not run, and its log')
+    .description('forget an app that does not run, its log, its journal and its releases')
     .argument('[app]', "name of the app, or 'all'")
     .option('--json', 'print the result as JSON')
     .action(async (app: string | undefined, options: { json?: boolean }) => {
@@ -220,14 +288,25 @@ export const COMMANDS: { names: [string, ...string[]]; define: Define }[] = [
       'as reload, for an app that cannot run beside itself: the old workers end first, connections wait meanwhile',
     ),
   },
+  { names: ['deploy'], define: deploy },
+  { names: ['releases'], define: releases },
   { names: ['canary'], define: canary },
-  { names: ['promote'], define: intervene('promote', 'bring in the rest of a reload that is held at a weight') },
+  {
+    names: ['promote'],
+    define: intervene('promote', 'go on with a canary: to its next step, and after the last one to all the traffic'),
+  },
+  { names: ['pause'], define: intervene('pause', 'have the steps of a canary wait where they are, until a promote') },
+  {
+    names: ['rollback'],
+    define: intervene('rollback', 'go back to what was good before; of a reload under way, give it up'),
+  },
   { names: ['abort'], define: intervene('abort', 'give up the reload under way: the old workers go on serving') },
   { names: ['scale'], define: scale },
   { names: ['check'], define: check },
   { names: ['stop'], define: stop },
   { names: ['status', 'list', 'ls'], define: status },
   { names: ['logs'], define: logs },
+  { names: ['history'], define: history },
   { names: ['describe', 'show'], define: describe }, // `show` as it is typed by those who come from PM2.
   { names: ['delete'], define: forget },
   { names: ['signal'], define: signal },

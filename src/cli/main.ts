@@ -79,8 +79,12 @@ function help(program: Command, name: string | undefined): void {
 }
 
 const ABORT = 'zdsup abort gives up the reload under way: the old workers go on serving';
+const ROLLBACK = 'zdsup rollback goes back to what was good before; of a reload under way, it is zdsup abort';
 /** What other tools, and people in a hurry, call it. By its letters `cancel` would be taken for `canary`. */
-const OTHER_WORDS = new Map(['cancel', 'rollback', 'undo'].map((word) => [word, ABORT]));
+const OTHER_WORDS = new Map([
+  ['cancel', ABORT],
+  ...['undo', 'revert'].map((word): [string, string] => [word, ROLLBACK]),
+]);
 
 /** What is wrong with the command line, in commander's words. Help and version are no error and pass. */
 const refuse =

@@ -6,12 +6,12 @@ import { isConfirmed, slotOf } from './fleet.js';
 import { nameOf, where } from './names.js';
 import type { Effect, Generation, Worker } from './types.js';
 
-/** A worker that had been let into its generation has crashed. */
-export function noteCrash(worker: Worker, generation: Generation, now: number, effects: Effect[]): void {
+/** A worker that had been let into its generation has crashed. @returns whether that made it a crash loop */
+export function noteCrash(worker: Worker, generation: Generation, now: number, effects: Effect[]): boolean {
   const slot = slotOf(generation, worker.slot);
   const { count, windowMs } = generation.policy.crashLoop;
   slot.crashes = [...slot.crashes.filter((at) => at > now - windowMs), now].slice(-count);
-  if (slot.looping || slot.crashes.length < count) return;
+  if (slot.looping || slot.crashes.length < count) return false;
   slot.looping = true;
   effects.push({
     type: 'progress',
@@ -19,6 +19,7 @@ export function noteCrash(worker: Worker, generation: Generation, now: number, e
     message: `${nameOf(worker)} crash-loops: ${count} crashes within ${windowMs / 1000} s; it is tried again, at most every ${generation.policy.backoff.capMs / 1000} s`,
     ...where(worker),
   });
+  return true;
 }
 
 /** When a worker in a looping slot will have served as long as a crash counts; null where it does not loop. */

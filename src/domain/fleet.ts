@@ -1,11 +1,12 @@
 /** Questions about a fleet, and its empty beginning. Pure. */
 import type { Expected, Fleet, Generation, Slot, Worker } from './types.js';
 
-export function emptyFleet(): Fleet {
+/** @param nextRolloutId of an app that ran before, past its last one: ids go on over restarts of the master */
+export function emptyFleet(nextRolloutId = 1): Fleet {
   return {
     nextWorkerId: 1,
     nextGeneration: 1,
-    nextRolloutId: 1,
+    nextRolloutId,
     generations: {},
     workers: {},
     serving: null,
@@ -15,6 +16,10 @@ export function emptyFleet(): Fleet {
     scaling: null,
     scaled: null,
     stop: null,
+    soak: null,
+    warm: null,
+    lastGood: null,
+    judging: null,
     routing: { mode: 'direct', sticky: false, weights: {} },
     ended: false,
   };
@@ -30,6 +35,16 @@ export const workersOf = (fleet: Fleet, generation: number | null): Worker[] =>
 /** Starting, ready or active: it fills its slot. */
 export const isLive = (worker: Worker): boolean =>
   worker.status.state === 'starting' || worker.status.state === 'ready' || worker.status.state === 'active';
+
+/** It drains, or is being killed. */
+export const isLeaving = (worker: Worker): boolean =>
+  worker.status.state === 'draining' || worker.status.state === 'killing';
+
+/** Kept for the way back, without traffic. */
+export const isParked = (worker: Worker): boolean => worker.status.state === 'parked';
+
+export const parkedIn = (fleet: Fleet, generation: number, slot: number): Worker | undefined =>
+  workersOf(fleet, generation).find((worker) => worker.slot === slot && isParked(worker));
 
 export const isActive = (worker: Worker): boolean => worker.status.state === 'active';
 
@@ -81,7 +96,7 @@ export const changeUnderWay = (fleet: Fleet): boolean => rolloutUnderWay(fleet) 
 export function drainingGenerations(fleet: Fleet, except: (number | null)[]): number[] {
   const found = new Set<number>();
   for (const worker of allWorkers(fleet))
-    if (!isLive(worker) && !except.includes(worker.generation)) found.add(worker.generation);
+    if (isLeaving(worker) && !except.includes(worker.generation)) found.add(worker.generation);
   return [...found];
 }
 

@@ -1,5 +1,5 @@
 /** What a person does to a rollout under way: another weight, its promotion, its end. Edits of the rollout; the rest follows. Pure. */
-import { isHeld } from './canary.js';
+import { isHeld, nextStep, pauseCanary, promoteHeld, stepOf } from './canary.js';
 import { rolloutUnderWay } from './fleet.js';
 import { abortRollout } from './rollout.js';
 import type { Effect, Fleet, InterventionRefusal, Rollout } from './types.js';
@@ -9,18 +9,31 @@ export function requestWeight(fleet: Fleet, weight: number, effects: Effect[]): 
   const held = heldRollout(fleet);
   if (typeof held === 'string') return held;
   if (weight === 100) {
-    promoteHeld(held, effects);
+    promoteHeld(held, 'by hand', effects);
     return undefined;
   }
   if (weight === held.weight) return 'same-weight';
   held.wantedWeight = weight;
+  held.paused = held.steps.length > 0; // Its own steps would take it elsewhere.
   return undefined;
 }
 
-export function requestPromotion(fleet: Fleet, effects: Effect[]): InterventionRefusal | undefined {
+/** To the next step of its canary; `full`, or where it has no steps, to the end. */
+export function requestPromotion(fleet: Fleet, full: boolean, effects: Effect[]): InterventionRefusal | undefined {
   const held = heldRollout(fleet);
   if (typeof held === 'string') return held;
-  promoteHeld(held, effects);
+  if (full) promoteHeld(held, 'by hand', effects);
+  else nextStep(held, 'by hand', effects);
+  return undefined;
+}
+
+/** Also of one that is on its way to a weight: it stays there. */
+export function requestPause(fleet: Fleet, effects: Effect[]): InterventionRefusal | undefined {
+  const canary = canaryOf(fleet);
+  if (typeof canary === 'string') return canary;
+  if (canary.paused || (isHeld(canary) && (stepOf(canary)?.pauseMs ?? null) === null)) return 'paused';
+  if (canary.weight === null) return 'not-there-yet';
+  pauseCanary(canary, 'by hand', effects);
   return undefined;
 }
 
@@ -36,23 +49,14 @@ export function requestAbort(fleet: Fleet, now: number, effects: Effect[]): Inte
 }
 
 function heldRollout(fleet: Fleet): Rollout | InterventionRefusal {
+  const canary = canaryOf(fleet);
+  return typeof canary === 'string' || isHeld(canary) ? canary : 'not-there-yet';
+}
+
+function canaryOf(fleet: Fleet): Rollout | InterventionRefusal {
   if (fleet.stop) return 'stopping';
   const { rollout } = fleet;
   if (!rollout || !rolloutUnderWay(fleet)) return 'no-rollout';
   if (rollout.step === 'aborting') return 'aborting';
-  if (rollout.wantedWeight === null) return 'not-held';
-  return isHeld(rollout) ? rollout : 'not-there-yet';
-}
-
-/** From here on it is a rollout as any other: workers are worth the same, and the old ones leave as new ones serve. */
-function promoteHeld(rollout: Rollout, effects: Effect[]): void {
-  rollout.step = 'shifting';
-  rollout.weight = null;
-  rollout.wantedWeight = null;
-  effects.push({
-    type: 'progress',
-    kind: 'promoting',
-    message: `generation ${rollout.to}: promoted; it takes all the traffic over`,
-    generation: rollout.to!,
-  });
+  return rollout.wantedWeight === null ? 'not-held' : rollout;
 }

@@ -3,6 +3,7 @@
  * One file decides who is forked, activated, retired and killed; the rollout only edits the desired slots.
  */
 
+import { stepOverAt } from './canary.js';
 import { crashLoopOverAt, settleCrashLoop } from './crash-loop.js';
 import {
   activeCount,
@@ -13,6 +14,7 @@ import {
   isConfirmed,
   isLive,
   liveIn,
+  parkedIn,
   rememberListeners,
   rolloutUnderWay,
   slotOf,
@@ -24,7 +26,9 @@ import { readyWithoutListenerAt, settleReadiness, whyNotReady } from './readines
 import { abortRollout, advanceRollout, isRipe, mayLeaveAfterAbort, roomOf } from './rollout.js';
 import { settleRouting } from './routing.js';
 import { advanceScaling, isScaledUp, takeScaleBack } from './scaling.js';
+import { settleSoak } from './soak.js';
 import type { Context, Effect, Fleet, Generation, RetireReason, Worker } from './types.js';
+import { isLetGo, mayPark, park, settleWarm, unpark } from './warm.js';
 import { beginWarmUps, isWarm, settleWarmUp, warmUpOverAt, whyNotWarm } from './warm-up.js';
 
 export function reconcile(fleet: Fleet, context: Context, effects: Effect[]): void {
@@ -35,6 +39,8 @@ export function reconcile(fleet: Fleet, context: Context, effects: Effect[]): vo
     for (const worker of allWorkers(fleet)) again = settleWorker(fleet, worker, now, effects) || again;
     again = advanceRollout(fleet, now, effects) || again;
     again = advanceScaling(fleet, now, effects) || again;
+    again = settleSoak(fleet, now, effects) || again;
+    again = settleWarm(fleet, now, effects) || again;
     again = forkMissing(fleet, now, effects) || again;
     again = activateReady(fleet, now, effects) || again;
     again = beginWarmUps(fleet, effects) || again; // Not of those that have just been activated without.
@@ -73,6 +79,7 @@ function settleWorker(fleet: Fleet, worker: Worker, now: number, effects: Effect
       return true;
     }
     case 'killing':
+    case 'parked':
       return false;
   }
 }
@@ -131,6 +138,12 @@ function forkMissing(fleet: Fleet, now: number, effects: Effect[]): boolean {
         )
       )
         continue;
+      const parked = parkedIn(fleet, generation.number, slot);
+      if (parked) {
+        unpark(parked, generation, now, effects);
+        changed = true;
+        continue;
+      }
       if (!hasRoomInAbort(fleet, generation)) continue;
       fork(fleet, generation, slot, now, effects);
       changed = true;
@@ -235,8 +248,12 @@ function isRipeIn(fleet: Fleet, generation: Generation, slot: number, now: numbe
 
 function retireSurplus(fleet: Fleet, now: number, effects: Effect[]): boolean {
   for (const worker of allWorkers(fleet)) {
-    if (!isLive(worker)) continue;
     const generation = fleet.generations[worker.generation]!;
+    if (isLetGo(fleet, worker)) {
+      retire(fleet, worker, generation, fleet.stop ? 'stop' : 'replaced', now, effects);
+      return true;
+    }
+    if (!isLive(worker)) continue;
     if (generation.slots.includes(worker.slot)) {
       // One that leaves before it has served helps nobody by waiting.
       if (stays(worker) || !(isReplaced(fleet, worker) || (worker.leaving && !isActive(worker)))) continue;
@@ -246,6 +263,10 @@ function retireSurplus(fleet: Fleet, now: number, effects: Effect[]): boolean {
     const rollout = fleet.rollout;
     const coming = isComing(fleet, worker);
     if (coming && !mayLeaveAfterAbort(fleet, worker, rollout!, now)) continue;
+    if (mayPark(fleet, worker)) {
+      park(fleet, worker, effects);
+      return true;
+    }
     const reason = fleet.stop
       ? 'stop'
       : coming
@@ -357,6 +378,10 @@ export function nextWakeAt(fleet: Fleet, now: number): number | null {
   for (const generation of Object.values(fleet.generations))
     for (const slot of generation.slots)
       if (!liveIn(fleet, generation.number, slot)) instants.push(slotOf(generation, slot).respawnAt);
+  if (fleet.soak) instants.push(fleet.soak.until);
+  if (fleet.warm?.until) instants.push(fleet.warm.until);
+  const overAt = fleet.rollout && stepOverAt(fleet.rollout);
+  if (overAt) instants.push(overAt);
   if (fleet.rollout?.step === 'shifting') instants.push(fleet.rollout.nextStartAt);
   if (fleet.rollout?.step === 'aborting' && fleet.rollout.abortBy !== null) instants.push(fleet.rollout.abortBy);
   const ahead = instants.filter((at) => at > now);

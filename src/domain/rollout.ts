@@ -3,9 +3,11 @@
  * forking, activating and retiring follow from them in reconcile.ts. Run again after every event: it keeps no steps of its own.
  */
 import { advanceCanary, canaryCount } from './canary.js';
-import { allWorkers, drainingGenerations, isConfirmed, isLive, range, workersOf } from './fleet.js';
+import { allWorkers, drainingGenerations, isConfirmed, isLive, parkedIn, range, workersOf } from './fleet.js';
 import { plural } from './names.js';
+import { beginSoak } from './soak.js';
 import type { Effect, Fleet, Generation, Policy, Rollout, Worker } from './types.js';
+import { settleWarmAfter } from './warm.js';
 
 /** Waited its `minReady` out (an old generation serves meanwhile) or has served that long (a first start). */
 export const isRipe = (worker: Worker, generation: Generation, now: number): boolean =>
@@ -25,7 +27,8 @@ export function advanceRollout(fleet: Fleet, now: number, effects: Effect[]): bo
     case 'canary':
     case 'shifting': {
       const { to, wantedWeight } = rollout;
-      if (wantedWeight !== null) return advanceCanary(fleet, rollout, fleet.generations[to]!, wantedWeight, effects);
+      if (wantedWeight !== null)
+        return advanceCanary(fleet, rollout, fleet.generations[to]!, wantedWeight, now, effects);
       return shift(fleet, rollout, now, effects);
     }
     case 'aborting':
@@ -42,9 +45,14 @@ function leaveWaiting(fleet: Fleet, rollout: Rollout, effects: Effect[]): boolea
     beginEmptying(fleet, rollout, target, effects);
     return true;
   }
-  const draining = drainingGenerations(fleet, [rollout.from, rollout.to]);
-  // The old generation will drain as well, so one place is kept for it.
-  if (draining.length >= target.policy.maxDraining) return false;
+  // The old generation will drain as well, so one place is kept for it; and so will the one that is parked.
+  const drainingCount = drainingGenerations(fleet, [rollout.from, rollout.to]).length;
+  const { warm } = fleet;
+  if (warm && drainingCount + 1 >= target.policy.maxDraining) {
+    fleet.warm = null;
+    return true;
+  }
+  if (drainingCount >= target.policy.maxDraining) return false;
   rollout.step = 'booting';
   effects.push(startingWorkers(target, rollout.wantedWeight));
   return true;
@@ -53,6 +61,7 @@ function leaveWaiting(fleet: Fleet, rollout: Rollout, effects: Effect[]): boolea
 /** No old worker is left beside a new one: the old ones end first, and connections wait in the kernel's queue. */
 function beginEmptying(fleet: Fleet, rollout: Rollout, target: Generation, effects: Effect[]): void {
   rollout.step = 'emptying';
+  fleet.warm = null;
   if (rollout.from !== null) fleet.generations[rollout.from]!.slots = [];
   effects.push({
     type: 'progress',
@@ -114,8 +123,10 @@ function shift(fleet: Fleet, rollout: Rollout, now: number, effects: Effect[]): 
   const cap = roomOf(rollout, target.policy);
   for (const slot of range(instances)) {
     if (target.slots.includes(slot)) continue;
-    if (target.slots.length + (old?.slots.length ?? 0) >= cap || isGiving(fleet, rollout, now)) break;
-    target.slots.push(slot);
+    // One that is parked needs neither room nor a boot.
+    if (parkedIn(fleet, target.number, slot)) target.slots.push(slot);
+    else if (target.slots.length + (old?.slots.length ?? 0) >= cap || isGiving(fleet, rollout, now)) break;
+    else target.slots.push(slot);
     changed = true;
   }
 
@@ -137,7 +148,7 @@ function shift(fleet: Fleet, rollout: Rollout, now: number, effects: Effect[]): 
     changed = true;
   }
   if (complete) {
-    promote(fleet, rollout, target, old, effects);
+    promote(fleet, rollout, target, old, now, effects);
     changed = true;
   }
   return changed;
@@ -155,9 +166,19 @@ function nextToRetire(fleet: Fleet, old: Generation, newActive: Worker[]): numbe
   );
 }
 
-function promote(fleet: Fleet, rollout: Rollout, target: Generation, old: Generation | null, effects: Effect[]): void {
+function promote(
+  fleet: Fleet,
+  rollout: Rollout,
+  target: Generation,
+  old: Generation | null,
+  now: number,
+  effects: Effect[],
+): void {
   if (old) old.slots = [];
+  settleWarmAfter(fleet, rollout, target, now);
   fleet.serving = target.number;
+  if (old?.good) fleet.lastGood = old.number;
+  else if (rollout.kind === 'rollback') fleet.lastGood = null; // It is what serves again.
   // Whoever edits the number in the config means that number from now on.
   if (fleet.scaled?.configured !== target.policy.configuredInstances) fleet.scaled = null;
   rollout.step = 'done';
@@ -171,6 +192,7 @@ function promote(fleet: Fleet, rollout: Rollout, target: Generation, old: Genera
     generation: target.number,
   });
   effects.push({ type: 'rollout-ended', rollout: { ...rollout } });
+  beginSoak(fleet, rollout, target, now, effects);
 }
 
 /** Gives up the coming generation: the desired state is the old one again. The first cause wins. */
@@ -190,6 +212,7 @@ export function abortRollout(
   if (rollout.to !== null) fleet.generations[rollout.to]!.slots = [];
   rollout.abortBy = abortByOf(fleet, rollout, old, now);
   rollout.step = 'aborting';
+  if (fleet.warm?.until === null) fleet.warm = null; // They serve again.
   // After a restart nothing of the old release runs any more: is it still what it was?
   if (rollout.kind === 'restart' && old && !fleet.stop) effects.push({ type: 'check-release', generation: old.number });
   effects.push({

@@ -40,9 +40,13 @@ export function routingOf(fleet: Fleet): Routing {
   const active = allWorkers(fleet).filter(isActive).length;
   const inForce = fleet.serving ?? fleet.rollout?.to ?? null;
   const sticky = (inForce === null ? undefined : fleet.generations[inForce])?.policy.sticky ?? false;
-  if (isWeighted) return { mode: 'dispatch', sticky, weights };
+  if (isWeighted) return { mode: 'dispatch', sticky: sticky || stickyCanary(fleet), weights };
   return sticky && active > 1 ? { mode: 'dispatch', sticky, weights } : DIRECT;
 }
+
+/** While it lasts, an address stays on its side of the split. */
+const stickyCanary = ({ rollout, generations }: Fleet): boolean =>
+  generations[rollout?.to ?? -1]?.policy.canary?.sticky ?? false;
 
 /** Tells the shell where something has changed. */
 export function settleRouting(fleet: Fleet, effects: Effect[]): void {

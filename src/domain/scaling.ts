@@ -13,7 +13,7 @@ import {
 } from './fleet.js';
 import { plural } from './names.js';
 import { isRipe } from './rollout.js';
-import type { Effect, Fleet, Generation, ScaleRefusal, Worker } from './types.js';
+import type { Effect, Fleet, Generation, Policy, ScaleRefusal, Worker } from './types.js';
 
 /** Returns why it is refused, where it is. */
 export function requestScale(fleet: Fleet, count: number, effects: Effect[]): ScaleRefusal | undefined {
@@ -72,6 +72,10 @@ export function takeScaleBack(fleet: Fleet, reason: string, culprit: number | nu
   });
   end(fleet, reason, culprit, effects);
 }
+
+/** A policy of before, with the number of workers that a scale has set since. */
+export const withScale = ({ scaled }: Fleet, policy: Policy): Policy =>
+  scaled?.configured === policy.configuredInstances ? { ...policy, instances: scaled.count } : policy;
 
 function setCount(fleet: Fleet, generation: Generation, count: number): void {
   const { configuredInstances } = generation.policy;

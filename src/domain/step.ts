@@ -2,21 +2,16 @@
  * The core: one event in, the next fleet and the effects out. Total over the events; what is not expected is
  * `ignored` with a reason. The fleet handed in is never changed.
  */
-import {
-  changeUnderWay,
-  emptySlot,
-  expectedListeners,
-  isConfirmed,
-  isLive,
-  range,
-  servingGeneration,
-  workersOf,
-} from './fleet.js';
-import { requestAbort, requestPromotion, requestWeight } from './interventions.js';
+import { beginCanary } from './canary.js';
+import { changeUnderWay, emptySlot, expectedListeners, isLeaving, range } from './fleet.js';
+import { requestAbort, requestPause, requestPromotion, requestWeight } from './interventions.js';
+import { beginRollout } from './new-rollout.js';
 import { hurryDrains, reconcile } from './reconcile.js';
+import { requestRollback } from './rollback.js';
 import { abortRollout } from './rollout.js';
 import { requestScale, takeScaleBack } from './scaling.js';
 import type { Context, Effect, Event, Expected, Fleet, Policy, StepResult } from './types.js';
+import { judged, settleJudging } from './verdict.js';
 import { applyToWorker } from './worker-events.js';
 
 export function step(before: Fleet, event: Event, context: Context): StepResult {
@@ -25,6 +20,7 @@ export function step(before: Fleet, event: Event, context: Context): StepResult 
   const ignored = apply(fleet, event, context, effects);
   reconcile(fleet, context, effects);
   startQueuedReload(fleet, context, effects);
+  settleJudging(fleet, effects);
   return ignored === undefined ? { fleet, effects } : { fleet, effects, ignored };
 }
 
@@ -39,7 +35,13 @@ function apply(fleet: Fleet, event: Event, context: Context, effects: Effect[]):
     case 'weight-requested':
       return requestWeight(fleet, event.weight, effects);
     case 'promote-requested':
-      return requestPromotion(fleet, effects);
+      return requestPromotion(fleet, event.full ?? false, effects);
+    case 'pause-requested':
+      return requestPause(fleet, effects);
+    case 'rollback-requested':
+      return requestRollback(fleet, event.release, context.now, effects);
+    case 'verdict':
+      return judged(fleet, event.rolloutId, event.verdict, context.now, effects);
     case 'abort-requested':
       return requestAbort(fleet, context.now, effects);
     case 'prepared':
@@ -105,41 +107,23 @@ function requestRollout(
     fleet.reloadQueued = true; // Several count as one.
     return undefined;
   }
-  beginRollout(fleet, request, context, effects);
+  begin(fleet, request, context, effects);
   return undefined;
 }
 
-function beginRollout(
+function begin(
   fleet: Fleet,
-  { kind, source, allowListeners, weight }: Omit<RolloutRequest, 'type'>,
+  { kind, source, allowListeners, weight, noCanary, target }: Omit<RolloutRequest, 'type'>,
   context: Context,
   effects: Effect[],
 ): void {
-  const id = fleet.nextRolloutId++;
-  const from = fleet.serving;
-  const fromSlots = [...(servingGeneration(fleet)?.slots ?? [])];
-  const serves = (slot: number): boolean =>
-    workersOf(fleet, from).some((worker) => worker.slot === slot && isConfirmed(worker));
-  fleet.rollout = {
-    id,
-    kind,
-    source,
-    allowListeners,
-    from,
-    to: null,
-    step: 'preparing',
-    weight: null,
-    wantedWeight: weight ?? null,
-    startedAt: context.now,
-    fromSlots,
-    servedSlots: fromSlots.filter(serves),
-    outcome: null,
-    reason: null,
-    culprit: null,
-    nextStartAt: 0,
-    abortBy: null,
-  };
-  effects.push({ type: 'prepare', rolloutId: id, scaled: fleet.scaled });
+  const { id } = beginRollout(
+    fleet,
+    { kind, source, allowListeners, wantedWeight: weight ?? null, noCanary: noCanary ?? false },
+    context.now,
+    effects,
+  );
+  effects.push({ type: 'prepare', rolloutId: id, scaled: fleet.scaled, target: target ?? { kind: 'files' } });
 }
 
 const firstStartFailed = (fleet: Fleet): boolean => fleet.serving === null && fleet.rollout?.outcome === 'failed';
@@ -147,7 +131,7 @@ const firstStartFailed = (fleet: Fleet): boolean => fleet.serving === null && fl
 function startQueuedReload(fleet: Fleet, context: Context, effects: Effect[]): void {
   if (!fleet.reloadQueued || changeUnderWay(fleet) || fleet.ended || fleet.stop || firstStartFailed(fleet)) return;
   fleet.reloadQueued = false;
-  beginRollout(fleet, { kind: 'reload', source: 'signal', allowListeners: false }, context, effects);
+  begin(fleet, { kind: 'reload', source: 'signal', allowListeners: false }, context, effects);
 }
 
 function prepared(fleet: Fleet, rolloutId: number, policy: Policy, effects: Effect[]): string | undefined {
@@ -167,10 +151,12 @@ function prepared(fleet: Fleet, rolloutId: number, policy: Policy, effects: Effe
     smoke: policy.smoke ? 'due' : 'none',
     modified: false,
     checked: true,
+    good: rollout.kind === 'rollback',
   };
   rollout.to = number;
+  beginCanary(rollout, policy);
   rollout.step = 'waiting';
-  if (Object.values(fleet.workers).some((worker) => !isLive(worker)))
+  if (Object.values(fleet.workers).some(isLeaving))
     effects.push({ type: 'progress', kind: 'waiting', message: `generation ${number}: prepared`, generation: number });
   return undefined;
 }
@@ -188,6 +174,8 @@ function requestStop(fleet: Fleet, context: Context, effects: Effect[]): string 
   const policies = Object.values(fleet.generations).map((generation) => generation.policy.stopTimeoutMs);
   fleet.stop = { deadlineAt: context.now + Math.max(0, ...policies) };
   fleet.reloadQueued = false;
+  fleet.soak = null;
+  fleet.warm = null;
   effects.push({ type: 'progress', kind: 'stopping', message: 'stopping: workers finish what is in flight' });
   if (fleet.rollout?.step === 'canary') effects.push({ type: 'hold-stopped', rollout: { ...fleet.rollout } });
   hurryDrains(fleet, effects, context.now);

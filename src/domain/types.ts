@@ -26,7 +26,61 @@ export interface Policy {
   crashLoop: { count: number; windowMs: number };
   /** A client's connections go to one worker, by its address. */
   sticky: boolean;
+  /** By which a reload takes the traffic over; null: all at once. */
+  canary: CanaryPolicy | null;
+  /** So long after its promotion a generation is on trial: what goes wrong rolls it back. 0: it is good at once. */
+  soakMs: number;
+  /** So long the generation before stays parked; 0: it leaves. */
+  keepWarmMs: number;
 }
+
+export interface CanaryPolicy {
+  /** Rising weights. */
+  steps: CanaryStep[];
+  /** What a step does whose time is over, with too little traffic for a verdict. */
+  inconclusive: 'wait' | 'pause';
+  /** A client's address stays on its side of the split while it lasts. */
+  sticky: boolean;
+}
+
+export interface CanaryStep {
+  /** Percent, 1 to 99. */
+  weight: number;
+  /** Null: until a person acts. */
+  pauseMs: number | null;
+}
+
+/** Of the generation that a rollout brings in, against the one that serves beside it, or that did before. */
+export interface Verdict {
+  kind: 'good' | 'bad' | 'inconclusive';
+  /** In words and figures. */
+  reason: string;
+}
+
+/** What the shell is to observe: generations. */
+export interface Judging {
+  rolloutId: number;
+  /** In a soak it has no traffic any more: its figures of before stand for it. */
+  stable: number;
+  canary: number | null;
+  /** Else what is observed is for the record alone. */
+  isJudged: boolean;
+  /** `boot`: the new one has no traffic yet. `canary`: both have. `soak`: the new one alone. */
+  phase: 'boot' | 'canary' | 'soak';
+}
+
+/** A release that was deployed, and the folder that it was taken from: paths below that one are those of the release. */
+export interface ReleaseRef {
+  id: string;
+  path: string;
+  from: string;
+}
+
+/** What a generation is to run: as the files say now, what an earlier one has run, or a release of the store. */
+export type RolloutTarget =
+  | { kind: 'files' }
+  | { kind: 'generation'; number: number }
+  | { kind: 'release'; release: ReleaseRef };
 
 /** How new connections reach the workers. `weights`: by generation, 0 to 100; {} where every worker is worth the same. */
 export interface Routing {
@@ -52,6 +106,8 @@ export type WorkerStatus =
   | { state: 'ready'; readyAt: number }
   /** `confirmBy`: it has been told to accept and has not said yet that it does; null once it has. */
   | { state: 'active'; readyAt: number; confirmBy: number | null }
+  /** Replaced, and kept for the way back: alive, without traffic; what it had open goes on. */
+  | { state: 'parked'; readyAt: number }
   | { state: 'draining'; reason: RetireReason; deadlineAt: number; killAt: number }
   | { state: 'killing'; reason: RetireReason | 'not ready' };
 
@@ -117,11 +173,14 @@ export interface Generation {
   modified: boolean;
   /** `modified` is fresh: an exit makes it stale until the shell has looked again. */
   checked: boolean;
+  /** It has served through its soak, or began without one: what a rollback goes back to. */
+  good: boolean;
 }
 
-/** `restart`: the old workers have gone before the first new one is forked. */
-export type RolloutKind = 'reload' | 'restart';
-export type RolloutSource = 'start' | 'command' | 'signal';
+/** `restart`: the old workers have gone before the first new one is forked. `rollback`: to what was good before. */
+export type RolloutKind = 'reload' | 'restart' | 'rollback';
+/** `soak`: by itself. */
+export type RolloutSource = 'start' | 'command' | 'signal' | 'soak';
 
 export interface Rollout {
   id: number;
@@ -136,6 +195,20 @@ export interface Rollout {
   weight: number | null;
   /** The one asked for, which holds once the workers it needs serve; null: a rollout that goes on to its end by itself. */
   wantedWeight: number | null;
+  /** Of its canary; [] where a person gives the weights. */
+  steps: CanaryStep[];
+  /** Of the steps, the one under way. */
+  stepIndex: number;
+  /** When the weight came to hold. */
+  heldAt: number;
+  /** The steps wait for a person. */
+  paused: boolean;
+  /** The last one on its canary. */
+  verdict: Verdict | null;
+  /** It begins without a canary, whatever the policy says. */
+  noCanary: boolean;
+  /** Why it began, where it did so by itself. */
+  cause: string | null;
   startedAt: number;
   /** Slots of the old generation when it began: what an abort brings back. */
   fromSlots: number[];
@@ -158,6 +231,15 @@ export interface Scaling {
   after: number;
 }
 
+/** The time on trial after a promotion. */
+export interface Soak {
+  rolloutId: number;
+  generation: number;
+  /** The one before, whose figures the judge has. */
+  from: number;
+  until: number;
+}
+
 export interface Fleet {
   nextWorkerId: number;
   nextGeneration: number;
@@ -174,6 +256,13 @@ export interface Fleet {
   /** The last scale: outlives reloads for as long as the config still says `configured`. */
   scaled: { count: number; configured: number } | null;
   stop: null | { deadlineAt: number };
+  soak: Soak | null;
+  /** The generation that is parked; `until` is null while its rollout is under way. */
+  warm: { generation: number; until: number | null } | null;
+  /** Beside the serving one: what a rollback goes back to. The shell keeps its plan. */
+  lastGood: number | null;
+  /** What the shell was told last. */
+  judging: Judging | null;
   /** What the shell was told last. */
   routing: Routing;
   ended: boolean;
@@ -187,10 +276,18 @@ export type Event =
       source: RolloutSource;
       allowListeners: boolean;
       weight?: number | undefined;
+      noCanary?: boolean | undefined;
+      target?: RolloutTarget | undefined;
     }
   /** 0 to 100, of the generation that is held. */
   | { type: 'weight-requested'; weight: number }
-  | { type: 'promote-requested' }
+  /** `full`: to the end, whatever steps are left. */
+  | { type: 'promote-requested'; full?: boolean | undefined }
+  /** The steps of a canary wait for a person. */
+  | { type: 'pause-requested' }
+  /** To the given release, else to the parked generation, else to the last good one; of a rollout under way, its abort. */
+  | { type: 'rollback-requested'; release?: ReleaseRef | undefined }
+  | ({ type: 'verdict'; rolloutId: number } & { verdict: Verdict })
   | { type: 'abort-requested' }
   | { type: 'scale-requested'; count: number }
   | { type: 'prepared'; rolloutId: number; policy: Policy }
@@ -226,7 +323,7 @@ export type Event =
   | { type: 'timer' };
 
 export type Effect =
-  | { type: 'prepare'; rolloutId: number; scaled: Fleet['scaled'] }
+  | { type: 'prepare'; rolloutId: number; scaled: Fleet['scaled']; target: RolloutTarget }
   | { type: 'fork'; id: number; slot: number; generation: number }
   | { type: 'probe'; id: number }
   | { type: 'smoke'; id: number }
@@ -234,11 +331,18 @@ export type Effect =
   /** Whatever it is still asked as its warm-up ends. */
   | { type: 'activate'; id: number }
   | { type: 'retire'; id: number; deadlineMs: number; closeIdle: boolean }
+  /** Stop accepting, give idle connections away, and stay: it may be activated again. */
+  | { type: 'park'; id: number }
   | { type: 'kill'; id: number }
   | { type: 'check-release'; generation: number }
   /** From now on; ahead of the workers that are activated with it, where the master begins to accept. */
   | { type: 'route'; routing: Routing }
+  /** From now on; null: observe nobody. */
+  | { type: 'judge'; judging: Judging | null }
+  /** The generation has proven itself: a start after a crash runs its release. */
+  | { type: 'good'; generation: number }
   | Omit<Progress, 'at'>
+  | { type: 'rollout-begun'; rollout: Rollout }
   | { type: 'rollout-ended'; rollout: Rollout }
   /** It has come to the weight that was asked for. */
   | { type: 'held'; rollout: Rollout }
@@ -269,7 +373,18 @@ export type ScaleRefusal =
   /** The folder was edited in place: new workers would run other code than those that serve. */
   | 'release-modified';
 
-/** Why a weight, a promotion or an abort is refused: a kind, for the command has the words. */
+/** Why a rollback is refused: a kind, for the command has the words. */
+export type RollbackRefusal =
+  | 'stopping'
+  | 'nothing-serves'
+  | 'scale-under-way'
+  | 'rollout-under-way'
+  | 'aborting'
+  | 'first-start'
+  /** It is back already, or nothing was good before. */
+  | 'nothing-before';
+
+/** Why a weight, a pause, a promotion or an abort is refused: a kind, for the command has the words. */
 export type InterventionRefusal =
   | 'stopping'
   | 'no-rollout'
@@ -279,8 +394,10 @@ export type InterventionRefusal =
   | 'not-there-yet'
   | 'aborting'
   | 'same-weight'
+  /** Its steps wait for a person already. */
+  | 'paused'
   /** Nothing serves that one could go back to. */
   | 'first-start';
 
-/** `ignored`: why the event was, in words; of a scale a {@link ScaleRefusal}, of an intervention an {@link InterventionRefusal}. */
+/** `ignored`: why the event was, in words; of a scale a {@link ScaleRefusal}, of an intervention an {@link InterventionRefusal}, of a rollback a {@link RollbackRefusal}. */
 export type StepResult = { fleet: Fleet; effects: Effect[]; ignored?: string };

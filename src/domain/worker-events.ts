@@ -17,6 +17,7 @@ import { nameOf, where } from './names.js';
 import { isComing } from './reconcile.js';
 import { abortRollout, isRipe } from './rollout.js';
 import { isScaledUp, takeScaleBack } from './scaling.js';
+import { rollBackFromSoak } from './soak.js';
 import type { Context, Effect, Event, Fleet, Worker } from './types.js';
 import { warmedUp } from './warm-up.js';
 
@@ -159,6 +160,15 @@ function exited(
     });
     return;
   }
+  if (status.state === 'parked') {
+    effects.push({
+      type: 'progress',
+      kind: 'worker-exited',
+      message: `${nameOf(worker)} has ended while it was parked`,
+      ...where(worker),
+    });
+    return; // If it is needed, its slot is filled anew.
+  }
   if (worker.leaving) {
     effects.push({
       type: 'progress',
@@ -217,7 +227,8 @@ function vacate(fleet: Fleet, worker: Worker, message: string, context: Context,
   effects.push({ type: 'check-release', generation: generation.number });
   const next = generation.slots.includes(worker.slot) ? `; it is started again in ${delayMs} ms` : '';
   effects.push({ type: 'progress', kind: 'worker-exited', message: `${message}${next}`, ...where(worker) });
-  noteCrash(worker, generation, now, effects);
+  if (noteCrash(worker, generation, now, effects) && generation.number === fleet.soak?.generation)
+    rollBackFromSoak(fleet, `${nameOf(worker)} crash-loops`, now, effects);
 }
 
 /** Not gone yet, and not counted on: a restart and a stop wait for it, and its drain has a deadline. */

@@ -6,6 +6,7 @@
 import { rmSync } from 'node:fs';
 import type { Server, Socket } from 'node:net';
 import { createServer } from 'node:net';
+import { isAbsolute } from 'node:path';
 import type { ControlRequest, ControlResult, Progress } from '../shared/control-protocol.js';
 import { failedResult, MAX_REQUEST_BYTES, REQUEST_TIMEOUT_MS, SCALE_TO } from '../shared/control-protocol.js';
 import { toReport, ZdsupError } from '../shared/errors.js';
@@ -26,6 +27,8 @@ const COMMANDS = [
   'restart',
   'canary',
   'promote',
+  'pause',
+  'rollback',
   'abort',
   'scale',
   'stop',
@@ -171,7 +174,17 @@ function parse(line: string): ControlRequest {
   const isWeight = Number.isInteger(weight) && Number(weight) >= least && Number(weight) <= most;
   if (weight === undefined ? command === 'canary' : !(isWeight && (command === 'canary' || command === 'reload')))
     throw protocolError(`${command} with weight ${JSON.stringify(weight)} makes no sense`);
+  const { release } = value as { release?: unknown };
+  if (release !== undefined && !(command === 'reload' && isRelease(release)))
+    throw protocolError(`${command} with release ${JSON.stringify(release)} makes no sense`);
+  if (command === 'rollback' && to !== undefined && typeof to !== 'string')
+    throw protocolError(`rollback to ${JSON.stringify(to)} makes no sense`);
   return value as ControlRequest;
+}
+
+function isRelease(value: unknown): boolean {
+  const { id, path, from } = (value ?? {}) as Record<string, unknown>;
+  return [id, path, from].every((one) => typeof one === 'string' && one !== '') && isAbsolute(path as string);
 }
 
 /** A client that has its result and does not leave is not waited for. */

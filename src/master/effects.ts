@@ -4,13 +4,16 @@
  */
 import { heldKeys } from '../domain/fleet.js';
 import { nameOf, where } from '../domain/names.js';
-import type { Effect, Event, Fleet, Rollout } from '../domain/types.js';
+import type { Effect, Event, Fleet, ReleaseRef, Rollout, RolloutTarget } from '../domain/types.js';
 import type { WarmUpAnswer } from '../shared/check-report.js';
 import type { HttpCheck } from '../shared/config.js';
 import type { Progress, ProgressKind } from '../shared/control-protocol.js';
+import { DEFAULT_ANALYSIS } from '../shared/default-analysis.js';
 import type { ErrorReport } from '../shared/errors.js';
-import { toReport } from '../shared/errors.js';
+import { toReport, ZdsupError } from '../shared/errors.js';
 import type { HttpTarget } from './ask-worker.js';
+import type { P99s } from './judge.js';
+import { Judge } from './judge.js';
 import { laterStart } from './later-start.js';
 import type { Listeners } from './listeners.js';
 import type { Logger } from './log.js';
@@ -29,7 +32,7 @@ export interface EffectsOptions {
   logger: Logger;
   output: OutputMode;
   /** Reads the config afresh and resolves the release. */
-  makePlan(scaled: Fleet['scaled']): Promise<Plan>;
+  makePlan(scaled: Fleet['scaled'], release: ReleaseRef | undefined): Promise<Plan>;
   post(event: Event): void;
   /** The last effect of all. */
   ended(failed: boolean): void;
@@ -50,6 +53,13 @@ export interface ScaleEnd {
   stderr: string[];
 }
 
+/** What the judge of a canary says. */
+export interface Verdict {
+  rolloutId: number;
+  verdict: string;
+  reason: string;
+}
+
 /** A worker has ended, of itself or not. */
 export interface WorkerExit {
   id: number;
@@ -64,6 +74,8 @@ export interface WorkerExit {
 
 export interface Observer {
   progress?(progress: Progress): void;
+  rolloutBegun?(rollout: Rollout): void;
+  verdict?(verdict: Verdict): void;
   rolloutEnded?(end: RolloutEnd): void;
   /** It has come to the weight that was asked for. */
   held?(rollout: Rollout): void;
@@ -72,6 +84,8 @@ export interface Observer {
   scaleEnded?(end: ScaleEnd): void;
   generationGone?(generation: number): void;
   workerExited?(exit: WorkerExit): void;
+  /** It has come through its time on trial, or had none. */
+  proven?(generation: number): void;
   /** One path of a worker's warm-up. */
   warmUpAsked?(answer: WarmUpAnswer): void;
 }
@@ -98,17 +112,26 @@ export class Effects {
   private readonly warmUps = new Map<number, AbortController>();
 
   private readonly traffic: Traffic;
+  private readonly judge: Judge;
 
   constructor(private readonly options: EffectsOptions) {
     this.traffic = new Traffic(options.listeners, (message) =>
       this.tell({ type: 'progress', kind: 'warning', message }),
+    );
+    this.judge = new Judge(
+      (generation) => this.plans.get(generation)?.config.canary?.analysis ?? DEFAULT_ANALYSIS,
+      (news) => {
+        for (const observer of this.observers) observer.verdict?.(news);
+        const { rolloutId, verdict: kind, reason } = news;
+        options.post({ type: 'verdict', rolloutId, verdict: { kind, reason } });
+      },
     );
   }
 
   perform = (effect: Effect, fleet: Fleet): void => {
     switch (effect.type) {
       case 'prepare':
-        void this.prepare(effect.rolloutId, effect.scaled);
+        void this.prepare(effect.rolloutId, effect.scaled, effect.target);
         return;
       case 'fork':
         this.adoptPlan(effect.generation, fleet);
@@ -127,6 +150,10 @@ export class Effects {
         this.warmUps.get(effect.id)?.abort();
         this.activate(effect.id);
         return;
+      case 'park':
+        this.traffic.leave(effect.id);
+        this.workers.get(effect.id)?.park();
+        return;
       case 'retire':
         this.stopChecks(effect.id);
         this.traffic.leave(effect.id);
@@ -138,6 +165,15 @@ export class Effects {
         return;
       case 'check-release':
         void this.checkRelease(effect.generation);
+        return;
+      case 'rollout-begun':
+        for (const observer of this.observers) observer.rolloutBegun?.(effect.rollout);
+        return;
+      case 'judge':
+        this.judge.set(effect.judging);
+        return;
+      case 'good':
+        for (const observer of this.observers) observer.proven?.(effect.generation);
         return;
       case 'route':
         this.traffic.route(effect.routing);
@@ -165,7 +201,7 @@ export class Effects {
         return;
       }
       case 'generation-gone':
-        this.plans.delete(effect.generation);
+        this.forgetPlans(fleet);
         for (const observer of this.observers) observer.generationGone?.(effect.generation);
         return;
       case 'close-listeners':
@@ -179,6 +215,11 @@ export class Effects {
         return;
     }
   };
+
+  /** Of the rollout that was observed last. */
+  p99s(): P99s {
+    return this.judge.p99s();
+  }
 
   /** Looks whether the generation's directory is still what it was; the answer comes as an event. Never rejects. */
   async checkRelease(generation: number): Promise<void> {
@@ -203,14 +244,19 @@ export class Effects {
     const stderr = worker?.lastLines() ?? [];
     this.lastWords.set(id, stderr);
     if (!worker) return;
+    if (!worker.isSentAway) this.judge.crashed(id);
+    this.judge.workerGone(id);
     const { slot, generation } = worker.identity;
     for (const observer of this.observers)
       observer.workerExited?.({ id, slot, generation, pid: worker.pid, code, signal, error, stderr });
   }
 
-  private async prepare(rolloutId: number, scaled: Fleet['scaled']): Promise<void> {
+  private async prepare(rolloutId: number, scaled: Fleet['scaled'], target: RolloutTarget): Promise<void> {
     try {
-      const plan = await this.options.makePlan(scaled);
+      const plan =
+        target.kind === 'generation'
+          ? await this.planOfBefore(target.number)
+          : await this.options.makePlan(scaled, target.kind === 'release' ? target.release : undefined);
       for (const message of plan.warnings) this.tell({ type: 'progress', kind: 'warning', message });
       this.candidates.set(rolloutId, plan);
       this.options.post({ type: 'prepared', rolloutId, policy: plan.policy });
@@ -219,6 +265,28 @@ export class Effects {
       this.prepareErrors.set(rolloutId, report);
       this.options.post({ type: 'prepare-failed', rolloutId, reason: report.message });
     }
+  }
+
+  /**
+   * What that generation has run.
+   * @throws ZdsupError ZDSUP_RELEASE_CHANGED where its folder is not what it was: a folder edited in place cannot be gone back to
+   */
+  private async planOfBefore(generation: number): Promise<Plan> {
+    const plan = this.plans.get(generation)!;
+    if (!(await this.looks.isModified(plan))) return plan;
+    const { appName } = this.options;
+    throw new ZdsupError({
+      code: 'ZDSUP_RELEASE_CHANGED',
+      message: `${plan.release.path} was edited in place, or removed, since generation ${generation} started: what it ran is not there any more`,
+      hint: `put the old files back and run zdsup reload ${appName}; zdsup deploy ${appName} keeps releases that one can go back to`,
+      exitStatus: 1,
+    });
+  }
+
+  /** But those that somebody may start from: generations that are there, and the one that a rollback goes to. */
+  private forgetPlans({ generations, lastGood }: Fleet): void {
+    for (const number of this.plans.keys())
+      if (!(number in generations) && number !== lastGood) this.plans.delete(number);
   }
 
   /** The first fork of a generation makes the candidate of its rollout its plan. */
@@ -246,6 +314,7 @@ export class Effects {
     if (!worker) return;
     worker.activate();
     this.traffic.join(worker);
+    this.judge.workerJoined(worker);
   }
 
   private probe(id: number, fleet: Fleet): void {

@@ -4,8 +4,10 @@
 import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { missingServerHandle } from '../node-internals/server-handle.cjs';
+import { noteGood } from '../releases/current.js';
+import { runsAlready } from '../shared/control-socket.js';
 import { ZdsupError } from '../shared/errors.js';
-import { controlSocketPath, runDirForStart, stateDir } from '../shared/paths.js';
+import { controlSocketPath, journalPath, releasesDir, runDirForStart, stateDir } from '../shared/paths.js';
 import { VERSION } from '../shared/version.cjs';
 import { keepRecord } from './app-record.js';
 import { handleCommand } from './commands/handle.js';
@@ -14,6 +16,7 @@ import { listenForControl } from './control-server.js';
 import type { Observer, RolloutEnd } from './effects.js';
 import { Effects } from './effects.js';
 import { History } from './history.js';
+import { openJournal } from './journal-keeper.js';
 import { Listeners } from './listeners.js';
 import { watchLiveness } from './liveness.js';
 import type { LogFormat } from './log.js';
@@ -72,8 +75,8 @@ export async function runMaster(
     listeners,
     logger,
     output: process.stdout.isTTY ? 'labelled' : 'plain',
-    makePlan: async (scaled) => {
-      const plan = waiting ?? (await readPlan({ ...request, scaled }, masterEnv));
+    makePlan: async (scaled, release) => {
+      const plan = waiting ?? (await readPlan({ ...request, scaled, release }, masterEnv));
       waiting = null;
       refuseRename(appName, plan);
       return plan;
@@ -90,17 +93,26 @@ export async function runMaster(
 
   const temporary = join(runDir, `.${process.pid}`);
   const control = await listenForControl(temporary, (request, tell) =>
-    handleCommand({ appName, supervisor, effects, history, snapshot, ended }, request, tell),
+    handleCommand(
+      { appName, supervisor, effects, history, snapshot, ended, store: releasesDir(state, appName) },
+      request,
+      tell,
+    ),
   );
   let socket: FileId;
   try {
-    socket = await takeSocketPath(temporary, socketPath, appName);
+    socket = await takeSocketPath(temporary, socketPath, () => runsAlready(appName));
   } catch (error) {
     await control.close();
     throw error;
   }
   // Only now is the name ours.
-  const { version: _, ...asked } = request;
+  const { version: _, release: __, ...asked } = request;
+  const warn = (message: string): void => {
+    logger.warn(message);
+    // Of a daemon on a full disk, the log has no room either.
+    options.observer?.progress?.({ type: 'progress', kind: 'warning', at: new Date().toISOString(), message });
+  };
   const record = keepRecord(
     state,
     {
@@ -113,14 +125,25 @@ export async function runMaster(
       logFile: options.daemon?.logFile ?? null,
       logFormat: options.logFormat ?? null,
     },
-    (why) => {
-      const message = `the app cannot be remembered: ${why}`;
-      logger.warn(message);
-      // Of a daemon on a full disk, the log has no room either.
-      options.observer?.progress?.({ type: 'progress', kind: 'warning', at: new Date().toISOString(), message });
-    },
+    (why) => warn(`the app cannot be remembered: ${why}`),
   );
+  const journal = openJournal(journalPath(state, appName), { supervisor, effects }, (why) =>
+    warn(`the journal cannot be written: ${why}`),
+  );
+  journal.append({
+    ...{ type: 'master-started', masterPid: process.pid, version: VERSION },
+    daemon: options.daemon !== undefined,
+  });
 
+  effects.observers.add({
+    proven(generation) {
+      try {
+        noteGood(state, appName, effects.plans.get(generation)?.deployed ?? null);
+      } catch (error) {
+        warn(`which release was good last cannot be noted: ${(error as Error).message}`);
+      }
+    },
+  });
   watchLiveness(
     effects,
     () => supervisor.state,
@@ -153,10 +176,11 @@ export async function runMaster(
   listeners.closeAllBut(new Set());
   // Before the socket goes: who finds none must find the end.
   const failedStart = failed && isFailedStart(firstEnd);
-  record.end(
-    failedStart ? 'crashed' : 'stopped',
-    failedStart ? firstEnd!.rollout.reason : failed ? 'ended at once' : null,
-  );
+  const how = failedStart ? 'crashed' : 'stopped';
+  const reason = failedStart ? firstEnd!.rollout.reason : failed ? 'ended at once' : null;
+  record.end(how, reason); // In this very turn: the command that waits for the stop is answered in the next.
+  journal.append({ type: 'master-ended', masterPid: process.pid, how, reason });
+  await journal.close();
   leaveSocketPath(socketPath, socket);
   await control.close();
   if (failed && firstEnd !== null) throwFailure(firstEnd, appName);

@@ -42,8 +42,19 @@ export interface Member {
 export class Members {
   private readonly byId = new Map<number, Member>();
 
+  /** Also one that was leaving, and comes back. */
   add(peer: Peer): void {
-    this.byId.set(peer.id, { peer, connections: 0, offers: new Map(), queue: [], isStalled: false, isLeaving: false });
+    const member = this.byId.get(peer.id);
+    if (member) member.isLeaving = false;
+    else
+      this.byId.set(peer.id, {
+        peer,
+        connections: 0,
+        offers: new Map(),
+        queue: [],
+        isStalled: false,
+        isLeaving: false,
+      });
   }
 
   delete(id: number): void {

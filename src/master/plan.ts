@@ -15,6 +15,7 @@ import type { StartRequest } from '../shared/app-record.js';
 import type { AppConfig } from '../shared/config.js';
 import type { ErrorCode, ErrorReport } from '../shared/errors.js';
 import { ZdsupError } from '../shared/errors.js';
+import { relocation } from './planning/relocate.js';
 import { typescriptArgs } from './typescript-entry.js';
 
 export interface Plan {
@@ -22,6 +23,8 @@ export interface Plan {
   appName: string;
   config: AppConfig;
   release: { id: string; path: string };
+  /** It runs from a release in the store; null: from a folder that is edited in place. */
+  deployed: DeployedRelease | null;
   entry: string;
   execArgv: string[];
   args: string[];
@@ -37,7 +40,16 @@ export interface Plan {
   warnings: string[];
 }
 
-/** The same for every generation. */
+/** A release in the store (src/releases): what the plan names in the folder `from` lies in `path` instead. */
+export interface DeployedRelease {
+  id: string;
+  /** Absolute. */
+  path: string;
+  /** Absolute; its real path counts as well. */
+  from: string;
+}
+
+/** The same for every generation, but for the release. */
 export interface PlanRequest extends StartRequest {
   /** Of the master: a planner of another version refuses to answer. */
   version: string;
@@ -45,6 +57,8 @@ export interface PlanRequest extends StartRequest {
   command?: 'check';
   /** The last scale; the master's to fill in. */
   scaled?: Fleet['scaled'];
+  /** @default the folder in place */
+  release?: DeployedRelease | undefined;
 }
 
 /** What the planner is asked: one plan, or with `every` one for each app of the config. */
@@ -87,7 +101,8 @@ export function refuseRename(from: string, { config: { name: to } }: Plan): void
 }
 
 async function askPlanner(question: PlannerQuestion, masterEnv: NodeJS.ProcessEnv): Promise<Plan[]> {
-  const { configPath } = question;
+  const asked = question.configPath;
+  const configPath = asked === undefined ? undefined : relocation(question.release)(asked);
   if (configPath !== undefined && !existsSync(configPath))
     throw failed('ZDSUP_CONFIG_MISSING', `no such config file: ${configPath}`, 'check the path');
   const child = fork(PLANNER, [], {

@@ -1,4 +1,5 @@
 /** Runs in the master. The fleet as the snapshot that everybody outside sees. */
+import { stepOverAt } from '../domain/canary.js';
 import { isCrashLooping } from '../domain/crash-loop.js';
 import { liveIn, servingGeneration, slotOf } from '../domain/fleet.js';
 import type { Fleet, Rollout, Worker } from '../domain/types.js';
@@ -53,6 +54,8 @@ export async function takeSnapshot(
     listeners: listeners.snapshot(),
     weights: shownWeights(fleet),
     rollout: fleet.rollout && { ...rolloutSnapshot(fleet.rollout, time), ...comingRelease(fleet.rollout, effects) },
+    ...(fleet.soak ? { soak: { until: iso(time.wallOf(fleet.soak.until)) } } : {}),
+    ...(fleet.warm ? { parked: parked(fleet.warm, time) } : {}),
     workers: [
       ...Object.values(fleet.workers).map((worker) =>
         workerSnapshot(worker, fleet, time, known.get(worker.id) ?? null, usage.get(worker.pid ?? -1)),
@@ -69,6 +72,14 @@ async function inTime<T>(look: Promise<T>, otherwise: T): Promise<T> {
   });
   return Promise.race([look, late]).finally(() => clearTimeout(timer));
 }
+
+const parked = (
+  { generation, until }: NonNullable<Fleet['warm']>,
+  { wallOf }: Time,
+): NonNullable<AppSnapshot['parked']> => ({
+  generation,
+  until: until === null ? null : iso(wallOf(until)),
+});
 
 function stateOf(fleet: Fleet): AppState {
   if (fleet.stop) return 'stopping';
@@ -94,9 +105,11 @@ function comingRelease({ to, outcome }: Rollout, { plans }: Effects): Pick<Rollo
 }
 
 export function rolloutSnapshot(rollout: Rollout, { wallOf }: Pick<Time, 'wallOf'>): RolloutSnapshot {
-  const { id, from, to, step, startedAt, outcome, reason, weight } = rollout;
+  const { id, kind, cause, from, to, step, startedAt, outcome, reason, weight } = rollout;
   return {
     id,
+    kind,
+    cause,
     from,
     to,
     step,
@@ -104,7 +117,16 @@ export function rolloutSnapshot(rollout: Rollout, { wallOf }: Pick<Time, 'wallOf
     outcome,
     reason,
     weight: step === 'canary' ? weight : null,
+    ...(step === 'canary' ? canaryOf(rollout, wallOf) : {}),
   };
+}
+
+function canaryOf(rollout: Rollout, wallOf: Time['wallOf']): Pick<RolloutSnapshot, 'canary'> {
+  const { steps, stepIndex, verdict } = rollout;
+  if (steps.length === 0) return {};
+  const overAt = stepOverAt(rollout);
+  const until = overAt === null ? null : iso(wallOf(overAt));
+  return { canary: { step: stepIndex + 1, steps: steps.length, until, verdict } };
 }
 
 function workerSnapshot(

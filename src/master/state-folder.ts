@@ -17,7 +17,7 @@ import {
 } from 'node:fs';
 import { connect } from 'node:net';
 import { dirname } from 'node:path';
-import { isAnswered, runsAlready } from '../shared/control-socket.js';
+import { isAnswered } from '../shared/control-socket.js';
 import { ZdsupError } from '../shared/errors.js';
 
 /** By hand: Node's own recursive mkdir never returns where a parent exists and cannot hold folders (/proc). */
@@ -74,11 +74,12 @@ export interface FileId {
 }
 
 /**
- * Makes `path` a name of the socket that listens at `temporary`. Atomic: link(2) refuses where somebody has it.
- * @throws ZdsupError ZDSUP_APP_RUNNING (exit 4) where a living master answers there
+ * Makes `path` a name of the socket that listens at `temporary`. Atomic: link(2) refuses where somebody has it. A deploy
+ * holds its lock so: one that is killed leaves a path at which nobody answers.
+ * @param taken what to throw where somebody answers there
  * @returns the socket, for {@link leaveSocketPath}
  */
-export async function takeSocketPath(temporary: string, path: string, app: string): Promise<FileId> {
+export async function takeSocketPath(temporary: string, path: string, taken: () => ZdsupError): Promise<FileId> {
   const { dev, ino } = statSync(temporary);
   for (;;) {
     try {
@@ -88,7 +89,7 @@ export async function takeSocketPath(temporary: string, path: string, app: strin
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
     }
-    if (await answers(path)) throw runsAlready(app);
+    if (await answers(path)) throw taken();
     // Moved away first and asked again under its new name: between the two, a rival may have put its own there.
     const aside = `${temporary}.stale`;
     try {
@@ -99,7 +100,7 @@ export async function takeSocketPath(temporary: string, path: string, app: strin
     }
     if (await answers(aside)) {
       renameSync(aside, path);
-      throw runsAlready(app);
+      throw taken();
     }
     unlinkSync(aside);
   }

@@ -52,6 +52,11 @@ export class Supervisor {
     private readonly wall: () => number = Date.now,
   ) {}
 
+  /** Before the first event: numbers rollouts on from the last one of a master before this. */
+  continueAfter(lastRolloutId: number): void {
+    this.fleet = emptyFleet(lastRolloutId + 1);
+  }
+
   /** The instant by the clock that decides. */
   now(): number {
     return Math.max(this.decidedAt, this.clock() - this.lostMs);

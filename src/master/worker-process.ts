@@ -13,7 +13,16 @@ import type { DatagramHandle } from '../node-internals/datagram-handle.cjs';
 import type { ServerHandle } from '../node-internals/server-handle.cjs';
 import { connectionHandle } from '../node-internals/server-handle.cjs';
 import { keepNonBlocking } from '../node-internals/stdio.cjs';
-import type { Handshake, ListenSpec, MasterMessage, Passed, SocketName, WorkerMessage } from '../shared/messages.cjs';
+import { BUCKET_COUNT } from '../shared/latency-buckets.js';
+import type {
+  Handshake,
+  ListenSpec,
+  MasterMessage,
+  ObservedDelta,
+  Passed,
+  SocketName,
+  WorkerMessage,
+} from '../shared/messages.cjs';
 import { CMD, HANDSHAKE_VARIABLE } from '../shared/messages.cjs';
 import { VERSION } from '../shared/version.cjs';
 import type { Bouncer } from './dispatch.js';
@@ -79,6 +88,15 @@ function isListenSpec(spec: unknown): spec is ListenSpec {
   return (address === null || typeof address === 'string') && (port === null || isUpTo(port, MAX_PORT));
 }
 
+/** Of half a second, in one process. */
+const MOST_REQUESTS = 10_000_000;
+
+function isObservedDelta({ requests, failed, latency, heldUpMs }: ObservedDelta): boolean {
+  if (!isUpTo(requests, MOST_REQUESTS) || !isUpTo(failed, requests) || !isUpTo(heldUpMs, MAX_INT)) return false;
+  if (!Array.isArray(latency) || latency.length > 2 * BUCKET_COUNT || latency.length % 2 === 1) return false;
+  return latency.every((value, index) => isUpTo(value, index % 2 === 0 ? BUCKET_COUNT - 1 : MOST_REQUESTS));
+}
+
 export class WorkerProcess implements ListenerClient, Peer, Bouncer {
   lastFigures: Figures | null = null;
   private readonly worker: ClusterWorker;
@@ -89,9 +107,13 @@ export class WorkerProcess implements ListenerClient, Peer, Bouncer {
   private hasRehearsed = false;
   /** What is to be done once a message has gone out; at the latest when the process has, for whoever waits for it. */
   private readonly unsent = new Set<() => void>();
+  /** It was told to drain, or is killed: its end is no crash. */
+  isSentAway = false;
   private accepting = false;
+  private isParked = false;
   private gone = false;
   private nextSeq = 1;
+  private observer: ((delta: ObservedDelta) => void) | null = null;
   private pinged: { seq: number; answered: () => void } | null = null;
   private readonly figureAsks = new Map<number, (figures: Figures) => void>();
   private readonly signalAsks = new Map<number, (heard: boolean) => void>();
@@ -151,17 +173,28 @@ export class WorkerProcess implements ListenerClient, Peer, Bouncer {
   /** From here on it gets connections on every socket it has asked for or will ask for. */
   activate(): void {
     this.accepting = true;
+    if (this.isParked) this.send({ act: 'unpark' });
+    this.isParked = false;
     for (const key of this.keys) this.sendAccept(key);
     this.send({ act: 'activate' });
+  }
+
+  /** Alive, without traffic, until it is activated again. */
+  park(): void {
+    this.accepting = false;
+    this.isParked = true;
+    this.send({ act: 'park' });
   }
 
   /** With a successor idle connections move, without one (`closeIdle`) they end. */
   retire(deadlineMs: number, closeIdle: boolean): void {
     this.accepting = false;
+    this.isSentAway = true;
     this.send({ act: 'retire', deadlineMs, closeIdle, handover: !closeIdle });
   }
 
   kill(): void {
+    this.isSentAway = true;
     if (!this.gone) this.worker.process.kill('SIGKILL');
   }
 
@@ -190,6 +223,13 @@ export class WorkerProcess implements ListenerClient, Peer, Bouncer {
       this.figureAsks.set(seq, finish);
       this.send({ act: 'stats', seq });
     });
+  }
+
+  /** Has it tell what comes of its requests; null: no more. */
+  observe(observer: ((delta: ObservedDelta) => void) | null, loop: boolean): void {
+    if (this.observer === null && observer === null) return;
+    this.observer = observer;
+    this.send({ act: 'observe', on: observer !== null, loop });
   }
 
   /** Asks whether its event loop is alive; `answered` may never be called. */
@@ -385,6 +425,9 @@ export class WorkerProcess implements ListenerClient, Peer, Bouncer {
       case 'load':
       case 'bounced':
         this.traffic.receive(this, message, handle);
+        break;
+      case 'observed':
+        if (isObservedDelta(message)) this.observer?.(message);
         break;
       case 'handover-off':
         this.traffic.explain(this, message.why);

@@ -92,6 +92,8 @@ export interface DatagramGate {
   queueLength(): number;
   /** From here on the app reads, where it wants to. */
   open(): void;
+  /** The app reads no more until it is opened again. */
+  pause(): void;
   /** The app reads no more. What it sends still goes out, by the real handle. */
   shut(): void;
 }
@@ -134,6 +136,10 @@ export function gateDatagrams(
       if (state.shut || state.open) return;
       state.open = true;
       if (state.wanted) raw.recvStart.call(handle);
+    },
+    pause() {
+      state.open = false;
+      raw.recvStop.call(handle);
     },
     shut() {
       state.open = false;

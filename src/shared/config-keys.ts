@@ -4,7 +4,7 @@
 import * as v from 'valibot';
 import { isAppName } from './app-name.js';
 import type { AppConfig } from './config.js';
-import { parseDuration } from './units.js';
+import { parseDuration, parseShare } from './units.js';
 
 const allowed = (text: string) => text;
 
@@ -99,6 +99,55 @@ export const warmupKeys = {
   protocol: v.optional(v.picklist(['http', 'https'], "'http' or 'https'")),
 };
 
+const CANARY = "an object such as {steps: [{weight: 5, pause: '60s'}, {weight: 50, pause: true}]}";
+const STEPS = "a list of at least one step such as {weight: 5, pause: '60s'}, with weights that rise, from 1 to 99";
+const WEIGHT = 'a whole percentage from 1 to 99';
+const PAUSE = "a duration such as '60s', or true (until zdsup promote)";
+const RATE = "a share such as '1%', or a number from 0 to 1";
+const TOLERANCE = "a share such as '20%', or a number such as 0.2";
+const share = (what: string, most: number) =>
+  v.pipe(
+    v.union([v.string(), v.number()], what),
+    v.check((value) => (parseShare(value) ?? Number.POSITIVE_INFINITY) <= most, what),
+  );
+export const canaryStepKeys = {
+  weight: v.pipe(v.number(WEIGHT), v.integer(WEIGHT), v.minValue(1, WEIGHT), v.maxValue(99, WEIGHT)),
+  pause: v.optional(
+    v.pipe(
+      v.union([v.literal(true), v.string(), v.number()], PAUSE),
+      v.check((value) => value === true || parseDuration(value) !== null, PAUSE),
+    ),
+  ),
+};
+export const analysisKeys = {
+  minRequests: v.optional(count(1, 'a whole number from 1')),
+  maxErrorRate: v.optional(share(RATE, 1)),
+  maxP99: v.optional(
+    v.pipe(
+      duration(ABOVE_0),
+      v.check((value) => parseDuration(value) !== 0, ABOVE_0),
+    ),
+  ),
+  maxRestarts: v.optional(count(0, 'a whole number from 0')),
+  tolerance: v.optional(share(TOLERANCE, 100)),
+  errorTolerance: v.optional(share(RATE, 1)),
+  latencyTolerance: v.optional(duration()),
+  inconclusive: v.optional(v.picklist(['wait', 'pause'], "'wait' (for more traffic) or 'pause' (until a person acts)")),
+};
+const ANALYSIS = "an object such as {maxErrorRate: '1%', maxP99: '500ms'}";
+export const canaryKeys = {
+  steps: v.pipe(
+    v.array(v.strictObject(canaryStepKeys), STEPS),
+    v.minLength(1, STEPS),
+    v.check((steps) => steps.every(({ weight }, index) => weight > (steps[index - 1]?.weight ?? 0)), STEPS),
+  ),
+  sticky: v.optional(v.boolean('true or false')),
+  analysis: v.optional(v.strictObject(analysisKeys)),
+};
+const SHARED = "a list of folders in the app's own, such as ['uploads', '.cache']";
+/** Relative and below the folder, spelt in the one way that a path has. */
+const isInside = (path: string): boolean => path.split('/').every((part) => !['', '.', '..'].includes(part));
+
 const NAME = "a name: a lower-case letter, then letters, digits, dot, dash or underscore, at most 63 in all; not 'all'";
 const INSTANCES = "a whole number from 1, or 'max' (one for each CPU)";
 
@@ -133,10 +182,23 @@ export const appKeys = {
   livenessTimeout: v.optional(duration()),
   smoke: v.optional(v.union([v.pipe(v.string(), v.nonEmpty()), v.strictObject(smokeKeys)], SMOKE)),
   warmup: v.optional(v.union([warmupPaths, v.strictObject(warmupKeys)], WARMUP)),
+  canary: v.optional(v.strictObject(canaryKeys)),
+  soak: v.optional(duration()),
+  keepWarm: v.optional(duration()),
   maxDraining: v.optional(count(1, 'a whole number from 1')),
   sticky: v.optional(v.union([v.literal('ip'), v.literal(false)], STICKY)),
   handover: v.optional(v.picklist(['auto', 'off'], "'auto' or 'off'")),
   private: v.optional(v.array(port(PORT), 'a list of ports')),
+  keep: v.optional(count(1, 'a whole number of releases from 1')),
+  shared: v.optional(
+    v.array(
+      v.pipe(
+        v.string(SHARED),
+        v.check((path) => isInside(path), SHARED),
+      ),
+      SHARED,
+    ),
+  ),
 };
 
 export const appSchema = v.strictObject(appKeys);
@@ -164,6 +226,10 @@ export const FORMS: Record<string, string> = {
   'smoke.run': COMMAND,
   warmup: WARMUP,
   'warmup.paths': PATHS,
+  canary: CANARY,
+  'canary.steps': STEPS,
+  'canary.steps.weight': WEIGHT,
+  'canary.analysis': ANALYSIS,
   surge: AMOUNT,
   unavailable: AMOUNT,
 };

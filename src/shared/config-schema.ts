@@ -5,20 +5,45 @@
 import * as v from 'valibot';
 import type { AppConfig } from './config.js';
 import {
+  analysisKeys,
   appKeys,
   appSchema,
   backoffKeys,
+  canaryKeys,
+  canaryStepKeys,
   FORMS,
   parseCrashLoop,
   readyKeys,
   smokeKeys,
   warmupKeys,
 } from './config-keys.js';
-import { amountOf, backoffOf, isZero, listOf, ms, readyOf, roundsToZero, smokeOf, warmupOf } from './config-values.js';
+import {
+  amountOf,
+  backoffOf,
+  canaryOf,
+  isZero,
+  listOf,
+  ms,
+  readyOf,
+  roundsToZero,
+  smokeOf,
+  warmupOf,
+} from './config-values.js';
 import { ZdsupError } from './errors.js';
 import { nearestWord } from './nearest.js';
 import { counterpartOf } from './pm2-keys.js';
 import { formatDuration } from './units.js';
+
+/** Which keys an object within the config has. */
+const KEYS_WITHIN: [where: RegExp, keys: object][] = [
+  [/^ready\./, readyKeys],
+  [/^backoff\./, backoffKeys],
+  [/^smoke\./, smokeKeys],
+  [/^warmup\./, warmupKeys],
+  [/^canary\.steps\.\d+\./, canaryStepKeys],
+  [/^canary\.analysis\./, analysisKeys],
+  [/^canary\./, canaryKeys],
+];
 
 /** Instances that no host serves sensibly: a typing error, most likely. */
 const MAX_INSTANCES = 1_024;
@@ -151,11 +176,24 @@ function normalise(app: v.InferOutput<typeof appSchema>, prefix: string, source:
     livenessTimeoutMs: ms(app.livenessTimeout, 30_000),
     smoke: smokeOf(app.smoke),
     warmup: warmupOf(app.warmup),
+    canary: canaryOf(app.canary),
+    soakMs: ms(app.soak, 30_000),
+    keepWarmMs: ms(app.keepWarm, 0),
     maxDraining: app.maxDraining ?? 2,
     sticky: app.sticky ?? false,
     handover: app.handover ?? 'auto',
     private: app.private ?? [],
+    keep: app.keep ?? 5,
+    shared: sharedOf(app.shared ?? [], prefix, source),
   };
+}
+
+/** Sorted, each once: their order says nothing. */
+function sharedOf(paths: string[], prefix: string, source: string): string[] {
+  const sorted = [...new Set(paths)].sort();
+  const inner = sorted.find((path) => sorted.some((other) => path.startsWith(`${other}/`)));
+  if (inner === undefined) return sorted;
+  throw invalid(source, `${prefix}shared`, inner, 'folders of which none lies in another one of the list');
 }
 
 function fromIssue(issue: v.BaseIssue<unknown>, prefix: string, source: string): ZdsupError {
@@ -165,15 +203,7 @@ function fromIssue(issue: v.BaseIssue<unknown>, prefix: string, source: string):
     .join('.');
   if (deepest.type === 'strict_object' && deepest.expected === 'never') {
     const key = path.split('.').at(-1)!;
-    const known = path.startsWith('ready.')
-      ? readyKeys
-      : path.startsWith('backoff.')
-        ? backoffKeys
-        : path.startsWith('smoke.')
-          ? smokeKeys
-          : path.startsWith('warmup.')
-            ? warmupKeys
-            : appKeys;
+    const known = KEYS_WITHIN.find(([where]) => where.test(path))?.[1] ?? appKeys;
     return unknownKeys([{ key, path: prefix + path }], known, source);
   }
   if (path === 'script' && issue.input === undefined)
@@ -183,7 +213,7 @@ function fromIssue(issue: v.BaseIssue<unknown>, prefix: string, source: string):
       hint: "name the script to run: script: 'app.js'",
       exitStatus: 2,
     });
-  const custom = deepest.message.startsWith('Invalid') ? FORMS[path] : deepest.message;
+  const custom = deepest.message.startsWith('Invalid') ? FORMS[path.replaceAll(/\.\d+/g, '')] : deepest.message;
   return invalid(source, `${prefix}${path}`, deepest.input, custom ?? deepest.expected ?? 'another value');
 }
 

@@ -1,8 +1,9 @@
 /** What a config's values come to: defaults filled in, durations in ms. Of input that has been checked. Pure. */
 import type * as v from 'valibot';
-import type { Amount, AppConfig, BackoffConfig, HttpCheck, ReadyConfig } from './config.js';
+import type { Amount, AnalysisConfig, AppConfig, BackoffConfig, HttpCheck, ReadyConfig } from './config.js';
 import type { AppConfigInput, ready } from './config-keys.js';
-import { parseDuration } from './units.js';
+import { DEFAULT_ANALYSIS } from './default-analysis.js';
+import { parseDuration, parseShare } from './units.js';
 
 export const ms = (value: string | number | undefined, byDefault: number): number =>
   value === undefined ? byDefault : (parseDuration(value) ?? byDefault);
@@ -67,4 +68,29 @@ export function warmupOf(input: AppConfigInput['warmup']): AppConfig['warmup'] {
   const given = Array.isArray(input) ? { paths: input } : input;
   const { paths, timeout, required = false } = given;
   return paths.length === 0 ? null : { paths, timeoutMs: ms(timeout, 5_000), required, ...addressOf(given) };
+}
+
+export function canaryOf(input: AppConfigInput['canary']): AppConfig['canary'] {
+  if (input === undefined) return null;
+  const { steps, sticky = false, analysis = {} } = input;
+  return {
+    steps: steps.map(({ weight, pause }) => ({ weight, pauseMs: pause === true ? null : ms(pause, 60_000) })),
+    sticky,
+    analysis: analysisOf(analysis),
+  };
+}
+
+function analysisOf(given: NonNullable<NonNullable<AppConfigInput['canary']>['analysis']>): AnalysisConfig {
+  const share = (value: string | number | undefined): number | null => (value === undefined ? null : parseShare(value));
+  const byDefault = DEFAULT_ANALYSIS;
+  return {
+    minRequests: given.minRequests ?? byDefault.minRequests,
+    maxErrorRate: share(given.maxErrorRate),
+    maxP99Ms: given.maxP99 === undefined ? null : parseDuration(given.maxP99),
+    maxRestarts: given.maxRestarts ?? null,
+    tolerance: share(given.tolerance) ?? byDefault.tolerance,
+    errorTolerance: share(given.errorTolerance) ?? byDefault.errorTolerance,
+    latencyToleranceMs: ms(given.latencyTolerance, byDefault.latencyToleranceMs),
+    inconclusive: given.inconclusive ?? byDefault.inconclusive,
+  };
 }

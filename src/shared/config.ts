@@ -32,6 +32,12 @@ export interface AppConfig {
   smoke: SmokeConfig | null;
   /** What each new worker is asked before it takes traffic. */
   warmup: WarmUpConfig | null;
+  /** Every reload is a canary, in these steps. */
+  canary: CanaryConfig | null;
+  /** So long after a promotion the new generation is judged on; 0: not at all. @default 30000 */
+  soakMs: number;
+  /** So long the old generation stays, ready and without traffic, so that a rollback needs no boot. @default 0 */
+  keepWarmMs: number;
   maxDraining: number;
   /** `ip`: a client's connections go to one worker, by its address. @default false */
   sticky: 'ip' | false;
@@ -39,6 +45,10 @@ export interface AppConfig {
   handover: 'auto' | 'off';
   /** Ports that are neither held by the master nor gated (an inspector, say). */
   private: number[];
+  /** So many releases stay in the store; those that run stay anyway. @default 5 */
+  keep: number;
+  /** Folders that the app writes to, relative to its own: they lie beside the releases, and are linked into each. */
+  shared: string[];
 }
 
 export interface HttpCheck {
@@ -75,6 +85,40 @@ export interface WarmUpConfig {
   port?: number;
   host?: string;
   protocol?: 'http' | 'https';
+}
+
+export interface CanaryConfig {
+  /** At least one; weights rise, from 1 to 99. */
+  steps: CanaryStep[];
+  /** A client address stays on its side of the split as the weight rises. @default false */
+  sticky: boolean;
+  analysis: AnalysisConfig;
+}
+
+export interface CanaryStep {
+  /** Percent of the traffic. */
+  weight: number;
+  /** Null: until a person goes on. @default 60000 */
+  pauseMs: number | null;
+}
+
+/** How a canary, and a release in its soak, is judged. */
+export interface AnalysisConfig {
+  /** Of each generation; with fewer the verdict is inconclusive. @default 100 */
+  minRequests: number;
+  /** The canary's share of failed requests, 0 to 1; null: no limit. */
+  maxErrorRate: number | null;
+  maxP99Ms: number | null;
+  /** Crashes of its workers. */
+  maxRestarts: number | null;
+  /** By so much, as a share, it may be worse than the stable generation. @default 0.2 */
+  tolerance: number;
+  /** A share of failed requests up to this never matters. @default 0.0005 */
+  errorTolerance: number;
+  /** Nor does a request that takes so much longer. @default 1 */
+  latencyToleranceMs: number;
+  /** What becomes of a step whose time is over with an inconclusive verdict. @default 'wait' */
+  inconclusive: 'wait' | 'pause';
 }
 
 /** An absolute number of workers or a share of `instances`. `surge` rounds up, `unavailable` down, as Kubernetes does. */

@@ -34,10 +34,19 @@ export type ControlRequest =
       noWait?: boolean;
       /** Of a reload: hold where the new generation has this much of the traffic, 1 to 99 percent. @default it takes all */
       weight?: number | undefined;
+      /** Take all the traffic at once, whatever canary the config has. @default false */
+      noCanary?: boolean;
+      /** Of a reload: run this release of the store, whatever the config names in the folder `from`. @default the folder in place */
+      release?: { id: string; path: string; from: string } | undefined;
     }
   /** Of a rollout that is held: 0 to 100 percent; 100 promotes. */
   | { command: 'canary'; weight: number }
-  | { command: 'promote' }
+  /** To the next step of its canary. `full`: to the end. */
+  | { command: 'promote'; full?: boolean }
+  /** The steps of a canary wait where they are. */
+  | { command: 'pause' }
+  /** `to`: a release of the store, by its id or how that begins. @default what was good before */
+  | { command: 'rollback'; to?: string | undefined }
   /** Any rollout under way: back to the old generation. */
   | { command: 'abort' }
   /** `to`: a number of workers, or by how many: `+1`, `-2`. */
@@ -72,8 +81,22 @@ export type ProgressKind =
   | 'crash-looping'
   | 'recovered'
   | 'serving'
-  /** At a weight, until a person acts. */
+  /** Replaced, alive, without traffic: the way back. */
+  | 'worker-parked'
+  /** Nobody waits for the parked ones any more. */
+  | 'unparked'
+  /** At a weight, until a person acts or its step is over. */
   | 'held'
+  /** On to the next weight of a canary. */
+  | 'stepping'
+  /** The steps of a canary wait for a person. */
+  | 'paused'
+  /** What its traffic says of a canary so far. */
+  | 'verdict'
+  /** It has come through its time on trial. */
+  | 'soaked'
+  /** By itself, out of its time on trial. */
+  | 'rolling-back'
   /** By hand, out of a hold. */
   | 'promoting'
   | 'failed'
@@ -105,7 +128,7 @@ export type ControlResult =
       type: 'result';
       ok: true;
       exitStatus: 0;
-      command: 'reload' | 'restart' | 'canary' | 'promote' | 'abort';
+      command: 'reload' | 'restart' | 'rollback' | 'canary' | 'pause' | 'promote' | 'abort';
       /** The one that serves, or of a hold the one that is held. */
       generation: number | null;
       /** Of the generation that is held. */

@@ -4,6 +4,8 @@
  * A `cmd` that starts with `NODE_` arrives as `internalMessage`: it may carry a handle and the app's own
  * `process.on('message')` never sees it. A worker is known by its channel, never by a field of a message.
  */
+import type { SparseCounts } from './latency-buckets.js';
+
 export const CMD = 'NODE_ZDSUP';
 
 /** Handed to the preload in the environment (and deleted by it before the app runs), so that it is there synchronously. */
@@ -74,11 +76,23 @@ export type WorkerMessage = { cmd: typeof CMD } & (
   | { act: 'decline'; id: number }
   /** Open connections, said where the number has changed. */
   | { act: 'load'; connections: number }
+  /** What came of its requests since it told last, while it is to `observe`. */
+  | ({ act: 'observed' } & ObservedDelta)
   /** Idle connections of some server of this worker stay where they are: why. Said once for each reason. */
   | { act: 'handover-off'; why: string }
   /** Answers `bounce`, and carries the same socket under a new descriptor. */
   | { act: 'bounced'; key: string; backlog: number }
 );
+
+export interface ObservedDelta {
+  /** Answered, or broken off by the app. */
+  requests: number;
+  /** Of them: answered with 5xx, or broken off. */
+  failed: number;
+  latency: SparseCounts;
+  /** The longest time for which its event loop was held up. */
+  heldUpMs: number;
+}
 
 /** What goes with a connection from worker to worker. */
 export interface Passed {
@@ -99,6 +113,9 @@ export type MasterMessage = { cmd: typeof CMD } & (
   /** Carries a handle, but for UDP: accept from it now. */
   | { act: 'accept'; key: string }
   | { act: 'activate' }
+  /** Stop accepting, let idle connections go, and stay: `unpark` comes ahead of the sockets that it is to accept from again. */
+  | { act: 'park' }
+  | { act: 'unpark' }
   /** Carries a connection: serve it as if it had been accepted. */
   | { act: 'probe'; key: string }
   /** Carries a connection: answer on it without the app. */
@@ -124,6 +141,8 @@ export type MasterMessage = { cmd: typeof CMD } & (
   /** Accept no more from it, the master does; connections come by `take`. */
   | { act: 'hold'; key: string }
   | { act: 'stats'; seq: number }
+  /** Tell every half second what came of the requests, or no more. `loop`: and for how long the event loop was held up. */
+  | { act: 'observe'; on: boolean; loop: boolean }
   /** Is your event loop alive? */
   | { act: 'ping'; seq: number }
   /** Sent behind `accept`: has its socket come? */

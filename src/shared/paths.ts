@@ -52,6 +52,14 @@ export const recordsDir = (state: string): string => join(state, 'apps');
 /** What a daemon and its workers write. */
 export const logPath = (state: string, app: string): string => join(state, 'logs', `${app}.log`);
 
+/** What befell an app: one JSON object a line. The entries before those are in `<path>.1`. */
+export const journalPath = (state: string, app: string): string => join(state, 'journal', `${app}.jsonl`);
+/** The store of an app's releases (docs/releases.md). */
+export const releasesDir = (state: string, app: string): string => join(state, 'releases', app);
+
+/** What a deploy of an app listens at for as long as it is at work. No longer than the path of a control socket, and not taken for one. */
+export const deployLockPath = (runDir: string, app: string): string => join(runDir, `.${app}.d`);
+
 /** @throws ZdsupError ZDSUP_SOCKET_PATH_LONG: bind(2) would cut it or fail with EINVAL */
 export function controlSocketPath(runDir: string, app: string): string {
   const path = join(runDir, `${app}.sock`);

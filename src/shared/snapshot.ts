@@ -25,6 +25,10 @@ export interface AppSnapshot {
   /** Share of new connections for each serving generation, in percent. */
   weights: Record<string, number>;
   rollout: RolloutSnapshot | null;
+  /** The serving generation is on trial until then (ISO 8601); what goes wrong rolls it back. Left out where it is not. */
+  soak?: { until: string };
+  /** Kept for the way back, without traffic. `until` (ISO 8601) is null while the rollout that parks it is under way. */
+  parked?: { generation: number; until: string | null };
   workers: WorkerSnapshot[];
   /** Of one that is `stopped` or `crashed`. */
   ended?: {
@@ -52,6 +56,19 @@ export interface RolloutSnapshot {
   reason: string | null;
   /** Percent of the traffic that the new generation has where it is held; else null. */
   weight: number | null;
+  /** `rollback`: to what was good before. */
+  kind: 'reload' | 'restart' | 'rollback';
+  /** Why it began, where it did so by itself. */
+  cause: string | null;
+  /** Of a canary by steps, while it is held; else left out. */
+  canary?: {
+    /** Counted from 1. */
+    step: number;
+    steps: number;
+    /** ISO 8601 instant at which its step is over; null where a person ends it. */
+    until: string | null;
+    verdict: { kind: 'good' | 'bad' | 'inconclusive'; reason: string } | null;
+  };
   /** What the new generation runs, while the rollout is under way and that is known. */
   release?: { id: string; path: string };
 }

@@ -10,6 +10,13 @@ export function parseDuration(value: string | number): number | null {
   return /^\d+$/.test(value.trim()) ? Number(value) : null;
 }
 
+/** `5%`, `0.1%`, or a number: 0.05. @returns the share, or null where it is none */
+export function parseShare(value: string | number): number | null {
+  if (typeof value === 'number') return Number.isFinite(value) && value >= 0 ? value : null;
+  const match = /^(\d+(?:\.\d+)?) ?%$/.exec(value.trim());
+  return match ? Number(match[1]) / 100 : null;
+}
+
 /** `250 ms`, `12 s`, `3 min 5 s`, `2 h 10 min`, `3 d 4 h`. */
 export function formatDuration(ms: number): string {
   if (ms < 1_000) return `${Math.round(ms)} ms`;

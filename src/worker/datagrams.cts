@@ -96,6 +96,14 @@ export function receive(key: string): boolean {
   return true;
 }
 
+/** Reads no more until the master says so again; pending work for the app, as before it read. */
+export function pauseDatagrams(): void {
+  for (const socket of held.values()) {
+    socket.gate.pause();
+    socket.keepAlive = setInterval(() => {}, 2 ** 30);
+  }
+}
+
 /**
  * Reads no more. With no successor (`readOut`), what waits in the kernel is read first: until none came for a look, or as many as can
  * have waited.

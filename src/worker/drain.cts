@@ -11,22 +11,18 @@ import type net = require('node:net');
 
 import { acceptedSockets } from '../node-internals/cluster-seam.cjs';
 import { subscribe } from '../node-internals/diagnostics-subscribers.cjs';
-import {
-  closeAfter,
-  endConnections,
-  idleSockets,
-  lastResponses,
-  notePipelined,
-} from '../node-internals/http-connections.cjs';
+import { endConnections, idleSockets, lastResponses, notePipelined } from '../node-internals/http-connections.cjs';
 import { claimsUnderWay, noteRequest } from './adoption.cjs';
 import { datagramsAnswered } from './datagrams.cjs';
-import { giveAllAway, giveIdle, handoffsUnderWay, keepTheRest, willMove } from './handover.cjs';
-import { beginFarewell, endSessions, sayFarewell, socketsOfSessions } from './http2-farewell.cjs';
+import { giveAllAway, giveIdle, handoffsUnderWay, keepTheRest } from './handover.cjs';
+import { endSessions, sayFarewell, socketsOfSessions } from './http2-farewell.cjs';
 import { streamFigures } from './http2-sessions.cjs';
 import { endLast } from './last-end.cjs';
 import { emptyQueues, releaseAll, servingServers } from './listen-seam.cjs';
 import { connectionCount, stopReporting } from './load.cjs';
+import { endParking } from './parking.cjs';
 import { countRequest } from './request-count.cjs';
+import { sendAway } from './send-away.cjs';
 import { endAsTheAppWishes } from './signals.cjs';
 import { isSayingGoodbye, openWebSockets, sayGoodbye } from './websockets.cjs';
 
@@ -88,6 +84,7 @@ export function retire(options: { deadlineMs: number; closeIdle: boolean; handov
   if (!options.handover) keepTheRest();
   if (retiring) return;
   retiring = true;
+  endParking();
   stopReporting();
   if (options.closeIdle) emptyQueues(() => performance.now() >= deadlineAt, beginDrain);
   else beginDrain(options.handover);
@@ -96,41 +93,11 @@ export function retire(options: { deadlineMs: number; closeIdle: boolean; handov
 function beginDrain(handover = false): void {
   releaseAll(closeIdleSince !== null);
   if (handover) giveAllAway();
-  beginFarewell();
-  for (const server of servingServers()) {
-    for (const response of lastResponses(server)) endUnlessItMoves(response.req.socket, response);
-    deferRequests(server);
-  }
-  subscribe('http.server.request.start', (message) => {
-    const { socket, response, server } = message as RequestStart;
-    deferRequests(server); // One that does not listen itself: the app gives it the sockets of another.
-    endUnlessItMoves(socket, response);
-  });
+  sendAway();
   looking = setInterval(look, LOOK_MS);
   look();
 }
 
-function endUnlessItMoves(socket: net.Socket, response: http.ServerResponse): void {
-  if (!willMove(socket)) closeAfter(response);
-}
-
-/**
- * A handler that answers at once would write its header before the rest of a pipelined batch is parsed, and close
- * on it. One turn later the whole batch is known.
- */
-function deferRequests(server: net.Server): void {
-  if (deferring.has(server)) return;
-  deferring.add(server);
-  const emit = server.emit;
-  server.emit = function (this: net.Server, name: string, ...args: unknown[]) {
-    if (name !== 'request' && name !== 'checkContinue' && name !== 'checkExpectation')
-      return Reflect.apply(emit, this, [name, ...args]) as boolean;
-    setImmediate(() => Reflect.apply(emit, this, [name, ...args]));
-    return true;
-  } as typeof server.emit;
-}
-
-const deferring = new WeakSet<net.Server>();
 const idleSince = new WeakMap<net.Socket, number>();
 
 function look(): void {

@@ -8,12 +8,14 @@ import type net = require('node:net');
 import { openStreams } from '../node-internals/http2-wire.cjs';
 
 export type Session = http2.ServerHttp2Session;
+export type Stream = http2.ServerHttp2Stream;
 
 const sessions = new Set<Session>();
 const watched = new WeakSet<net.Server>();
 const lastStreamAt = new WeakMap<Session, number>();
 let streamCount = 0;
 let isTimed = false;
+let watcher: ((stream: Stream) => void) | null = null;
 
 /** Remembers the sessions of `server` from now on, where it is one of HTTP/2; called before it accepts anything. */
 export function watchSessions(server: net.Server): void {
@@ -28,9 +30,15 @@ function remember(session: Session): void {
   session.once('close', () => sessions.delete(session));
 }
 
-function count(stream: http2.ServerHttp2Stream): void {
+function count(stream: Stream): void {
   streamCount += 1;
+  watcher?.(stream);
   if (isTimed && stream.session) lastStreamAt.set(stream.session as Session, performance.now());
+}
+
+/** Told of every stream as it begins; null: nobody is any more. */
+export function watchStreams(next: typeof watcher): void {
+  watcher = next;
 }
 
 /** From now on the time of each session's last stream is kept: only a drain wants to know. */

@@ -22,7 +22,7 @@ import type { ListenSpec, MasterMessage, SocketName } from '../shared/messages.c
 import { answerAsk, askMaster } from './asks.cjs';
 import { tell } from './channel.cjs';
 import { keepOpen, tellClosed } from './closes.cjs';
-import { askForDatagrams, receive, retireDatagrams } from './datagrams.cjs';
+import { askForDatagrams, pauseDatagrams, receive, retireDatagrams } from './datagrams.cjs';
 import { watchSessions } from './http2-sessions.cjs';
 import { watchSecureSockets } from './last-end.cjs';
 import { watchWebSockets } from './websockets.cjs';
@@ -62,6 +62,8 @@ let privatePorts: number[] = [];
 // The app's servers count as pending work under plain node also while nothing is accepted.
 let keepAlive: NodeJS.Timeout | null = null;
 let retired = false;
+/** It has been told to accept no more for now: a socket that was under way comes too late. */
+let parked = false;
 let acceptedCount = 0;
 
 /** Servers that have connections to finish: those that listen, and those that the app has closed and that still answer. */
@@ -76,7 +78,7 @@ export const standInOf = (key: string): ServerHandle | undefined => held.get(key
 /** The server takes one more than those that are on their way to it (`maxConnections`), and this worker is not on its way out. */
 export function hasRoom(key: string, coming = 0): boolean {
   const server = held.get(key)?.server;
-  if (!server || retired) return false;
+  if (!server || retired || parked) return false;
   // Node 20 takes 0 for no limit, later ones for none at all: nothing comes through there then.
   return server.maxConnections == null || openConnections(server) + coming < server.maxConnections;
 }
@@ -212,10 +214,13 @@ export function handleListenMessage(message: MasterMessage, handle: unknown): bo
       bounce(message.key, handle as ServerHandle);
       return true;
     case 'activate':
+    case 'park':
+    case 'unpark':
     case 'retire':
     case 'stats':
     case 'ping':
     case 'signal':
+    case 'observe':
     case 'rehearse':
     case 'taken':
     case 'untaken':
@@ -329,7 +334,7 @@ function copyName(name: SocketName, out: object): number {
 function accept(key: string, real: ServerHandle | undefined): void {
   if (!real) return; // A UDP socket that the app has closed meanwhile.
   const entry = held.get(key);
-  if (!entry || entry.real || retired) {
+  if (!entry || entry.real || retired || parked) {
     real.close();
     return;
   }
@@ -380,9 +385,22 @@ export function releaseAll(readOut: boolean): void {
   updateKeepAlive();
 }
 
+/** Stops accepting until {@link acceptAgain}; the app's servers stay `listening`. */
+export function releaseForNow(): void {
+  parked = true;
+  pauseDatagrams();
+  for (const entry of held.values()) release(entry);
+  updateKeepAlive();
+}
+
+/** The master's sockets are welcome again. */
+export function acceptAgain(): void {
+  parked = false;
+}
+
 /** Without a free descriptor its socket has not come, and nothing has said so. */
 function askAgain(key: string): void {
-  const isMissed = (): boolean => !retired && held.get(key)?.real === null;
+  const isMissed = (): boolean => !retired && !parked && held.get(key)?.real === null;
   const tellMissed = (): void => {
     if (isMissed()) tell({ act: 'accept-missed', key });
   };

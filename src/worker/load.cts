@@ -19,6 +19,7 @@ export function reportLoad(): void {
 /** Its connections are nobody's load any more. */
 export function stopReporting(): void {
   if (looking) clearInterval(looking);
+  looking = null;
 }
 
 /** The master counts what it sends and gets: it is told anew how many there are, also where as many have ended. */

@@ -16,7 +16,9 @@ import { give, installHandover, takeAllBack, taken, untaken } from './handover.c
 import { onceIdle } from './idle.cjs';
 import { handleListenMessage, installListenSeam } from './listen-seam.cjs';
 import { reportLoad } from './load.cjs';
+import { observe } from './observe.cjs';
 import { shieldOutput } from './output.cjs';
+import { park, unpark } from './parking.cjs';
 import { rehearse } from './rehearsal.cjs';
 import { emitToTheApp, isHeard, shieldSignals } from './signals.cjs';
 import { shieldHeldPaths } from './unix-paths.cjs';
@@ -64,6 +66,12 @@ function obey(message: MasterMessage, handle: unknown): void {
       tell({ act: 'activated' });
       reportLoad();
       break;
+    case 'park':
+      park();
+      break;
+    case 'unpark':
+      unpark();
+      break;
     case 'retire':
       retire(message);
       break;
@@ -77,6 +85,9 @@ function obey(message: MasterMessage, handle: unknown): void {
       // Answered first: the app's handler may end the process.
       tell({ act: 'signalled', seq: message.seq, heard: isHeard(message.signal) });
       emitToTheApp(message.signal);
+      break;
+    case 'observe':
+      observe(message.on, message.loop);
       break;
     case 'rehearse':
       rehearse(handle as ConnectionHandle);

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import { renderDescription } from '../../src/cli/render/description.js';
+import { DEFAULT_ANALYSIS } from '../../src/shared/default-analysis.js';
 import type { DescribedApp, ExitSnapshot } from '../../src/shared/description.js';
 
 const NOW = Date.parse('2026-01-01T12:00:00.000Z');
@@ -65,8 +66,20 @@ const APP: DescribedApp = {
     livenessTimeoutMs: 0,
     smoke: { run: 'npm run smoke', timeoutMs: 60_000 },
     warmup: { paths: ['/', '/products'], timeoutMs: 5_000, required: true, port: 8080 },
+    canary: {
+      steps: [
+        { weight: 5, pauseMs: 60_000 },
+        { weight: 50, pauseMs: null },
+      ],
+      sticky: true,
+      analysis: DEFAULT_ANALYSIS,
+    },
+    soakMs: 30_000,
+    keepWarmMs: 0,
     readAt: ago(61_000),
     private: [],
+    keep: 5,
+    shared: [],
   },
   exits: [],
   rollouts: [],
@@ -96,6 +109,9 @@ test('the config is told in the words of the config file', () => {
     'ready',
     'http port 8080 /healthz, 2 in a row, every 1.0 s for up to 1.0 s, within 1 min',
   ]);
+  expect(rows).toContainEqual(['canary', '5 % for 1 min, 50 % until promoted, sticky']);
+  expect(rows).toContainEqual(['soak', '30 s']);
+  expect(rows).toContainEqual(['keepWarm', 'off']);
   expect(rows).toContainEqual(['warmup', 'port 8080 / /products, each for up to 5.0 s, required']);
   expect(rows).toContainEqual(['reload', 'surge 1, unavailable 0, atomic']);
   expect(rows).toContainEqual(['env', 'PORT; 2 more from env files and the master']);
@@ -122,7 +138,7 @@ test('of many crashes only the latest have their words: a loop fills no screen',
 });
 
 test('a rollout that failed says why', () => {
-  const rollout = { id: 3, step: 'done', startedAt: ago(90_000), weight: null } as const;
+  const rollout = { id: 3, kind: 'reload', cause: null, step: 'done', startedAt: ago(90_000), weight: null } as const;
   const rollouts = [
     { ...rollout, from: 2, to: 3, outcome: 'failed' as const, reason: 'it threw' },
     { ...rollout, from: null, to: 1, outcome: 'succeeded' as const, reason: null },

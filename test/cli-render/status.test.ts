@@ -154,6 +154,8 @@ describe('the rollout', () => {
     outcome: null,
     reason: null,
     weight: null,
+    kind: 'reload',
+    cause: null,
   } as const;
 
   test('under way says where it is', () => {
@@ -168,6 +170,23 @@ describe('the rollout', () => {
     expect(lines(app({ name: 'api', weights, rollout: { ...rollout, step: 'canary', weight: 5 } }))[3]).toBe(
       'rollout    to generation 4: canary, generation 3 95 %, generation 4 5 %; zdsup canary api <weight>, promote or abort',
     );
+  });
+
+  test('of a canary by steps says how far it is, and what its traffic says', () => {
+    const held = { ...rollout, step: 'canary', weight: 5 } as const;
+    const canary = { step: 1, steps: 3, until: new Date(NOW + 42_000).toISOString(), verdict: null };
+    expect(lines(app({ name: 'api', rollout: { ...held, canary } }))[4]).toBe(
+      'canary     step 1 of 3, 42 s left; no verdict yet',
+    );
+    const verdict = { kind: 'inconclusive', reason: '12 requests so far' } as const;
+    expect(lines(app({ name: 'api', rollout: { ...held, canary: { ...canary, until: null, verdict } } }))[4]).toBe(
+      'canary     step 1 of 3, waits for zdsup promote api; inconclusive: 12 requests so far',
+    );
+  });
+
+  test('that goes back by itself says why', () => {
+    const back = { ...rollout, kind: 'rollback', cause: 'worker 0 crash-loops' } as const;
+    expect(lines(app({ rollout: back }))[3]).toBe('rollout    back (worker 0 crash-loops) to generation 4: shifting');
   });
 
   test('under way names the release that comes', () => {
@@ -188,6 +207,14 @@ describe('the rollout', () => {
   });
 });
 
+test('a generation on trial, and one that is parked, say for how long', () => {
+  const soak = { until: new Date(NOW + 12_000).toISOString() };
+  const parked = { generation: 3, until: new Date(NOW + 540_000).toISOString() };
+  const shown = lines(app({ name: 'api', soak, parked }));
+  expect(shown[3]).toBe('soak       on trial for 12 s more: what goes wrong is rolled back by itself');
+  expect(shown[4]).toBe('parked     generation 3, for 9 min more; zdsup rollback api is instant');
+});
+
 test('a release that was edited in place is marked', () => {
   const release = { id: 'abcd1234', path: '/srv/api', modified: true };
   expect(lines(app({ release }))[1]).toBe(
@@ -205,6 +232,8 @@ test('a release that was edited in place and has failed is not to be reloaded as
     startedAt: past(1_000),
     reason: 'it threw',
     weight: null,
+    kind: 'reload',
+    cause: null,
   } as const;
   expect(lines(app({ release, rollout: { ...failed, outcome: 'failed' } }))[1]).toContain(
     'once it is mended, zdsup reload brings it in',

@@ -101,6 +101,7 @@ test('the daily commands of the README work as they stand, with the packed tarba
     ...[INSTALL, 'zdsup start app.js -i 4', 'zdsup status', 'zdsup reload'],
     ...['zdsup check', 'zdsup reload --weight 5', 'zdsup canary 50', 'zdsup promote'],
     ...['zdsup reload --weight 20', 'zdsup abort'],
+    ...['zdsup deploy', 'zdsup releases', 'zdsup rollback', 'zdsup history'],
     ...['zdsup scale 6', 'zdsup restart', 'zdsup stop'],
     ...['zdsup start app.js --daemon', 'zdsup logs', 'zdsup describe', 'zdsup stop', 'zdsup start shop'],
   ]);
@@ -135,8 +136,14 @@ test('the daily commands of the README work as they stand, with the packed tarba
   expect(await run('zdsup promote')).toContain('generation 3 serves, the old workers have gone');
   expect(await run('zdsup reload --weight 20')).toContain('generation 4 gets 20 % of the traffic');
   expect(await run('zdsup abort')).toContain('generation 4 was given up, generation 3 serves as before');
+  expect(await run('zdsup deploy')).toMatch(
+    /stored as release [0-9a-f]{8}.*generation 5 serves, the old workers have gone/s,
+  );
+  expect(await run('zdsup releases')).toMatch(/[0-9a-f]{8} {2}serves/);
+  expect(await run('zdsup rollback')).toContain('generation 6 serves, the old workers have gone');
+  expect(await run('zdsup history')).toMatch(/rollback.*succeeded/);
   expect(await run('zdsup scale 6')).toContain('shop: 6 workers serve');
-  expect(await run('zdsup restart')).toContain('generation 5 serves, the old workers have gone');
+  expect(await run('zdsup restart')).toContain('generation 7 serves, the old workers have gone');
   expect(await run('zdsup stop')).toContain('shop: stopped');
   expect(await master.finished, master.output()).toBe(0);
 

@@ -61,7 +61,7 @@ describe('a rollout fails by', () => {
     scene.advance(29_999);
     expect(scene.fleet.rollout!.reason).toBeNull();
     scene.advance(1);
-    expect(scene.effects.at(-1)).toMatchObject({ kind: 'failed' });
+    expect(scene.told('failed')).toHaveLength(1);
     expect(scene.fleet.rollout!.reason).toBe(`worker 0 of generation 2 was not ready within 30 s: ${says}`);
   });
 

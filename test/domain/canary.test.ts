@@ -51,6 +51,24 @@ describe('a reload with a weight', () => {
     expect(scene.fleet.routing.weights).toEqual({ 1: 95, 2: 5 });
   });
 
+  test('hands the release that it is to bring in on to whoever prepares it, and so does one without a weight', () => {
+    for (const weight of [5, undefined]) {
+      const scene = served();
+      const release = { id: 'abcd1234', path: '/store/abcd1234/shop', from: '/srv/shop' };
+      const asked = { type: 'rollout-requested', kind: 'reload', source: 'command', allowListeners: false } as const;
+      scene.send({ ...asked, weight, target: { kind: 'release', release } });
+      expect(scene.effects.findLast(({ type }) => type === 'prepare')).toMatchObject({ target: { release } });
+      scene.settle();
+      scene.send({ type: 'abort-requested' });
+      scene.settle();
+      scene.send(asked);
+      expect(
+        scene.effects.findLast(({ type }) => type === 'prepare'),
+        'the next one is in place',
+      ).toMatchObject({ target: { kind: 'files' } });
+    }
+  });
+
   test('is refused where there is nothing to hold it beside', () => {
     const scene = new Scene({ instances: 1 });
     const asked = { source: 'command', allowListeners: false, weight: 5 } as const;

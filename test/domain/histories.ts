@@ -1,7 +1,23 @@
 /** Random histories: policies, and moves of the world and of the people who run the app. */
 import * as fc from 'fast-check';
-import type { Policy, RolloutKind } from '../../src/domain/types.js';
+import type { CanaryPolicy, Policy, RolloutKind } from '../../src/domain/types.js';
 import type { World } from './world.js';
+
+/** Steps that rise, some of them until a person acts. */
+function canaries(): fc.Arbitrary<CanaryPolicy> {
+  const weights = fc.uniqueArray(fc.integer({ min: 1, max: 99 }), { minLength: 1, maxLength: 4 });
+  return fc.record({
+    steps: weights.chain((chosen) =>
+      fc.tuple(
+        ...chosen
+          .toSorted((a, b) => a - b)
+          .map((weight) => fc.record({ weight: fc.constant(weight), pauseMs: fc.constantFrom(null, 1_000, 60_000) })),
+      ),
+    ),
+    inconclusive: fc.constantFrom('wait', 'pause'),
+    sticky: fc.boolean(),
+  });
+}
 
 export const policies: fc.Arbitrary<Policy> = fc
   .record({
@@ -27,6 +43,9 @@ export const policies: fc.Arbitrary<Policy> = fc
     smoke: fc.constantFrom(false, false, false, true),
     warmup: fc.constantFrom('none', 'none', 'wanted', 'required'),
     crashLoop: fc.record({ count: fc.integer({ min: 1, max: 5 }), windowMs: fc.integer({ min: 1_000, max: 60_000 }) }),
+    canary: fc.oneof({ weight: 2, arbitrary: fc.constant(null) }, { weight: 1, arbitrary: canaries() }),
+    soakMs: fc.constantFrom(0, 5_000, 30_000),
+    keepWarmMs: fc.constantFrom(0, 20_000, 600_000),
   })
   .map((policy) => ({ ...policy, configuredInstances: policy.instances }))
   .filter(({ surge, unavailable }) => surge > 0 || unavailable > 0);
@@ -55,6 +74,10 @@ const USUAL = {
   weigh: 4,
   promote: 2,
   abort: 1,
+  pause: 1,
+  'promote-fully': 1,
+  'roll-back': 2,
+  judge: 6,
   speak: 2,
   answer: 5,
   'fail-to-prepare': 1,

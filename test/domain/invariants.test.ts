@@ -49,9 +49,10 @@ function expectRest(fleet: Fleet): void {
 /** Where a rollout is held, a person decides. */
 function settled(world: World, decision: 'promote-requested' | 'abort-requested'): void {
   world.settle();
-  if (world.fleet.rollout?.step !== 'canary') return;
-  expect(world.send({ type: decision }).ignored).toBeUndefined();
-  world.settle();
+  while (world.fleet.rollout?.step === 'canary') {
+    expect(world.send({ type: decision }).ignored).toBeUndefined();
+    world.settle();
+  }
 }
 
 describe('over random histories', () => {
@@ -83,7 +84,7 @@ describe('over random histories', () => {
           for (const process of world.processes.values()) process.hung = false;
           settled(world, 'abort-requested');
           world.send({ type: 'rollout-requested', kind: 'reload', source: 'command', allowListeners: false });
-          world.settle();
+          settled(world, 'promote-requested');
           expect(world.fleet.rollout).toMatchObject({ outcome: 'succeeded', reason: null });
           expectRest(world.fleet);
         }),

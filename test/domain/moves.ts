@@ -60,6 +60,23 @@ const MOVES: Record<Act, (world: World, pick: number) => Event | undefined> = {
   weigh: (_, pick) => ({ type: 'weight-requested', weight: pick % 101 }),
   promote: () => ({ type: 'promote-requested' }),
   abort: () => ({ type: 'abort-requested' }),
+  pause: () => ({ type: 'pause-requested' }),
+  'promote-fully': () => ({ type: 'promote-requested', full: true }),
+  'roll-back': (_, pick) =>
+    pick % 4 > 0
+      ? { type: 'rollback-requested' }
+      : { type: 'rollback-requested', release: { id: 'r1', path: '/releases/r1', from: '/app' } },
+  judge: ({ fleet: { judging } }, pick) =>
+    judging === null
+      ? undefined
+      : {
+          type: 'verdict',
+          rolloutId: judging.rolloutId,
+          verdict: {
+            kind: (['good', 'good', 'good', 'inconclusive', 'bad'] as const)[pick % 5]!,
+            reason: `look ${pick}`,
+          },
+        },
   speak: (world, pick) => {
     const process = chosen(world, pick, runs);
     return process && { type: 'ready-message', id: process.id };

@@ -7,7 +7,7 @@ export type Pledge = (moment: Moment, world: World) => void;
 
 export const all = (fleet: Fleet): Worker[] => Object.values(fleet.workers);
 export const live = (worker: Worker): boolean => ['starting', 'ready', 'active'].includes(worker.status.state);
-export const leaving = (worker: Worker): boolean => !live(worker);
+export const leaving = (worker: Worker): boolean => ['draining', 'killing'].includes(worker.status.state);
 export const activeIds = (fleet: Fleet): number[] =>
   all(fleet).flatMap((worker) => (worker.status.state === 'active' ? [worker.id] : []));
 

@@ -32,9 +32,10 @@ export const capacityStaysAboveTheFloor: Pledge = (moment) => {
   for (const effect of effects) {
     if (effect.type === 'rollout-ended' && effect.rollout.outcome === 'succeeded')
       floor = after.generations[effect.rollout.to!]!.policy.instances;
-    if ((effect.type !== 'retire' && effect.type !== 'kill') || !active.delete(effect.id) || givenUp) continue;
+    if (effect.type !== 'retire' && effect.type !== 'park' && effect.type !== 'kill') continue;
+    if (!active.delete(effect.id) || givenUp) continue;
     if (isSurplus(effect.id)) continue;
-    hold(effect.type === 'retire', `an active worker is drained before it is killed (worker ${effect.id})`);
+    hold(effect.type !== 'kill', `an active worker is drained before it is killed (worker ${effect.id})`);
     hold(active.size >= floor, `a decision left ${active.size} active workers, the floor is ${floor}`);
   }
 };
@@ -111,11 +112,11 @@ export const anAbortKeepsToTheSurge: Pledge = (moment) => {
 /** A canary stands beside all of the old ones. */
 function keepsToSurge(fleet: Fleet, { kind, from, to, fromSlots, wantedWeight }: Rollout): void {
   if (from === null) return;
-  const { instances, surge, atomic } = fleet.generations[to!]!.policy;
+  const { instances, surge, atomic, keepWarmMs } = fleet.generations[to!]!.policy;
   let cap =
     kind === 'restart'
       ? Math.max(fromSlots.length, instances)
-      : atomic || wantedWeight !== null
+      : atomic || wantedWeight !== null || keepWarmMs > 0 // Who keeps the old ones warm has room for both.
         ? fromSlots.length + instances
         : Math.max(fromSlots.length, instances) + surge;
   if (wantedWeight !== null && !atomic) cap = Math.max(cap, Math.max(fromSlots.length, instances) + surge);

@@ -55,6 +55,7 @@ function mayComeToNothing(event: Event, fleet: Fleet): boolean {
       return event.source === 'signal' && fleet.reloadQueued;
     case 'release-checked': // As it was known to be.
       return fleet.generations[event.generation]?.modified === event.modified;
+    case 'verdict': // As before; or, in a soak, all is well.
     case 'probe-failed':
     case 'ready-message':
     case 'listening': // Said before.

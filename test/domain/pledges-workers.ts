@@ -41,7 +41,7 @@ export const noTrafficBeforeReady: Pledge = ({ before, event, after, effects, co
   const serving = new Set(activeIds(before).filter((id) => stays(before.workers[id]!)));
   if (event.type === 'exited' || event.type === 'unresponsive' || event.type === 'leaving') serving.delete(event.id);
   for (const effect of effects) {
-    if (effect.type === 'retire' || effect.type === 'kill') serving.delete(effect.id);
+    if (effect.type === 'retire' || effect.type === 'park' || effect.type === 'kill') serving.delete(effect.id);
     if (effect.type !== 'activate') continue;
     const worker = after.workers[effect.id]!;
     const { policy, checked, modified } = after.generations[worker.generation]!;
@@ -49,6 +49,7 @@ export const noTrafficBeforeReady: Pledge = ({ before, event, after, effects, co
     const { smoke } = after.generations[worker.generation]!;
     hold(smoke === 'none' || smoke === 'passed', `worker ${worker.id} takes traffic before the smoke test has passed`);
     const earlier = before.workers[worker.id]!.status;
+    if (earlier.state === 'parked') continue; // It has served.
     const readyAt = earlier.state === 'ready' ? earlier.readyAt : now; // Else it became ready in this very step.
     const coming = underWay(before.rollout) && before.rollout.to === worker.generation;
     const mayHurry = coming

@@ -1,5 +1,14 @@
 /** The fake world with the words that the examples are told in. */
-import type { Effect, Rollout, RolloutKind, RolloutSource, Worker, WorkerStatus } from '../../src/domain/types.js';
+import { nextWakeAt } from '../../src/domain/reconcile.js';
+import type {
+  Effect,
+  Rollout,
+  RolloutKind,
+  RolloutSource,
+  Verdict,
+  Worker,
+  WorkerStatus,
+} from '../../src/domain/types.js';
 import type { ProgressKind } from '../../src/shared/control-protocol.js';
 import { World } from './world.js';
 
@@ -25,8 +34,40 @@ export class Scene extends World {
   }
 
   /** @returns why it was refused */
-  promote(): string | undefined {
-    return this.send({ type: 'promote-requested' }).ignored;
+  promote(full = false): string | undefined {
+    return this.send({ type: 'promote-requested', full }).ignored;
+  }
+
+  /** @returns why it was refused */
+  pause(): string | undefined {
+    return this.send({ type: 'pause-requested' }).ignored;
+  }
+
+  /** Its release is prepared, where it has to be. @returns why it was refused */
+  rollBack(): string | undefined {
+    const { ignored } = this.send({ type: 'rollback-requested' });
+    const prepared = this.answer();
+    if (prepared) this.send(prepared);
+    return ignored;
+  }
+
+  /** Of the judge, on whatever it judges now. @returns why it was ignored */
+  judge(kind: Verdict['kind'], reason = `it is ${kind}`): string | undefined {
+    const { rolloutId } = this.fleet.judging ?? { rolloutId: 0 };
+    return this.send({ type: 'verdict', rolloutId, verdict: { kind, reason } }).ignored;
+  }
+
+  /** Everyone lives well, and the clock runs on to this instant at most. */
+  until(at: number): this {
+    for (;;) {
+      this.bootAll();
+      const wakeAt = nextWakeAt(this.fleet, this.now);
+      if (wakeAt === null || wakeAt > at) break;
+      this.now = wakeAt;
+      this.send({ type: 'timer' });
+    }
+    this.advance(at - this.now);
+    return this;
   }
 
   /** @returns why it was refused */

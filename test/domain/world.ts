@@ -5,7 +5,7 @@
 import { emptyFleet } from '../../src/domain/fleet.js';
 import { nextWakeAt } from '../../src/domain/reconcile.js';
 import { step } from '../../src/domain/step.js';
-import type { Context, Effect, Event, Fleet, Policy } from '../../src/domain/types.js';
+import type { Context, Effect, Event, Fleet, Policy, RolloutTarget } from '../../src/domain/types.js';
 
 export interface Process {
   id: number;
@@ -54,6 +54,9 @@ export const POLICY: Policy = {
   smoke: false,
   warmup: 'none',
   crashLoop: { count: 5, windowMs: 60_000 },
+  canary: null,
+  soakMs: 0,
+  keepWarmMs: 0,
 };
 
 /** More steps than any fleet of five workers needs to come to rest. */
@@ -77,6 +80,9 @@ export class World {
   readonly servedOn = new Map<number, Set<string>>();
   preparing: number | null = null;
   private scaled: Fleet['scaled'] = null;
+  private target: RolloutTarget = { kind: 'files' };
+  /** By generation, as they were prepared. */
+  private readonly policies = new Map<number, Policy>();
   readonly unchecked = new Set<number>();
 
   constructor(
@@ -149,6 +155,13 @@ export class World {
     return this;
   }
 
+  /** All that can happen without the clock, those that leave included. */
+  bootAll(): this {
+    for (let event = this.answer() ?? this.nextOfAny(); event; event = this.answer() ?? this.nextOfAny())
+      this.send(event);
+    return this;
+  }
+
   /** What the shell owes the core. */
   answer(): Event | undefined {
     if (this.preparing !== null) return { type: 'prepared', rolloutId: this.preparing, policy: this.scaledPolicy() };
@@ -158,9 +171,10 @@ export class World {
 
   /** As the shell's planner has it: a scale stands until the configured number is another one. */
   private scaledPolicy(): Policy {
-    const { scaled } = this;
-    const stands = scaled !== null && scaled.configured === this.policy.configuredInstances;
-    return stands ? { ...this.policy, instances: scaled.count } : this.policy;
+    const { scaled, target } = this;
+    const policy = (target.kind === 'generation' && this.policies.get(target.number)) || this.policy;
+    const stands = scaled !== null && scaled.configured === policy.configuredInstances;
+    return stands ? { ...policy, instances: scaled.count } : policy;
   }
 
   /** What this process does next where it lives well. */
@@ -193,6 +207,7 @@ export class World {
   private note(event: Event): void {
     if ('rolloutId' in event && event.rolloutId === this.preparing) this.preparing = null;
     if (event.type === 'release-checked') this.unchecked.delete(event.generation);
+    if (event.type === 'prepared') this.policies.set(this.fleet.nextGeneration, event.policy);
     if (event.type === 'prepared')
       this.largestMaxDraining = Math.max(this.largestMaxDraining, event.policy.maxDraining);
     const process = 'id' in event ? this.processes.get(event.id) : undefined;
@@ -214,6 +229,7 @@ export class World {
     if (effect.type === 'prepare') {
       this.preparing = effect.rolloutId;
       this.scaled = effect.scaled;
+      this.target = effect.target;
     }
     if (effect.type === 'check-release') this.unchecked.add(effect.generation);
     if (effect.type === 'fork') {

@@ -21,6 +21,8 @@ export function makeDaemonWorld(env: Record<string, string> = {}): World {
 export const recordPath = (world: World, app: string): string => join(world.home, 'apps', `${app}.json`);
 export const logPath = (world: World, app: string): string => join(world.home, 'logs', `${app}.log`);
 
+export const journalPath = (world: World, app: string): string => join(world.home, 'journal', `${app}.jsonl`);
+
 export const recordOf = (world: World, app: string): AppRecord =>
   JSON.parse(readFileSync(recordPath(world, app), 'utf8')) as AppRecord;
 

@@ -63,7 +63,7 @@ test.concurrent('a reader that leaves changes neither the work nor the exit stat
 const MISUSES: [args: string[], message: RegExp, hint: RegExp][] = [
   [['relaod', '--json'], /^unknown command 'relaod'$/, /^Did you mean reload\? zdsup --help/],
   [['cancel', '--json'], /^unknown command 'cancel'$/, /^zdsup abort gives up the reload under way/],
-  [['rollback', '--json'], /^unknown command 'rollback'$/, /^zdsup abort gives up the reload under way/],
+  [['undo', '--json'], /^unknown command 'undo'$/, /^zdsup rollback goes back to what was good before/],
   [['reload', '--json', '--jsno'], /^unknown option '--jsno'$/, /^Did you mean --json\? zdsup reload --help$/],
   [['stop', 'a', 'b', '--json'], /^too many arguments for 'stop'/, /^zdsup stop --help$/],
   [['start', 'app.js', '-i', 'many', '--json'], /'many' is invalid\. Allowed are/, /^zdsup start --help$/],

@@ -158,7 +158,10 @@ test.concurrent('with --json each result and each error is one JSON value on std
         outcome: 'succeeded',
         reason: null,
         weight: null,
+        kind: 'reload',
+        cause: null,
       },
+      soak: { until: expect.stringMatching(/^\d{4}-\d\d-\d\dT/) },
       workers: [
         {
           slot: 0,

@@ -82,6 +82,12 @@ test.concurrent('each thing that is no request gets its own refusal, and the mas
     ['{"command": "canary", "weight": 100.5}\n', /^canary with weight 100.5 makes no sense$/],
     ['{"command": "reload", "weight": 100}\n', /^reload with weight 100 makes no sense$/],
     ['{"command": "restart", "weight": 5}\n', /^restart with weight 5 makes no sense$/],
+    [
+      '{"command": "reload", "release": {"id": "a", "path": "b", "from": "/c"}}\n',
+      /^reload with release \{.*\} makes no sense$/,
+    ],
+    ['{"command": "reload", "release": "abcd1234"}\n', /^reload with release "abcd1234" makes no sense$/],
+    ['{"command": "stop", "release": null}\n', /^stop with release null makes no sense$/],
     [`{"command": "status", "x": "${'x'.repeat(64 * 1024)}"}\n`, /^the request is longer than 65536 bytes$/],
     ['x'.repeat(1024 * 1024), /^the request is longer than 65536 bytes$/],
   ];

@@ -17,7 +17,7 @@ import type { StartResult } from '../../src/shared/daemon.js';
 import type { AppSnapshot, Snapshot } from '../../src/shared/snapshot.js';
 import { VERSION } from '../../src/shared/version.cjs';
 import { isAlive, killOwn } from '../helpers/cleanup.js';
-import { goneFrom, logPath, makeDaemonWorld, recordOf, recordPath } from '../helpers/daemons.js';
+import { goneFrom, journalPath, logPath, makeDaemonWorld, recordOf, recordPath } from '../helpers/daemons.js';
 import { freePort } from '../helpers/ports.js';
 import type { Project } from '../helpers/project.js';
 import { answering, makeProject } from '../helpers/project.js';
@@ -428,7 +428,7 @@ test.concurrent('a daemon outlives the terminal it was started in', async () => 
   expect(isAlive(masterPid)).toBe(true);
 });
 
-test.concurrent('delete forgets what does not run, with its log, and refuses what does', async () => {
+test.concurrent('delete forgets what does not run, with its log and its journal, and refuses what does', async () => {
   const world = makeDaemonWorld();
   await startDaemon(world, serving('gone'));
   await startDaemon(world, serving('stays'));
@@ -439,10 +439,11 @@ test.concurrent('delete forgets what does not run, with its log, and refuses wha
   await zdsup(world, ['stop', 'gone']);
   expect(await zdsup(world, ['delete', 'gone'])).toEqual({
     code: 0,
-    stdout: 'gone: forgotten, with its log\n',
+    stdout: 'gone: forgotten, with its log and its journal\n',
     stderr: '',
   });
-  expect([recordPath(world, 'gone'), logPath(world, 'gone')].filter(existsSync)).toEqual([]);
+  const left = [recordPath(world, 'gone'), logPath(world, 'gone'), journalPath(world, 'gone')].filter(existsSync);
+  expect(left).toEqual([]);
   expect(await zdsup(world, ['delete', 'gone'])).toMatchObject({ code: 3 });
   expect(await zdsup(world, ['start', 'gone'])).toMatchObject({
     code: 2,

@@ -21,6 +21,9 @@ const POLICY: Policy = {
   smoke: false,
   warmup: 'none',
   crashLoop: { count: 5, windowMs: 60_000 },
+  canary: null,
+  soakMs: 0,
+  keepWarmMs: 0,
 };
 
 afterEach(() => void vi.useRealTimers());
@@ -63,7 +66,7 @@ test('an event that an effect posts is dealt with after the effects of its own e
   });
   supervisor.post({ type: 'rollout-requested', kind: 'reload', source: 'start', allowListeners: false });
   supervisor.post({ type: 'prepared', rolloutId: 1, policy: { ...POLICY, instances: 2 } });
-  expect(order).toEqual(['prepare', 'progress', 'fork', 'fork', 'progress', 'progress']);
+  expect(order).toEqual(['rollout-begun', 'prepare', 'progress', 'fork', 'fork', 'progress', 'progress']);
   supervisor.post({ type: 'end-at-once' });
 });
 

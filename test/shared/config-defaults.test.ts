@@ -38,7 +38,12 @@ test('a script alone gets the defaults of DESIGN section 8', () => {
     livenessTimeoutMs: 30_000,
     smoke: null,
     warmup: null,
+    canary: null,
+    soakMs: 30_000,
+    keepWarmMs: 0,
     private: [],
+    keep: 5,
+    shared: [],
   });
 });
 
@@ -67,6 +72,59 @@ describe('a value', () => {
     ['warmup', { paths: [], required: true }, null],
     ['warmup', { paths: ['/'], timeout: '1s' }, { paths: ['/'], timeoutMs: 1_000, required: false }],
     [
+      'canary',
+      { steps: [{ weight: 5 }, { weight: 25, pause: '5m' }, { weight: 50, pause: true }] },
+      {
+        steps: [
+          { weight: 5, pauseMs: 60_000 },
+          { weight: 25, pauseMs: 300_000 },
+          { weight: 50, pauseMs: null },
+        ],
+        sticky: false,
+        analysis: {
+          minRequests: 100,
+          maxErrorRate: null,
+          maxP99Ms: null,
+          maxRestarts: null,
+          tolerance: 0.2,
+          errorTolerance: 0.0005,
+          latencyToleranceMs: 1,
+          inconclusive: 'wait',
+        },
+      },
+    ],
+    [
+      'canary',
+      {
+        steps: [{ weight: 99, pause: 0 }],
+        sticky: true,
+        analysis: {
+          minRequests: 1,
+          maxErrorRate: '2.5%',
+          maxP99: '1.5s',
+          maxRestarts: 0,
+          tolerance: 0,
+          errorTolerance: 0.01,
+          latencyTolerance: '5ms',
+          inconclusive: 'pause',
+        },
+      },
+      {
+        steps: [{ weight: 99, pauseMs: 0 }],
+        sticky: true,
+        analysis: {
+          minRequests: 1,
+          maxErrorRate: 0.025,
+          maxP99Ms: 1_500,
+          maxRestarts: 0,
+          tolerance: 0,
+          errorTolerance: 0.01,
+          latencyToleranceMs: 5,
+          inconclusive: 'pause',
+        },
+      },
+    ],
+    [
       'warmup',
       { paths: ['/'], required: true, port: 3000, host: 'shop.example', protocol: 'https' },
       { paths: ['/'], timeoutMs: 5_000, required: true, port: 3000, host: 'shop.example', protocol: 'https' },
@@ -77,6 +135,8 @@ describe('a value', () => {
 
   test.for([
     ['minReady', 'minReadyMs'],
+    ['soak', 'soakMs'],
+    ['keepWarm', 'keepWarmMs'],
     ['drainTimeout', 'drainTimeoutMs'],
     ['killTimeout', 'killTimeoutMs'],
     ['stopTimeout', 'stopTimeoutMs'],
@@ -164,4 +224,8 @@ describe('several apps', () => {
 test('defineConfig gives back what it is given', () => {
   const config = { apps: [{ script: 'app.js' }] };
   expect(defineConfig(config)).toBe(config);
+});
+
+test('shared folders are each named once, whatever their order', () => {
+  expect(parsed({ shared: ['uploads', '.cache', 'uploads'] }).shared).toEqual(['.cache', 'uploads']);
 });

@@ -26,6 +26,13 @@ const PORT = 'allowed: a port from 1 to 65535';
 const WARMUP =
   "allowed: a list of paths such as ['/', '/products'], or an object such as {paths: ['/'], timeout: '5s'}";
 const WARMUP_PATH = "allowed: a path that starts with '/', with spaces and letters beyond ASCII percent-encoded";
+const CANARY = "allowed: an object such as {steps: [{weight: 5, pause: '60s'}, {weight: 50, pause: true}]}";
+const STEPS =
+  "allowed: a list of at least one step such as {weight: 5, pause: '60s'}, with weights that rise, from 1 to 99";
+const WEIGHT = 'allowed: a whole percentage from 1 to 99';
+const PAUSE = "allowed: a duration such as '60s', or true (until zdsup promote)";
+const RATE = "allowed: a share such as '1%', or a number from 0 to 1";
+const ABOVE_0 = "allowed: a duration above 0: '5s', '500ms', or a number of ms";
 const NAME =
   /^allowed: a name: a lower-case letter, then letters, digits, dot, dash or underscore, at most 63 in all; not 'all'$/;
 
@@ -39,7 +46,7 @@ describe('a key that does not exist is refused', () => {
   ] as const)('%s: did you mean %s?', ([key, meant]) => {
     const { message, hint } = refusalOf({ [key]: 1 });
     expect(message).toBe(`zdsup.config.js: unknown key ${key}`);
-    if (meant === undefined) expect(hint).toMatch(/^known keys: name, script, args, .*private$/);
+    if (meant === undefined) expect(hint).toMatch(/^known keys: name, script, args, .*private, keep, shared$/);
     else expect(hint).toBe(`did you mean ${meant}?`);
   });
 
@@ -49,6 +56,9 @@ describe('a key that does not exist is refused', () => {
     ['backoff', { initial: '1s', jiter: 0 }, 'backoff.jiter', 'jitter'],
     ['smoke', { run: 'x', timeot: 0 }, 'smoke.timeot', 'timeout'],
     ['warmup', { paths: ['/'], requird: true }, 'warmup.requird', 'required'],
+    ['canary', { steps: [{ weight: 5 }], stiky: true }, 'canary.stiky', 'sticky'],
+    ['canary', { steps: [{ weight: 5, pauze: '1s' }] }, 'canary.steps.0.pauze', 'pause'],
+    ['canary', { steps: [{ weight: 5 }], analysis: { maxP95: 1 } }, 'canary.analysis.maxP95', 'maxP99'],
   ] as const)('in %s as well: %j', ([key, value, path, meant]) => {
     expect(refusalOf({ [key]: value })).toMatchObject({
       message: `zdsup.config.js: unknown key ${path}`,
@@ -137,6 +147,9 @@ describe('a value of the wrong kind is refused', () => {
     ['warmup', '/', WARMUP],
     ['warmup', 7, WARMUP],
     ['warmup', true, WARMUP],
+    ['canary', true, CANARY],
+    ['soak', 'long', DURATION],
+    ['keepWarm', -1, DURATION],
     ['script', '', 'allowed: the path of the script to run'],
     ['script', 5, 'allowed: the path of the script to run'],
     ['args', 5, 'allowed: a list of strings'],
@@ -191,6 +204,48 @@ describe('a value of the wrong kind is refused', () => {
     ['warmup', { paths: ['/'], required: 'yes' }, 'warmup.required is "yes"', 'allowed: true or false'],
     ['warmup', { paths: ['/'], port: 0 }, 'warmup.port is 0', PORT],
     ['warmup', { paths: ['/'], protocol: 'tcp' }, 'warmup.protocol is "tcp"', "allowed: 'http' or 'https'"],
+    ['canary', {}, 'canary.steps is nothing', STEPS],
+    ['canary', { steps: [] }, 'canary.steps is []', STEPS],
+    ['canary', { steps: { weight: 5 } }, 'canary.steps is {"weight":5}', STEPS],
+    ['canary', { steps: [5] }, 'canary.steps.0 is 5', STEPS],
+    ['canary', { steps: [{}] }, 'canary.steps.0.weight is nothing', WEIGHT],
+    ['canary', { steps: [{ weight: 0 }] }, 'canary.steps.0.weight is 0', WEIGHT],
+    ['canary', { steps: [{ weight: 5 }, { weight: 100 }] }, 'canary.steps.1.weight is 100', WEIGHT],
+    ['canary', { steps: [{ weight: 7.5 }] }, 'canary.steps.0.weight is 7.5', WEIGHT],
+    ['canary', { steps: [{ weight: '5%' }] }, 'canary.steps.0.weight is "5%"', WEIGHT],
+    ['canary', { steps: [{ weight: 50 }, { weight: 25 }] }, 'canary.steps is [{"weight":50},{"weight":25}]', STEPS],
+    ['canary', { steps: [{ weight: 5 }, { weight: 5 }] }, 'canary.steps is [{"weight":5},{"weight":5}]', STEPS],
+    ['canary', { steps: [{ weight: 5, pause: false }] }, 'canary.steps.0.pause is false', PAUSE],
+    ['canary', { steps: [{ weight: 5, pause: 'soon' }] }, 'canary.steps.0.pause is "soon"', PAUSE],
+    ['canary', { steps: [{ weight: 5 }], sticky: 'ip' }, 'canary.sticky is "ip"', 'allowed: true or false'],
+    [
+      'canary',
+      { steps: [{ weight: 5 }], analysis: true },
+      'canary.analysis is true',
+      "allowed: an object such as {maxErrorRate: '1%', maxP99: '500ms'}",
+    ],
+    ...(
+      [
+        ['minRequests', 0, 'allowed: a whole number from 1'],
+        ['maxErrorRate', '101%', RATE],
+        ['maxErrorRate', 5, RATE],
+        ['maxErrorRate', '1', RATE],
+        ['maxP99', 0, ABOVE_0],
+        ['maxRestarts', -1, 'allowed: a whole number from 0'],
+        ['tolerance', -0.1, "allowed: a share such as '20%', or a number such as 0.2"],
+        ['errorTolerance', 'some', RATE],
+        ['latencyTolerance', 'some', DURATION],
+        ['inconclusive', 'promote', "allowed: 'wait' (for more traffic) or 'pause' (until a person acts)"],
+      ] as const
+    ).map(
+      ([name, value, hint]) =>
+        [
+          'canary',
+          { steps: [{ weight: 5 }], analysis: { [name]: value } },
+          `canary.analysis.${name} is ${JSON.stringify(value)}`,
+          hint,
+        ] as const,
+    ),
     ['ready', { on: 'open' }, 'ready.on is "open"', "allowed: 'listening' or 'message'"],
     ['ready', { path: '/', successes: 0 }, 'ready.successes is 0', 'allowed: a whole number from 1'],
     ['ready', { deadline: 'never' }, 'ready.deadline is "never"', DURATION],
@@ -281,6 +336,34 @@ describe('the config as a whole', () => {
     expect(refusal({ apps })).toMatchObject({
       message: 'zdsup.config.js: apps[2].name is "api"',
       hint: 'allowed: a name that no other app in the file has',
+    });
+  });
+});
+
+describe('what belongs to releases', () => {
+  const SHARED = "allowed: a list of folders in the app's own, such as ['uploads', '.cache']";
+
+  test.for([['../out'], ['/var/uploads'], [''], ['a//b'], ['a/../../b'], ['./uploads'], ['.'], ['uploads/'], [7]])(
+    'shared: %j',
+    (shared) => {
+      expect(refusalOf({ shared })).toMatchObject({
+        message: `zdsup.config.js: shared.0 is ${JSON.stringify(shared[0])}`,
+        hint: SHARED,
+      });
+    },
+  );
+
+  test('one shared folder in another one', () => {
+    expect(refusalOf({ shared: ['var/cache', 'var'] })).toMatchObject({
+      message: 'zdsup.config.js: shared is "var/cache"',
+      hint: 'allowed: folders of which none lies in another one of the list',
+    });
+  });
+
+  test.for([0, -1, 1.5, '5'])('keep: %j', (keep) => {
+    expect(refusalOf({ keep })).toMatchObject({
+      message: `zdsup.config.js: keep is ${JSON.stringify(keep)}`,
+      hint: 'allowed: a whole number of releases from 1',
     });
   });
 });

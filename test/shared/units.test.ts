@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { formatDuration, parseDuration } from '../../src/shared/units.js';
+import { formatDuration, parseDuration, parseShare } from '../../src/shared/units.js';
 
 describe('a duration as people write it', () => {
   test.for([
@@ -24,6 +24,23 @@ describe('a duration as people write it', () => {
 
   test.for([-1, Number.NaN, Number.POSITIVE_INFINITY])('nor is the number %d', (written) => {
     expect(parseDuration(written)).toBeNull();
+  });
+});
+
+describe('a share as people write it', () => {
+  test.for([
+    ['5%', 0.05],
+    ['0.1 %', 0.001],
+    ['100%', 1],
+    ['0%', 0],
+    [0.05, 0.05],
+    [0, 0],
+  ] as const)('%j is %d', ([written, share]) => {
+    expect(parseShare(written)).toBeCloseTo(share, 12);
+  });
+
+  test.for(['', '5', '%', '-1%', '1,5%', -1, Number.NaN])('%j is none', (written) => {
+    expect(parseShare(written)).toBeNull();
   });
 });
 

@@ -18,6 +18,8 @@ export interface CarryOutOptions {
   verb: string;
   /** It moves a rollout on, which `zdsup abort` can end. */
   isRollout?: boolean;
+  /** Called once, when the master is at work. */
+  begun?(): void;
   /** All were meant: the results are a list, each with the app's name, also where only one runs. */
   all: boolean;
 }
@@ -47,7 +49,14 @@ export async function carryOutOne(
   const attached = detachOnInterrupt(app.name, options.verb, progress, options.isRollout);
   try {
     await askAlive(app.socketPath); // A master that does not answer would carry the request out much later.
-    return await ask(app.socketPath, request, { onProgress: progress.show });
+    let { begun } = options;
+    return await ask(app.socketPath, request, {
+      onProgress(step) {
+        progress.show(step);
+        begun?.();
+        begun = undefined;
+      },
+    });
   } catch (error) {
     if (!(error instanceof NobodyThere || error instanceof ZdsupError)) throw error;
     return failedResult(toReport(error instanceof NobodyThere ? gone(app.name) : error));

@@ -1,12 +1,14 @@
-/** Runs in the CLI. `zdsup delete`: forgets an app that does not run: its record and its log. */
+/** Runs in the CLI. `zdsup delete`: forgets an app that does not run: its record, its log, its journal and its releases. */
 import { lstatSync, rmSync } from 'node:fs';
 import { dirname } from 'node:path';
 import type { KnownApp } from '../../client/known-apps.js';
 import { chooseKnown } from '../../client/known-apps.js';
+import type { Forgotten } from '../../releases/forget.js';
+import { forgetReleases } from '../../releases/forget.js';
 import type { FailedResult } from '../../shared/control-protocol.js';
 import { failedResult } from '../../shared/control-protocol.js';
 import { ZdsupError } from '../../shared/errors.js';
-import { logPath } from '../../shared/paths.js';
+import { journalPath, logPath, releasesDir } from '../../shared/paths.js';
 import { printError } from '../render/error.js';
 
 type Outcome = { app: string } & (
@@ -38,8 +40,11 @@ function forgetOne({ name, running, remembered }: KnownApp): Outcome {
   }
   const { state, path } = remembered!;
   const log = logPath(state, name); // Not as the record says: where root forgets, another user has written that.
-  const removed = [log, path].filter((file) => isPlain(dirname(file)) && isPlain(file));
+  const journal = journalPath(state, name);
+  const removed = [log, journal, `${journal}.1`, path].filter((file) => isPlain(dirname(file)) && isPlain(file));
   for (const file of removed) rmSync(file);
+  const store = releasesDir(state, name);
+  const releases = isPlain(dirname(store)) ? forgetReleases(store) : null;
   return {
     app: name,
     type: 'result',
@@ -47,8 +52,19 @@ function forgetOne({ name, running, remembered }: KnownApp): Outcome {
     exitStatus: 0,
     command: 'delete',
     removed,
-    message: removed.includes(log) ? 'forgotten, with its log' : 'forgotten',
+    message: messageOf(removed.includes(log), removed.includes(journal), releases),
   };
+}
+
+function messageOf(hasLog: boolean, hasJournal: boolean, releases: Forgotten | null): string {
+  const what = [
+    hasLog ? 'its log' : '',
+    hasJournal ? 'its journal' : '',
+    releases ? `${releases.count} ${releases.count === 1 ? 'release' : 'releases'}` : '',
+  ].filter(Boolean);
+  const listed = [what.slice(0, -1).join(', '), what.at(-1)].filter(Boolean).join(' and ');
+  const stays = releases?.shared ? `; what it has written to its shared folders stays in ${releases.shared}` : '';
+  return `forgotten${what.length > 0 ? `, with ${listed}` : ''}${stays}`;
 }
 
 /** There, and no link that leads elsewhere. */

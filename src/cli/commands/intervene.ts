@@ -1,13 +1,14 @@
-/** Runs in the CLI. `zdsup promote` and `zdsup abort`: how a rollout under way is to end. */
+/** Runs in the CLI. `zdsup promote`, `pause`, `abort` and `rollback`: how a rollout is to go on, or back. */
 import { chooseApps } from '../../client/apps.js';
 import { carryOut } from './carry-out.js';
 
 export async function intervene(
-  command: 'promote' | 'abort',
+  command: 'promote' | 'pause' | 'abort' | 'rollback',
   name: string | undefined,
-  { json }: { json: boolean },
+  { json, full, to }: { json: boolean; full: boolean; to: string | undefined },
 ): Promise<number> {
-  const isRollout = command === 'promote';
-  const verb = isRollout ? 'promotion' : command;
-  return carryOut(await chooseApps(name), { command }, { json, verb, isRollout, all: name === 'all' });
+  const isRollout = command === 'promote' || command === 'rollback';
+  const verb = command === 'promote' ? 'promotion' : command;
+  const request = command === 'promote' ? { command, full } : command === 'rollback' ? { command, to } : { command };
+  return carryOut(await chooseApps(name), request, { json, verb, isRollout, all: name === 'all' });
 }

@@ -1,16 +1,17 @@
-/** Runs in the CLI. `zdsup logs`: the last lines of a daemon's log, and with -f what is written from then on. */
+/** Runs in the CLI. `zdsup logs`: the last lines of a daemon's log or, with --events, of an app's journal; with -f what is written from then on. */
 import { readFileSync } from 'node:fs';
 import { chooseKnown } from '../../client/known-apps.js';
 import { brokenRecord } from '../../client/records.js';
 import { ZdsupError } from '../../shared/errors.js';
 import { logPath } from '../../shared/paths.js';
+import { eachLine, toStdout } from '../line-output.js';
 import { followFile, startOfLastLines } from '../log-file.js';
 import { styles } from '../render/style.js';
 
 /** Follows until it is interrupted, as `tail -f`: the shell then sees 130. */
 export async function logs(
   name: string | undefined,
-  options: { follow: boolean; lines: number; json: boolean },
+  options: { follow: boolean; lines: number; json: boolean; events: boolean },
 ): Promise<number> {
   if (name === 'all')
     throw new ZdsupError({
@@ -20,6 +21,12 @@ export async function logs(
       exitStatus: 2,
     });
   const [app] = await chooseKnown(name);
+  // Whoever reads along may leave (| head): there is nobody to follow for.
+  process.stdout.on('error', () => process.exit(0));
+  if (options.events) {
+    const { logEvents } = await import('./log-events.js');
+    return logEvents(app!, options);
+  }
   const { remembered } = app!;
   if (remembered && remembered.record === null) throw brokenRecord(remembered);
   if (!remembered?.record?.daemon) throw elsewhere(app!.name, app!.running ? (remembered?.record?.masterPid ?? 0) : 0);
@@ -29,31 +36,10 @@ export async function logs(
     : process.stdout.isTTY
       ? eachLine(forPeople)
       : toStdout;
-  // Whoever reads along may leave (| head): there is nobody to follow for.
-  process.stdout.on('error', () => process.exit(0));
   const from = startOfLastLines(path, options.lines);
   if (from === null) process.stderr.write(`${app!.name} has no log yet: ${path}\n`);
   await followFile(path, from ?? 0, options.follow, write);
   return 0;
-}
-
-/** Settles when it may be given more. */
-const toStdout = (bytes: Buffer | string | null): Promise<void> =>
-  new Promise((resolve) => {
-    if (bytes === null || bytes.length === 0) resolve();
-    else process.stdout.write(bytes, () => resolve());
-  });
-
-/** Line by line; the end of an unfinished one is waited for. */
-function eachLine(render: (line: string) => string): (bytes: Buffer | null) => Promise<void> {
-  const decoder = new TextDecoder();
-  let rest = '';
-  return (bytes) => {
-    const lines = (rest + (bytes === null ? decoder.decode() : decoder.decode(bytes, { stream: true }))).split('\n');
-    rest = lines.pop()!;
-    if (bytes === null && rest !== '') lines.push(rest);
-    return toStdout(lines.map((line) => `${render(line)}\n`).join(''));
-  };
 }
 
 /** On a terminal the master's own lines, which are JSON, are told as a foreground master tells them there. */

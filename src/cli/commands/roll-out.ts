@@ -5,7 +5,7 @@ import { carryOut } from './carry-out.js';
 export async function rollOut(
   command: 'reload' | 'restart',
   name: string | undefined,
-  options: { allowListeners: boolean; noWait: boolean; weight: number | undefined; json: boolean },
+  options: { allowListeners: boolean; noWait: boolean; noCanary: boolean; weight: number | undefined; json: boolean },
 ): Promise<number> {
   const { json, ...asked } = options;
   return carryOut(

@@ -2,16 +2,21 @@
 import { existsSync, readdirSync, statSync } from 'node:fs';
 import { basename, dirname, extname, join, resolve } from 'node:path';
 import type { RunningApp } from '../../client/apps.js';
+import type { Remembered } from '../../client/records.js';
+import type { DeployedRelease } from '../../releases/store.js';
 import { isAppName } from '../../shared/app-name.js';
 import type { StartRequest } from '../../shared/app-record.js';
 import { CONFIG_FILE_NAMES, isConfigPath } from '../../shared/config-file-names.js';
 import type { ErrorCode } from '../../shared/errors.js';
 import { ZdsupError } from '../../shared/errors.js';
 import { nearestWord } from '../../shared/nearest.js';
+import { releasesDir } from '../../shared/paths.js';
 import type { StartOptions } from './start.js';
 
 export interface Wanted {
   request: StartRequest;
+  /** What its first generation runs, where that is not the folder in place. */
+  release?: DeployedRelease | undefined;
   daemon: boolean;
   logFormat: 'json' | 'pretty' | undefined;
 }
@@ -82,7 +87,13 @@ async function byName(
       hint: `as that user: zdsup start ${name}`,
       exitStatus: 2,
     });
+  const release = options.inPlace ? undefined : await lastGood(app.remembered!);
+  if (release)
+    process.stderr.write(
+      `note: ${name} runs its release ${release.id}, which was good last; zdsup start ${name} --in-place runs ${release.from} as it is now\n`,
+    );
   return {
+    release,
     request: {
       ...record.request,
       overrides: { ...record.request.overrides, ...overrides },
@@ -91,6 +102,16 @@ async function byName(
     daemon: options.daemon ?? record.daemon,
     logFormat: options.logFormat ?? record.logFormat ?? undefined,
   };
+}
+
+/** Null where its last good one was no release, but a folder in place. */
+async function lastGood({ state, name }: Remembered): Promise<DeployedRelease | undefined> {
+  const store = releasesDir(state, name);
+  const { readCurrent } = await import('../../releases/current.js');
+  const id = readCurrent(store);
+  if (id === null) return undefined;
+  const { findRelease } = await import('../../releases/store.js');
+  return findRelease(store, name, id);
 }
 
 /** A second app of the same script or config is another start, and none that brings this one back. */

@@ -25,6 +25,8 @@ export interface StartOptions {
   drainTimeout?: string;
   daemon?: boolean;
   orReload?: boolean;
+  /** Not the last good release of the store. */
+  inPlace?: boolean;
   logFormat?: 'json' | 'pretty';
   json?: boolean;
   /** This process is the daemon. */
@@ -38,12 +40,12 @@ export async function start(target: string | undefined, args: string[], options:
   return wanted.daemon ? detach(wanted, options) : foreground(wanted, options);
 }
 
-async function foreground({ request: asked, logFormat }: Wanted, options: StartOptions): Promise<number> {
+async function foreground({ request: asked, release, logFormat }: Wanted, options: StartOptions): Promise<number> {
   const request = { version: VERSION, ...asked };
   // The planner boots while the master's modules load.
   const { readPlan } = await import('../../master/plan.js');
   const masterEnv = environmentAtStart();
-  const first = readPlan(request, masterEnv);
+  const first = readPlan({ ...request, release }, masterEnv);
   first.catch(() => {}); // Told by runMaster, which awaits it.
   const { runMaster } = await import('../../master/main.js');
   try {
@@ -65,11 +67,11 @@ async function startedAlready(app: RunningApp, options: StartOptions): Promise<n
   return carryOut([app], { command: 'reload' }, { json: options.json === true, verb: 'reload', all: false });
 }
 
-async function detach({ request, logFormat }: Wanted, options: StartOptions): Promise<number> {
+async function detach({ request, release, logFormat }: Wanted, options: StartOptions): Promise<number> {
   const env = environmentAtStart();
   const { readPlans } = await import('../../master/plan.js');
   const { claimFolder } = await import('../../master/state-folder.js');
-  const plans = await readPlans({ version: VERSION, ...request }, env);
+  const plans = await readPlans({ version: VERSION, ...request, release }, env);
   const { startDaemons } = await import('./start-daemon.js');
   return startDaemons(plans, request, {
     env,

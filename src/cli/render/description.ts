@@ -1,6 +1,6 @@
 /** Runs in the CLI. A description for people: the status, then section by section what is behind it. */
 import type { AppRecord } from '../../shared/app-record.js';
-import type { ReadyConfig, WarmUpConfig } from '../../shared/config.js';
+import type { CanaryConfig, ReadyConfig, WarmUpConfig } from '../../shared/config.js';
 import type { ConfigInForce, DescribedApp, ExitSnapshot } from '../../shared/description.js';
 import type { RolloutSnapshot } from '../../shared/snapshot.js';
 import { formatDuration } from '../../shared/units.js';
@@ -81,10 +81,15 @@ function configRows(config: ConfigInForce): Row[] {
     ['livenessTimeout', config.livenessTimeoutMs === 0 ? 'off' : ms(config.livenessTimeoutMs)],
     ['smoke', config.smoke === null ? 'none' : `${config.smoke.run}, for up to ${ms(config.smoke.timeoutMs)}`],
     ['warmup', warmUpWords(config.warmup)],
+    ['canary', canaryWords(config.canary)],
+    ['soak', off(config.soakMs)],
+    ['keepWarm', off(config.keepWarmMs)],
     ['maxDraining', String(config.maxDraining)],
     ['sticky', config.sticky === false ? 'no' : 'by client address'],
     ['handover', config.handover],
     ['private ports', words(config.private)],
+    ['shared folders', words(config.shared)],
+    ['releases kept', String(config.keep)],
     ['env files', words(config.envFile)],
     // Names alone: values are secrets.
     ['env', `${words(envNames)}; ${otherEnvNames.length} more from env files and the master`],
@@ -99,6 +104,18 @@ function readyWords({ check, deadlineMs, periodMs, timeoutMs, successes }: Ready
 }
 
 /** A master of an older version sends none. */
+const off = (value: number | undefined): string => (value ? formatDuration(value) : 'off');
+
+/** As {@link off}. */
+function canaryWords(canary: CanaryConfig | null | undefined): string {
+  if (!canary) return 'none';
+  const steps = canary.steps.map(
+    ({ weight, pauseMs }) => `${weight} % ${pauseMs === null ? 'until promoted' : `for ${formatDuration(pauseMs)}`}`,
+  );
+  return `${steps.join(', ')}${canary.sticky ? ', sticky' : ''}`;
+}
+
+/** As {@link off}. */
 function warmUpWords(warmup: WarmUpConfig | null | undefined): string {
   if (!warmup) return 'none';
   const { paths, timeoutMs, required, port, protocol } = warmup;

@@ -39,9 +39,15 @@ function renderApp(app: AppSnapshot, now: number, columns: number | undefined): 
   lines.push(`listening  ${app.listeners.map(listener).join(', ') || dim('on nothing')}`);
   const { rollout } = app;
   if (rollout && rollout.outcome === null)
-    lines.push(`rollout    ${yellow(`to generation ${rollout.to ?? '?'}: ${rollout.step}`)}${heldWords(app, rollout)}`);
+    lines.push(
+      `rollout    ${yellow(`${backWords(rollout)}to generation ${rollout.to ?? '?'}: ${rollout.step}`)}${heldWords(app, rollout)}`,
+    );
+  if (rollout?.canary) lines.push(`canary     ${canaryWords(app.name, rollout.canary, now)}`);
   if (rollout?.release) lines.push(`to release ${rollout.release.id} ${rollout.release.path}`);
   if (rollout?.outcome === 'failed') lines.push(`rollout    ${red('failed')}: ${rollout.reason}`);
+  if (app.soak)
+    lines.push(`soak       on trial for ${left(app.soak.until, now)} more: what goes wrong is rolled back by itself`);
+  if (app.parked) lines.push(`parked     ${parkedWords(app.name, app.parked, now)}`);
   if (app.workers.length === 0) return [...lines, dim('workers    none')].join('\n');
   const drains = app.workers.flatMap((worker) => (worker.drain ? [drainLine(worker, worker.drain)] : []));
   return [...lines, '', workerTable(app.workers, now, columns ?? Number.POSITIVE_INFINITY), ...drains].join('\n');
@@ -53,6 +59,25 @@ function heldWords({ name, weights }: AppSnapshot, { step, weight }: RolloutSnap
   const shares = Object.entries(weights).map(([generation, share]) => `generation ${generation} ${share} %`);
   return `, ${shares.join(', ')}; zdsup canary ${name} <weight>, promote or abort`;
 }
+
+/** Why it goes back, where it does. */
+const backWords = ({ kind, cause }: RolloutSnapshot): string =>
+  kind === 'rollback' ? `back${cause === null ? '' : ` (${cause})`} ` : '';
+
+function canaryWords(
+  name: string,
+  { step, steps, until, verdict }: NonNullable<RolloutSnapshot['canary']>,
+  now: number,
+): string {
+  const wait = until === null ? `waits for zdsup promote ${name}` : `${left(until, now)} left`;
+  return `step ${step} of ${steps}, ${wait}; ${verdict ? `${verdict.kind}: ${verdict.reason}` : 'no verdict yet'}`;
+}
+
+const parkedWords = (name: string, { generation, until }: NonNullable<AppSnapshot['parked']>, now: number): string =>
+  `generation ${generation}${until === null ? '' : `, for ${left(until, now)} more`}; zdsup rollback ${name} is instant`;
+
+const left = (until: string, now: number): string =>
+  formatDuration(Math.max(0, Math.ceil((Date.parse(until) - now) / 1000) * 1000));
 
 /** What a draining worker still waits for. */
 function drainLine(

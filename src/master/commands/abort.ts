@@ -1,23 +1,27 @@
-/** Runs in the master. `abort`: gives up the rollout under way; settles when the old generation is whole again. */
+/** Runs in the master. `abort`, and `rollback` of a rollout under way: gives it up; settles when the old generation is whole again. */
 import type { ControlResult } from '../../shared/control-protocol.js';
 import type { CommandContext, Tell } from './context.js';
 import { refusedIntervention, stopped } from './refusals.js';
 import { conditionOf, failure, orEnded, succeeded, watchRollout } from './rollouts.js';
 
-export async function abort(context: CommandContext, tell: Tell): Promise<ControlResult> {
+export async function abort(
+  context: CommandContext,
+  command: 'abort' | 'rollback',
+  tell: Tell,
+): Promise<ControlResult> {
   const { supervisor, effects, appName } = context;
   const startedAt = Date.now();
   const watch = watchRollout(effects, supervisor.state.serving, tell);
   try {
-    const ignored = await supervisor.request({ type: 'abort-requested' });
-    if (ignored !== undefined) throw refusedIntervention(context, 'abort', ignored);
-    const end = await orEnded(context, 'abort', watch.ended);
-    if (supervisor.state.stop) throw stopped(appName, 'abort');
+    const ignored = await supervisor.request({ type: `${command}-requested` });
+    if (ignored !== undefined) throw refusedIntervention(context, command, ignored);
+    const end = await orEnded(context, command, watch.ended);
+    if (supervisor.state.stop) throw stopped(appName, command);
     const { from, to } = end.rollout;
     const condition = conditionOf(context, from);
     if (condition === 'down') return failure(end, appName, condition);
     const gone = to === null ? 'the reload was given up' : `generation ${to} was given up`;
-    return succeeded('abort', from, startedAt, `${gone}, generation ${from} serves as before`);
+    return succeeded(command, from, startedAt, `${gone}, generation ${from} serves as before`);
   } finally {
     watch.stop();
   }

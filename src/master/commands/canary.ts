@@ -9,9 +9,12 @@ import { outcome, watchRollout } from './rollouts.js';
 export const canary = (context: CommandContext, weight: number, tell: Tell): Promise<ControlResult> =>
   intervene(context, 'canary', { type: 'weight-requested', weight }, tell);
 
-/** Settles when the new generation serves alone and the old one has gone. */
-export const promote = (context: CommandContext, tell: Tell): Promise<ControlResult> =>
-  intervene(context, 'promote', { type: 'promote-requested' }, tell);
+/**
+ * Settles when the next step holds until a person acts, or the new generation serves alone and the old one has gone.
+ * @param full past all steps that are left
+ */
+export const promote = (context: CommandContext, full: boolean, tell: Tell): Promise<ControlResult> =>
+  intervene(context, 'promote', { type: 'promote-requested', full }, tell);
 
 async function intervene(
   context: CommandContext,

@@ -13,6 +13,8 @@ export interface CommandContext {
   snapshot(): Promise<AppSnapshot>;
   /** Settles when the last worker has gone; true where the start has failed, or everything was ended at once. */
   ended: Promise<boolean>;
+  /** Folder of the app's releases. */
+  store: string;
 }
 
 export type Tell = (progress: Progress) => void;

@@ -1,10 +1,11 @@
 /** Runs in the master. One file a control command: they post events and wait for what the core makes of them. */
 import type { ControlRequest, ControlResult } from '../../shared/control-protocol.js';
-import { ZdsupError } from '../../shared/errors.js';
-import { VERSION } from '../../shared/version.cjs';
 import { abort } from './abort.js';
 import { canary, promote } from './canary.js';
 import type { CommandContext, Tell } from './context.js';
+import { late } from './late.js';
+import { pause } from './pause.js';
+import { rollback } from './rollback.js';
 import { rollOut } from './rollouts.js';
 import { scale } from './scale.js';
 import { stop } from './stop.js';
@@ -20,15 +21,25 @@ export function handleCommand(context: CommandContext, request: ControlRequest, 
       return rollOut(
         context,
         request.command,
-        { allowListeners: request.allowListeners === true, noWait: request.noWait === true, weight: request.weight },
+        {
+          allowListeners: request.allowListeners === true,
+          noWait: request.noWait === true,
+          noCanary: request.noCanary === true,
+          weight: request.weight,
+          release: request.release,
+        },
         tell,
       );
     case 'canary':
       return canary(context, request.weight, tell);
     case 'promote':
-      return promote(context, tell);
+      return promote(context, request.full === true, tell);
+    case 'pause':
+      return pause(context);
     case 'abort':
-      return abort(context, tell);
+      return abort(context, 'abort', tell);
+    case 'rollback':
+      return rollback(context, request.to, tell);
     case 'scale':
       return scale(context, request.to, tell);
     case 'stop':
@@ -39,14 +50,3 @@ export function handleCommand(context: CommandContext, request: ControlRequest, 
       return late(import('./signal.js')).then(({ signal }) => signal(context, request.signal));
   }
 }
-
-/** Loaded when first asked for, to keep the master small. An upgrade of zdsup's files may have taken them away since. */
-const late = <T>(module: Promise<T>): Promise<T> =>
-  module.catch((error: Error) => {
-    throw new ZdsupError({
-      code: 'ZDSUP_VERSION_MISMATCH',
-      message: `the master runs zdsup ${VERSION}, whose files are no longer as they were: ${error.message.split('\n')[0]}`,
-      hint: 'restart the master to finish the upgrade: zdsup stop, then start it again',
-      exitStatus: 1,
-    });
-  });

@@ -1,6 +1,6 @@
 /** Runs in the master. Why a command is not carried out, in one place: the same refusal reads the same everywhere. */
 import { isHeld } from '../../domain/canary.js';
-import type { InterventionRefusal, Rollout } from '../../domain/types.js';
+import type { InterventionRefusal, RollbackRefusal, Rollout } from '../../domain/types.js';
 import { ZdsupError } from '../../shared/errors.js';
 import type { CommandContext } from './context.js';
 
@@ -57,7 +57,7 @@ export function underWay({ supervisor, appName }: CommandContext, weight?: numbe
 /** @param why an {@link InterventionRefusal}; anything else says that the master is past everything */
 export function refusedIntervention(
   context: CommandContext,
-  verb: 'canary' | 'promote' | 'abort',
+  verb: 'canary' | 'pause' | 'promote' | 'abort' | 'rollback',
   why: string,
 ): ZdsupError {
   const { appName, supervisor } = context;
@@ -96,6 +96,11 @@ export function refusedIntervention(
         `generation ${rollout?.to} of ${appName} gets ${rollout?.weight} % already`,
         `another weight from 0 to 100, or zdsup promote ${appName}, or zdsup abort ${appName}`,
       );
+    case 'paused':
+      return refused(
+        `generation ${rollout?.to} of ${appName} waits at ${rollout?.weight} % already, until a person goes on`,
+        outOfHold(appName, rollout!, undefined),
+      );
     case 'first-start':
       return refused(
         `${appName} is at its first start: no generation serves that one could go back to`,
@@ -103,6 +108,26 @@ export function refusedIntervention(
       );
     default:
       return ended(appName, verb);
+  }
+}
+
+/** @param why a {@link RollbackRefusal}; anything else says that the master is past everything */
+export function refusedRollback(context: CommandContext, why: string): ZdsupError {
+  const { appName, supervisor } = context;
+  switch (why as RollbackRefusal) {
+    case 'rollout-under-way':
+    case 'scale-under-way':
+      return underWay(context);
+    case 'nothing-serves':
+    case 'nothing-before':
+      return new ZdsupError({
+        code: 'ZDSUP_ROLLBACK_NOTHING',
+        message: `no release of ${appName} is known that was good before generation ${supervisor.state.serving ?? 1}`,
+        hint: `zdsup releases ${appName} lists what was deployed: zdsup rollback ${appName} --to <release>`,
+        exitStatus: 1,
+      });
+    default:
+      return refusedIntervention(context, 'rollback', why);
   }
 }
 

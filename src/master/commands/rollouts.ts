@@ -1,7 +1,7 @@
 /** Runs in the master. The commands that start a rollout: they wait for the weight that it is held at, or for its end and the old generation's. */
 import { isCrashLooping } from '../../domain/crash-loop.js';
 import { changeUnderWay, isConfirmed, workersOf } from '../../domain/fleet.js';
-import type { Rollout, RolloutKind } from '../../domain/types.js';
+import type { ReleaseRef, Rollout, RolloutKind } from '../../domain/types.js';
 import type { ControlResult, FailedResult } from '../../shared/control-protocol.js';
 import { failedResult } from '../../shared/control-protocol.js';
 import type { Effects, Observer, RolloutEnd } from '../effects.js';
@@ -10,8 +10,14 @@ import { ended, refuseWhileStopping, stopped, underWay } from './refusals.js';
 
 export async function rollOut(
   context: CommandContext,
-  kind: RolloutKind,
-  options: { allowListeners: boolean; noWait: boolean; weight?: number | undefined },
+  kind: Exclude<RolloutKind, 'rollback'>,
+  options: {
+    allowListeners: boolean;
+    noWait: boolean;
+    noCanary?: boolean;
+    weight?: number | undefined;
+    release?: ReleaseRef | undefined;
+  },
   tell: Tell,
 ): Promise<ControlResult> {
   const { supervisor, effects } = context;
@@ -28,6 +34,8 @@ export async function rollOut(
       source: 'command',
       allowListeners: options.allowListeners,
       weight: options.weight,
+      noCanary: options.noCanary,
+      target: options.release && { kind: 'release', release: options.release },
     });
     if (ignored !== undefined) throw underWay(context, options.weight);
     const accepted = `the ${kind} was accepted and goes on; zdsup status shows it`;
@@ -53,10 +61,17 @@ export async function outcome(
   if ('step' in end) return { ...succeeded(command, end.to, startedAt, heldWords(end, appName)), weight: end.weight! };
   if (end.rollout.outcome === 'failed' && supervisor.state.stop) throw stopped(appName, command);
   if (end.rollout.outcome === 'failed') return failure(end, appName, conditionOf(context, end.rollout.from));
-  await orEnded(context, command, watch.drained);
-  const { to } = end.rollout;
+  const { from, to } = end.rollout;
+  const isParked = from !== null && supervisor.state.warm?.generation === from;
+  if (!isParked) await orEnded(context, command, watch.drained);
+  const { rollout } = supervisor.state;
+  if (rollout?.kind === 'rollback' && rollout.from === to && rollout.outcome !== 'failed')
+    return wentBack(rollout, appName);
   if (to !== null && isCrashLooping(supervisor.state.generations[to])) return crashLoops(to, appName);
-  return succeeded(command, to, startedAt, `generation ${to} serves, the old workers have gone`);
+  const old = isParked
+    ? `generation ${from} is parked: zdsup rollback ${appName} is instant`
+    : 'the old workers have gone';
+  return succeeded(command, to, startedAt, `generation ${to} serves, ${old}`);
 }
 
 /** @param startedAt 0: nothing was waited for */
@@ -75,8 +90,10 @@ export const succeeded = (
   message,
 });
 
-const heldWords = ({ from, to, weight }: Rollout, appName: string): string =>
-  `generation ${to} gets ${weight} % of the traffic, generation ${from} the rest; held there: zdsup canary ${appName} <weight>, zdsup promote ${appName} or zdsup abort ${appName} goes on`;
+const heldWords = ({ from, to, weight, steps, stepIndex }: Rollout, appName: string): string =>
+  steps.length > 0
+    ? `generation ${to} gets ${weight} % of the traffic, generation ${from} the rest; paused at step ${stepIndex + 1} of ${steps.length}: zdsup promote ${appName} goes on, zdsup promote ${appName} --full to the end, zdsup abort ${appName} back`
+    : `generation ${to} gets ${weight} % of the traffic, generation ${from} the rest; held there: zdsup canary ${appName} <weight>, zdsup promote ${appName} or zdsup abort ${appName} goes on`;
 
 /** An end at once comes over everything that is waited for. */
 export const orEnded = <T>(
@@ -136,6 +153,7 @@ export function failure(end: RolloutEnd, appName: string, condition: Condition =
 
 function whatNow({ from, to, kind }: RolloutEnd['rollout'], appName: string, condition: Condition): string {
   if (from === null) return 'mend it and start again';
+  if (kind === 'rollback') return `generation ${from} goes on as before: see zdsup status ${appName}`;
   const again = `mend the release and run zdsup ${kind} ${appName} again`;
   const edited = 'its folder was edited in place, and workers that start again run what is there now';
   if (kind === 'restart' && to !== null && condition !== 'serves')
@@ -144,6 +162,15 @@ function whatNow({ from, to, kind }: RolloutEnd['rollout'], appName: string, con
   if (condition === 'down') return `generation ${from} is down, as it was before, and is tried again; ${again}`;
   return `generation ${from} goes on serving${condition === 'modified' ? `, but ${edited}` : ''}; ${again}`;
 }
+
+/** Its soak has ended it before the drain of the old one was over. */
+const wentBack = ({ from, to, cause }: Rollout, appName: string): ControlResult =>
+  failedResult({
+    code: 'ZDSUP_ROLLOUT_FAILED',
+    message: `generation ${from} was promoted, and failed in its soak (${cause ?? 'rolled back by hand'}): ${to === null ? 'it is being rolled back' : `generation ${to} takes its place`}`,
+    hint: `see zdsup history ${appName}; mend the release and run zdsup reload ${appName} again`,
+    exitStatus: 1,
+  });
 
 const crashLoops = (generation: number, appName: string): ControlResult =>
   failedResult({

@@ -11,6 +11,7 @@ import type { Plan, PlanAnswer, PlannerQuestion } from '../plan.js';
 import { loadConfigFile, threw } from './config-file.js';
 import { guardAgainstOrphanhood } from './orphan-guard.js';
 import { makePlan } from './release.js';
+import { relocation } from './relocate.js';
 
 // Before the config runs: what it sets in its own environment is not the workers'.
 const masterEnv = { ...process.env };
@@ -48,14 +49,17 @@ async function answer(request: PlannerQuestion): Promise<PlanAnswer> {
 }
 
 async function plans(question: PlannerQuestion): Promise<Plan[]> {
-  const { version, configPath, only, overrides, baseDir, every, scaled } = question;
+  const { version, only, overrides, every, scaled, release } = question;
+  const relocate = relocation(release);
+  const baseDir = relocate(question.baseDir);
+  const configPath = question.configPath === undefined ? undefined : relocate(question.configPath);
   if (version !== VERSION) throw upgraded(version);
   if (configPath !== undefined && extname(configPath) !== '.json') guardAgainstOrphanhood(parent);
   const folder = configPath === undefined ? baseDir : dirname(configPath);
   const raw = configPath === undefined ? {} : await loadConfigFile(configPath);
   const apps = parseConfig(withOverrides(raw, overrides, only), configPath ?? 'the command line');
   const chosen = every && only === undefined ? allNamed(apps, configPath) : [chooseApp(apps, namesIn(raw), question)];
-  return Promise.all(chosen.map((app) => makePlan(app, folder, masterEnv, scaled)));
+  return Promise.all(chosen.map((app) => makePlan(app, folder, masterEnv, { scaled, release })));
 }
 
 const neverReturns = ({ configPath }: PlannerQuestion): ZdsupError =>

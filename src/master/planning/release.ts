@@ -12,6 +12,7 @@ import { fingerprint } from '../fingerprint.js';
 import type { Plan, PlanRequest } from '../plan.js';
 import { typescriptArgs } from '../typescript-entry.js';
 import { readEnvFile } from './env-file.js';
+import { relocation } from './relocate.js';
 
 /** Settings that say how this process was started and would mislead a worker. */
 const NOT_INHERITED = [
@@ -36,9 +37,10 @@ export async function makePlan(
   config: AppConfig,
   baseDir: string,
   masterEnv: NodeJS.ProcessEnv,
-  scaled: PlanRequest['scaled'] = null,
+  { scaled = null, release }: { scaled?: PlanRequest['scaled'] | undefined; release?: PlanRequest['release'] } = {},
 ): Promise<Plan> {
-  const logicalCwd = resolve(baseDir, config.cwd ?? '.');
+  const relocate = relocation(release);
+  const logicalCwd = relocate(resolve(baseDir, config.cwd ?? '.'));
   const cwd = await realpath(logicalCwd).catch(() => {
     throw new ZdsupError({
       code: 'ZDSUP_CWD_MISSING',
@@ -47,16 +49,20 @@ export async function makePlan(
       exitStatus: 2,
     });
   });
-  const entry = await resolveEntry(resolve(logicalCwd, config.script));
-  const path = await releaseFolder(entry, cwd, await linkedFolder(resolve(logicalCwd, config.script), cwd));
+  const script = relocate(resolve(logicalCwd, config.script));
+  const entry = await resolveEntry(script);
+  const path = release
+    ? await realpath(release.path)
+    : await releaseFolder(entry, cwd, await linkedFolder(script, cwd));
   const readAt = Date.now();
   const baseline = await fingerprint(path, entry);
-  const fromFiles = await readEnvFiles(config.envFile, baseDir);
-  const id = createHash('sha256').update(path).update(baseline).digest('hex').slice(0, 8);
+  const fromFiles = await readEnvFiles(config.envFile.map((file) => relocate(resolve(baseDir, file))));
+  const id = release?.id ?? createHash('sha256').update(path).update(baseline).digest('hex').slice(0, 8);
   return {
     appName: config.name ?? deriveAppName(await nameSource(await releaseFolder(entry, cwd, null))),
     config,
     release: { id, path },
+    deployed: release ?? null,
     entry,
     execArgv: [...config.nodeArgs, ...typescriptArgs(entry)],
     args: config.args,
@@ -113,14 +119,10 @@ async function releaseFolder(entry: string, cwd: string, linked: string | null):
   }
 }
 
-async function readEnvFiles(
-  files: string[],
-  baseDir: string,
-): Promise<{ env: Record<string, string>; warnings: string[] }> {
+async function readEnvFiles(paths: string[]): Promise<{ env: Record<string, string>; warnings: string[] }> {
   const env: Record<string, string> = {};
   const warnings: string[] = [];
-  for (const file of files) {
-    const path = resolve(baseDir, file);
+  for (const path of paths) {
     const text = await readFile(path, 'utf8').catch((error: NodeJS.ErrnoException) => {
       throw new ZdsupError({
         code: 'ZDSUP_ENV_FILE',
@@ -178,7 +180,16 @@ export function policyOf(config: AppConfig, scaled: PlanRequest['scaled']): Poli
     smoke: config.smoke !== null,
     warmup: config.warmup === null ? 'none' : config.warmup.required ? 'required' : 'wanted',
     crashLoop: config.crashLoop,
+    canary: canaryPolicyOf(config),
+    soakMs: config.soakMs,
+    keepWarmMs: config.keepWarmMs,
   };
+}
+
+function canaryPolicyOf({ canary }: AppConfig): Policy['canary'] {
+  if (!canary) return null;
+  const { steps, sticky, analysis } = canary;
+  return { steps, sticky, inconclusive: analysis.inconclusive };
 }
 
 const countOf = (amount: Amount, instances: number, round: (value: number) => number): number =>

@@ -1,0 +1,229 @@
+/**
+ * Runs in the CLI. `zdsup deploy`: takes a release of a folder into the app's store, and has its master bring it in. The
+ * folder is read while the planner reads its config; the store is tidied up while the master is at work.
+ */
+import { realpathSync } from 'node:fs';
+import { constants, getPriority, setPriority } from 'node:os';
+import { join } from 'node:path';
+import { askStatus, NobodyThere } from '../../client/control-client.js';
+import { noteGood } from '../../releases/current.js';
+import { releasesInUse } from '../../releases/in-use.js';
+import { gitLabel } from '../../releases/label.js';
+import { pruneReleases } from '../../releases/prune.js';
+import { makeSpare } from '../../releases/spare.js';
+import { listReleases, readHead } from '../../releases/store.js';
+import type { Taken } from '../../releases/take.js';
+import { takeRelease } from '../../releases/take.js';
+import type { ControlResult } from '../../shared/control-protocol.js';
+import { ZdsupError } from '../../shared/errors.js';
+import { releasesDir } from '../../shared/paths.js';
+import type { AppSnapshot } from '../../shared/snapshot.js';
+import { VERSION } from '../../shared/version.cjs';
+import { changeOf, releaseName } from '../render/releases.js';
+import { carryOutOne, tell } from './carry-out.js';
+import { lockDeploys } from './deploy-lock.js';
+import type { DeployTarget } from './deploy-target.js';
+import { defaultFolder, deployTarget, isIn, liesIn } from './deploy-target.js';
+import { environmentOf } from './environment.js';
+
+export interface DeployOptions {
+  message: string | null;
+  allowListeners: boolean;
+  noWait: boolean;
+  noCanary: boolean;
+  weight: number | undefined;
+  json: boolean;
+}
+
+/** By so much less urgent than the workers (nice values), as the planner is. */
+const LOWER = 5;
+
+interface Deployed {
+  release: { id: string; path: string; from: string };
+  files: number;
+  changed: number;
+  changedBytes: number;
+  removed: number;
+  storedBytes: number;
+  /** Of the command until the release was stored. */
+  storedInMs: number;
+  pruned: string[];
+}
+
+type Outcome = (ControlResult | { type: 'result'; ok: true; exitStatus: 0; command: 'deploy'; message: string }) &
+  Partial<Deployed>;
+
+/** @returns as a reload: 0 where the release serves, or is stored of an app that does not run; 1 where it was given up; 4 where another is under way */
+export async function deploy(
+  first: string | undefined,
+  second: string | undefined,
+  options: DeployOptions,
+): Promise<number> {
+  const target = await deployTarget(first, second);
+  const { name, state } = target;
+  const [paths, before] = await Promise.all([import('../../master/state-folder.js'), statusOf(target)]);
+  const store = releasesDir(state, name);
+  const runDir = join(state, 'run');
+  for (const folder of [store, runDir]) paths.claimFolder(folder);
+  const lock = await lockDeploys(runDir, name, paths);
+  try {
+    const warn = (message: string): void => void (options.json || process.stderr.write(`${name}: ${message}\n`));
+    const { taken, from, keep } = await take(target, store, before, options.message);
+    const storedInMs = Math.round(performance.now()); // Since the process began.
+    for (const warning of taken.warnings) warn(warning);
+    if (!options.json)
+      process.stdout.write(
+        `${name}: ${changeOf(taken)}; stored as release ${releaseName(taken.head)} (${(storedInMs / 1000).toFixed(2)} s)\n`,
+      );
+    const release = { id: taken.head.id, path: taken.path, from };
+    const tidy = (isWaiting: boolean): string[] => {
+      try {
+        const pruned = pruneReleases(
+          store,
+          keep,
+          new Set([release.id, ...inUse(name, before), ...idsOf(taken.previous)]),
+        );
+        if (isWaiting) makeSpare(store, name, release.id);
+        return pruned;
+      } catch (error) {
+        warn(`the store was not tidied up: ${(error as Error).message}`);
+        return [];
+      }
+    };
+    const { result, pruned } = await bringIn(target, state, release, options, tidy);
+    const { head, changed, changedBytes, removed, storedBytes } = taken;
+    const deployed = { files: head.files, changed, changedBytes, removed, storedBytes, storedInMs, pruned };
+    const outcome = { ...result, ...(result.ok ? { command: 'deploy' } : {}), release, ...deployed };
+    if (options.json) process.stdout.write(`${JSON.stringify({ app: name, ...outcome }, null, 2)}\n`);
+    else tell(name, result as ControlResult, false);
+    return outcome.exitStatus;
+  } finally {
+    lock.leave();
+  }
+}
+
+const idsOf = (id: string | null): string[] => (id === null ? [] : [id]);
+
+/** @throws ZdsupError ZDSUP_ROLLOUT_UNDER_WAY: what the master would refuse need not be stored */
+async function statusOf({ name, running }: DeployTarget): Promise<AppSnapshot | null> {
+  if (!running) return null;
+  const status = await askStatus(running.socketPath).catch((error: unknown) => {
+    if (error instanceof NobodyThere) return null;
+    throw error;
+  });
+  if (status?.ok === false) throw new ZdsupError(status.error);
+  if (!status?.ok || status.command !== 'status') return null;
+  const { rollout } = status.app;
+  if (rollout?.outcome === null)
+    throw new ZdsupError({
+      code: 'ZDSUP_ROLLOUT_UNDER_WAY',
+      message: `another rollout of ${name} is under way (${rollout.to === null ? 'being prepared' : `generation ${rollout.to}, ${rollout.step}`}); no release was taken`,
+      hint: `wait for it: zdsup status ${name}; or end it: zdsup promote ${name}, zdsup abort ${name}`,
+      exitStatus: 4,
+    });
+  return status.app;
+}
+
+/** Releases that somebody runs, or may run again at once. */
+const inUse = (name: string, before: AppSnapshot | null): string[] => [
+  ...releasesInUse(name),
+  ...[before?.release?.id, before?.rollout?.release?.id].filter((id) => id !== undefined),
+];
+
+async function take(
+  { name, record, folder, running }: DeployTarget,
+  store: string,
+  before: AppSnapshot | null,
+  message: string | null,
+): Promise<{ taken: Taken; from: string; keep: number }> {
+  const { readPlan, refuseRename } = await import('../../master/plan.js');
+  const request = { version: VERSION, ...record.request };
+  const env = (running && environmentOf(record.masterPid)) ?? process.env;
+  const last = lastHead(store);
+  let from = folder !== undefined && liesIn(folder, record) ? folder : last?.from;
+  from ??= defaultFolder(record, await readPlan(request, env));
+  const logical = folder ?? from;
+  const source = realOf(logical);
+  // The planner boots and reads the config while this process reads the folder.
+  const planning = readPlan({ ...request, release: { id: 'new', path: source, from } }, env).then((plan) => {
+    refuseRename(name, plan);
+    if (!isIn(source, plan.entry)) throw outside(plan.entry, logical);
+    return plan.config;
+  });
+  planning.catch(() => {}); // Awaited below.
+  const label = gitLabel(source);
+  await new Promise(setImmediate); // Its order is on its way.
+  const taken = await takeRelease({
+    ...{ store, app: name, source, logical, from, message, label },
+    shared: planning.then(({ shared }) => shared),
+    inUse: new Set(inUse(name, before)),
+  });
+  return { taken, from, keep: (await planning).keep };
+}
+
+/** Of the release that was deployed last, where it can be read. */
+function lastHead(store: string): { from: string } | undefined {
+  for (const { id } of listReleases(store))
+    try {
+      return readHead(store, id);
+    } catch {
+      // Told where its manifest is needed.
+    }
+  return undefined;
+}
+
+function realOf(folder: string): string {
+  try {
+    return realpathSync(folder);
+  } catch (error) {
+    throw new ZdsupError({
+      code: 'ZDSUP_DEPLOY_REFUSED',
+      message: `the folder ${folder} cannot be taken: ${(error as NodeJS.ErrnoException).code}`,
+      hint: 'restore it, or name another folder: zdsup deploy <app> <folder>',
+      exitStatus: 1,
+    });
+  }
+}
+
+const outside = (entry: string, folder: string): ZdsupError =>
+  new ZdsupError({
+    code: 'ZDSUP_DEPLOY_REFUSED',
+    message: `the script ${entry} does not lie in ${folder}: a release of that folder would not be run`,
+    hint: 'name the folder that the app lies in: zdsup deploy <app> <folder>',
+    exitStatus: 1,
+  });
+
+async function bringIn(
+  { name, running }: DeployTarget,
+  state: string,
+  release: Deployed['release'],
+  { allowListeners, noWait, noCanary, weight, json }: DeployOptions,
+  tidy: (isWaiting: boolean) => string[],
+): Promise<{ result: Outcome; pruned: string[] }> {
+  if (!running) {
+    noteGood(state, name, release);
+    const message = `${name} does not run: zdsup start ${name} runs release ${release.id}`;
+    return { result: { type: 'result', ok: true, exitStatus: 0, command: 'deploy', message }, pruned: tidy(false) };
+  }
+  let pruned: string[] | undefined;
+  const tidyOnce = (isWaiting: boolean): string[] => {
+    pruned ??= tidy(isWaiting);
+    return pruned;
+  };
+  const begun = (): void => {
+    yieldToWorkers();
+    setImmediate(tidyOnce, true);
+  };
+  const request = { command: 'reload' as const, allowListeners, noWait, noCanary, weight, release };
+  const result = await carryOutOne(running, request, { json, verb: 'deploy', isRollout: true, begun });
+  return { result, pruned: tidyOnce(false) };
+}
+
+/** Clients are answered, and new workers boot: tidying up can wait. For good: to take it back would need a privilege. */
+function yieldToWorkers(): void {
+  try {
+    setPriority(Math.min(constants.priority.PRIORITY_LOW, getPriority() + LOWER));
+  } catch {
+    // This host does not allow it.
+  }
+}

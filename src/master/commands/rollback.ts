@@ -1,0 +1,39 @@
+/** Runs in the master. `rollback`: back to what was good before, or to a given release; of a rollout under way it is the abort. */
+import { rolloutUnderWay } from '../../domain/fleet.js';
+import type { ReleaseRef, RollbackRefusal } from '../../domain/types.js';
+import { readPrevious } from '../../releases/current.js';
+import type { ControlResult } from '../../shared/control-protocol.js';
+import { abort } from './abort.js';
+import type { CommandContext, Tell } from './context.js';
+import { late } from './late.js';
+import { refusedRollback } from './refusals.js';
+import { outcome, watchRollout } from './rollouts.js';
+
+/**
+ * Settles when what was gone back to serves alone, and the other generation has gone.
+ * @param to a release of the store; undefined: the parked generation, else what the last good one has run, else the release that was good before
+ */
+export async function rollback(context: CommandContext, to: string | undefined, tell: Tell): Promise<ControlResult> {
+  const { supervisor, effects } = context;
+  if (to === undefined && rolloutUnderWay(supervisor.state)) return abort(context, 'rollback', tell);
+  const startedAt = Date.now();
+  const release = to === undefined ? undefined : await stored(context, to);
+  const watch = watchRollout(effects, supervisor.state.serving, tell);
+  try {
+    let ignored = await supervisor.request({ type: 'rollback-requested', release });
+    if (ignored === ('nothing-before' satisfies RollbackRefusal)) {
+      // Of before the start of this master, the store alone knows.
+      const previous = readPrevious(context.store);
+      if (previous !== null)
+        ignored = await supervisor.request({ type: 'rollback-requested', release: await stored(context, previous) });
+    }
+    if (ignored !== undefined) throw refusedRollback(context, ignored);
+    return await outcome(context, 'rollback', watch, startedAt);
+  } finally {
+    watch.stop();
+  }
+}
+
+/** @throws ZdsupError ZDSUP_RELEASE_MISSING, ZDSUP_RELEASE_BROKEN */
+const stored = async ({ store, appName }: CommandContext, id: string): Promise<ReleaseRef> =>
+  (await late(import('../../releases/store.js'))).findRelease(store, appName, id);

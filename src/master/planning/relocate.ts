@@ -1,0 +1,24 @@
+/** Runs in the planner, and where it is asked. A release stands for a folder: what the plan names in that folder lies in the release instead. */
+import { realpathSync } from 'node:fs';
+import type { PlanRequest } from '../plan.js';
+
+/** Maps an absolute path; one that is not in the folder stays. */
+export type Relocate = (path: string) => string;
+
+export function relocation(release: PlanRequest['release']): Relocate {
+  if (release === undefined) return (path) => path;
+  const tops = [...new Set([release.from, realOf(release.from)])];
+  return (path) => {
+    const top = tops.find((one) => path === one || path.startsWith(one === '/' ? one : `${one}/`));
+    return top === undefined ? path : release.path + path.slice(top.length);
+  };
+}
+
+/** The folder itself may have gone since. */
+function realOf(path: string): string {
+  try {
+    return realpathSync(path);
+  } catch {
+    return path;
+  }
+}

@@ -1,0 +1,211 @@
+/**
+ * Runs in the CLI. The contents of all releases, each once, under its hash. A new one lies in the temporary folder until
+ * it is on the disk, and is then renamed: an object is whole or not there.
+ */
+import { execFileSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import type { Stats } from 'node:fs';
+import {
+  closeSync,
+  constants,
+  fchmodSync,
+  fstatSync,
+  fsyncSync,
+  futimesSync,
+  lstatSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  readSync,
+  renameSync,
+  unlinkSync,
+  writeSync,
+} from 'node:fs';
+import { dirname } from 'node:path';
+import { Unsteady } from './failure.js';
+import { objectPath, objectsDir } from './layout.js';
+import type { FileEntry } from './manifest.js';
+import { isSameInstant } from './manifest.js';
+import { vanished } from './scan.js';
+
+/** A file's bytes are held in memory up to this size; a larger one is written as it is read. */
+const CHUNK_BYTES = 4 * 1024 * 1024;
+/** More new files than these are made durable by one flush of the file system, fewer one by one. */
+const FLUSHED_ONE_BY_ONE = 64;
+/** A change so short after another one may have the same time: kernels keep time in ticks. */
+const TICK_MS = 100;
+
+/** Never more than its owner had given: read and execute bits. */
+export const modeOf = ({ mode }: Pick<Stats, 'mode'>): number => (mode & 0o555) | 0o400;
+
+export class NewObjects {
+  /** By where they will lie, where they lie yet. */
+  private readonly pending = new Map<string, string>();
+  private readonly chunk = Buffer.allocUnsafe(CHUNK_BYTES);
+  bytes = 0;
+
+  constructor(
+    private readonly store: string,
+    private readonly temporary: string,
+  ) {}
+
+  /** Is the content of that entry in the store, and has nobody written into it? */
+  has({ hash, mode, size, storedMs }: FileEntry): boolean {
+    const object = objectPath(this.store, hash, mode);
+    const info = lstatSync(this.pending.get(object) ?? object, { throwIfNoEntry: false });
+    return info?.size === size && isSameInstant(info.mtimeMs, storedMs);
+  }
+
+  /**
+   * Reads a file and keeps its content, where it is not in the store yet.
+   * @throws Unsteady where it is not, to its end, the file that was seen
+   */
+  add(path: string, absolute: string, seen: Stats): FileEntry {
+    const fd = openSteady(absolute);
+    try {
+      const readAt = Date.now();
+      const before = fstatSync(fd);
+      if (!isSame(before, seen)) throw new Unsteady(absolute);
+      const mode = modeOf(before);
+      const { hash, written } = this.copy(fd, before.size, absolute);
+      if (!isSame(fstatSync(fd), before)) throw new Unsteady(absolute);
+      const storedMs = this.keep(hash, written, before, mode);
+      const isOld = before.ctimeMs < readAt - TICK_MS && before.mtimeMs < readAt - TICK_MS;
+      const source = isOld ? ([before.ino, before.mtimeMs, before.ctimeMs] as const) : null;
+      return { kind: 'file', path, mode, size: before.size, hash, storedMs, source: source && [...source] };
+    } finally {
+      closeSync(fd);
+    }
+  }
+
+  /** Of a file up to one chunk the bytes; a larger one lies in the temporary folder when it has been hashed. */
+  private copy(fd: number, size: number, absolute: string): { hash: string; written: Buffer | string } {
+    const hash = createHash('sha256');
+    if (size < CHUNK_BYTES) {
+      const length = readFully(fd, this.chunk);
+      if (length !== size) throw new Unsteady(absolute);
+      const bytes = this.chunk.subarray(0, length);
+      return { hash: hash.update(bytes).digest('hex'), written: bytes };
+    }
+    const place = `${this.temporary}/object-${this.pending.size}`;
+    const out = openSync(place, 'w', 0o600);
+    try {
+      for (let total = 0; ; ) {
+        const length = readFully(fd, this.chunk);
+        if (length === 0 && total !== size) throw new Unsteady(absolute);
+        if (length === 0) return { hash: hash.digest('hex'), written: place };
+        total += length;
+        hash.update(this.chunk.subarray(0, length));
+        writeFully(out, this.chunk.subarray(0, length));
+      }
+    } finally {
+      closeSync(out);
+    }
+  }
+
+  /** @returns the time that the object bears */
+  private keep(hash: string, content: Buffer | string, { size, mtimeMs }: Stats, mode: number): number {
+    const object = objectPath(this.store, hash, mode);
+    const there = this.pending.has(object) ? lstatSync(this.pending.get(object)!) : intact(object, size, hash);
+    if (there !== null) {
+      if (typeof content === 'string') unlinkSync(content);
+      return there.mtimeMs;
+    }
+    const place = typeof content === 'string' ? content : `${this.temporary}/object-${this.pending.size}`;
+    const fd = openSync(place, typeof content === 'string' ? 'r+' : 'w', 0o600);
+    try {
+      if (typeof content !== 'string') writeFully(fd, content);
+      fchmodSync(fd, mode);
+      futimesSync(fd, mtimeMs / 1000, mtimeMs / 1000);
+      this.pending.set(object, place);
+      this.bytes += size;
+      return fstatSync(fd).mtimeMs;
+    } finally {
+      closeSync(fd);
+    }
+  }
+
+  /** Puts them in their places, once they are on the disk: a host that goes down leaves no half an object under a whole one's name. */
+  publish(): void {
+    flush([...this.pending.values()]);
+    const folders = new Set([...this.pending.keys()].map((object) => dirname(object)));
+    for (const folder of folders) mkdirSync(folder, { recursive: true, mode: 0o700 });
+    for (const [object, place] of this.pending) renameSync(place, object);
+    for (const folder of folders) fsyncPath(folder);
+    this.pending.clear();
+  }
+}
+
+/** Null where it is not there, was not on the disk yet when the host went down, or somebody wrote into it. */
+function intact(object: string, size: number, hash: string): Stats | null {
+  const info = lstatSync(object, { throwIfNoEntry: false });
+  return info?.size === size && hashOf(object) === hash ? info : null;
+}
+
+export const hashOf = (path: string): string => createHash('sha256').update(readFileSync(path)).digest('hex');
+
+function openSteady(absolute: string): number {
+  try {
+    // What was a file a moment ago may be a link or a fifo by now.
+    return openSync(absolute, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+  } catch (error) {
+    throw vanished(error, absolute);
+  }
+}
+
+const isSame = (a: Stats, b: Stats): boolean =>
+  a.isFile() &&
+  a.ino === b.ino &&
+  a.size === b.size &&
+  a.mtimeMs === b.mtimeMs &&
+  a.ctimeMs === b.ctimeMs &&
+  a.mode === b.mode;
+
+function readFully(fd: number, into: Buffer): number {
+  let length = 0;
+  while (length < into.length) {
+    const more = readSync(fd, into, length, into.length - length, null);
+    if (more === 0) break;
+    length += more;
+  }
+  return length;
+}
+
+function writeFully(fd: number, bytes: Buffer): void {
+  for (let done = 0; done < bytes.length; ) done += writeSync(fd, bytes, done);
+}
+
+/** fsync(2) on whatever descriptor of a file writes that file, so one for reading will do. */
+export function fsyncPath(path: string): void {
+  const fd = openSync(path, 'r');
+  try {
+    fsyncSync(fd);
+  } finally {
+    closeSync(fd);
+  }
+}
+
+/** 5,000 times fsync(2) take minutes on a disk that turns; syncfs(2), which Node has not, waits once. */
+function flush(paths: string[]): void {
+  if (paths.length > FLUSHED_ONE_BY_ONE) {
+    try {
+      execFileSync('sync', ['-f', paths[0]!], { stdio: 'ignore' });
+      return;
+    } catch {
+      // A host without it, or with another one.
+    }
+  }
+  for (const path of paths) fsyncPath(path);
+}
+
+/** Removes the objects that no release has: their own name is the only one. */
+export function sweepObjects(store: string): void {
+  for (const name of readdirSync(objectsDir(store))) {
+    const folder = `${objectsDir(store)}/${name}`;
+    for (const file of readdirSync(folder)) {
+      const object = `${folder}/${file}`;
+      if (lstatSync(object).nlink === 1) unlinkSync(object);
+    }
+  }
+}

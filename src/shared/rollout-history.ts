@@ -1,0 +1,98 @@
+/** The rollouts that a journal tells of, each made of its entries. Pure. */
+import type { EntryOf, JournalEntry, JournalRelease } from './journal-entry.js';
+
+export interface PastRollout {
+  id: number;
+  /** `start` of the first one of a master. */
+  kind: string;
+  source: string;
+  startedAt: string;
+  from: number | null;
+  to: number | null;
+  fromRelease: JournalRelease | null;
+  toRelease: JournalRelease | null;
+  /** `interrupted`: its master ended before it did. Null: it is under way. */
+  outcome: string | null;
+  reason: string | null;
+  durationMs: number | null;
+  p99BeforeMs: number | null;
+  p99DuringMs: number | null;
+  peakRssBytes: number | null;
+  /** The last words of the worker that failed. */
+  stderr: string[];
+  /** All that the journal has of it, the oldest first. */
+  entries: JournalEntry[];
+}
+
+/**
+ * @param isRunning its last master runs: what has no end yet is under way, else it was interrupted
+ * @returns the latest first
+ */
+export function rolloutsIn(entries: JournalEntry[], isRunning: boolean): PastRollout[] {
+  const found = new Map<number, PastRollout>();
+  let open: PastRollout | null = null;
+  for (const entry of entries) {
+    if (entry.type === 'master-started' || entry.type === 'master-ended') {
+      if (open) interrupt(open, entry);
+      open = null;
+    }
+    const rollout: PastRollout | undefined = 'rolloutId' in entry ? found.get(entry.rolloutId ?? 0) : undefined;
+    rollout?.entries.push(entry);
+    if (entry.type === 'rollout-begun') {
+      open = begun(entry);
+      found.set(entry.rolloutId, open);
+    } else if (entry.type === 'rollout-ended') {
+      // The entries of its beginning may have gone with the older file.
+      const ended = rollout ?? beginningOf(entry);
+      found.set(entry.rolloutId, Object.assign(ended, endOf(entry)));
+      open = null;
+    }
+  }
+  if (open && !isRunning) interrupt(open, null);
+  return [...found.values()].sort((a, b) => b.id - a.id);
+}
+
+const nothingKnown = {
+  ...{ to: null, toRelease: null, outcome: null, reason: null, durationMs: null },
+  ...{ p99BeforeMs: null, p99DuringMs: null, peakRssBytes: null },
+};
+
+function begun(entry: EntryOf<'rollout-begun'>): PastRollout {
+  const { rolloutId: id, at: startedAt, kind, source, from, fromRelease } = entry;
+  return {
+    id,
+    startedAt,
+    kind: kindOf(kind, source),
+    source,
+    from,
+    fromRelease,
+    ...nothingKnown,
+    stderr: [],
+    entries: [entry],
+  };
+}
+
+function beginningOf(entry: EntryOf<'rollout-ended'>): PastRollout {
+  const startedAt = new Date(Date.parse(entry.at) - entry.durationMs).toISOString();
+  const { rolloutId: id, source, from, fromRelease } = entry;
+  return { id, startedAt, kind: '', source, from, fromRelease, ...nothingKnown, stderr: [], entries: [entry] };
+}
+
+function endOf(entry: EntryOf<'rollout-ended'>): Partial<PastRollout> {
+  const { kind, source, outcome, reason, durationMs, from, to, fromRelease, toRelease } = entry;
+  const { p99BeforeMs, p99DuringMs, peakRssBytes, stderr } = entry;
+  return {
+    ...{ kind: kindOf(kind, source), outcome, reason, durationMs, from, to, fromRelease, toRelease },
+    ...{ p99BeforeMs, p99DuringMs, peakRssBytes, stderr },
+  };
+}
+
+const kindOf = (kind: string, source: string): string => (source === 'start' ? 'start' : kind);
+
+function interrupt(rollout: PastRollout, by: EntryOf<'master-started'> | EntryOf<'master-ended'> | null): void {
+  rollout.outcome = 'interrupted';
+  rollout.reason =
+    by?.type === 'master-ended'
+      ? `its master ended before it did${by.reason === null ? '' : `: ${by.reason}`}`
+      : 'its master was killed, or the host went down';
+}

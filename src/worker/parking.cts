@@ -1,0 +1,43 @@
+/**
+ * Runs in the worker. Parked: alive and ready, but without new traffic, as the way back. What it has open moves to those who serve or
+ * ends in its own time, as in a drain without a deadline; nothing is cut.
+ */
+import { giveAllAway, giveIdle, keepTheRest } from './handover.cjs';
+import { sayFarewell } from './http2-farewell.cjs';
+import { acceptAgain, releaseForNow } from './listen-seam.cjs';
+import { stopReporting } from './load.cjs';
+import { letStay, sendAway } from './send-away.cjs';
+
+/** How often it looks whether something has become idle, in ms. */
+const LOOK_MS = 100;
+
+let looking: NodeJS.Timeout | null = null;
+
+export function park(): void {
+  if (looking) return;
+  stopReporting();
+  releaseForNow();
+  giveAllAway();
+  sendAway();
+  looking = setInterval(look, LOOK_MS).unref();
+}
+
+/** It is about to take traffic again. Comes ahead of the sockets that it accepts from. */
+export function unpark(): void {
+  if (!looking) return;
+  endParking();
+  keepTheRest();
+  letStay();
+  acceptAgain();
+}
+
+/** A drain takes over. */
+export function endParking(): void {
+  if (looking) clearInterval(looking);
+  looking = null;
+}
+
+function look(): void {
+  giveIdle();
+  sayFarewell(performance.now(), false);
+}

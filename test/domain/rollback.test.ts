@@ -1,0 +1,216 @@
+/** The way back: out of a soak by itself, by hand, to a parked generation and to what one has run. */
+import { describe, expect, test } from 'vitest';
+import type { Policy } from '../../src/domain/types.js';
+import { Scene } from './scene.js';
+
+/** Generation 2 has just been promoted over generation 1. */
+function promoted(policy: Partial<Policy> = {}): Scene {
+  const scene = new Scene({ instances: 2, soakMs: 30_000, ...policy }).start();
+  scene.reload();
+  scene.until(scene.now + 3_000).bootAll();
+  expect(scene.fleet.serving).toBe(2);
+  return scene;
+}
+
+const crashLoop = (scene: Scene): void => {
+  for (let crash = 0; crash < scene.policy.crashLoop.count && scene.fleet.soak; crash++) {
+    scene.crash(scene.worker(2, 0, 'active'));
+    if (scene.fleet.soak) scene.until(scene.now + 2_000).bootAll();
+  }
+};
+
+describe('in its soak', () => {
+  test('a generation that crash-loops is rolled back to what the one before has run, by itself', () => {
+    const scene = promoted({ crashLoop: { count: 3, windowMs: 60_000 } });
+    crashLoop(scene);
+    expect(scene.told('rolling-back')).toEqual([
+      'generation 2 has failed in its soak: worker 0 of generation 2 crash-loops; rolling back',
+    ]);
+    expect(scene.fleet.rollout).toMatchObject({
+      kind: 'rollback',
+      source: 'soak',
+      cause: 'worker 0 of generation 2 crash-loops',
+    });
+    expect(scene.effects.findLast(({ type }) => type === 'prepare')).toMatchObject({
+      target: { kind: 'generation', number: 1 },
+    });
+    scene.settle();
+    expect(scene.verdicts.at(-1)).toMatchObject({ kind: 'rollback', outcome: 'succeeded', from: 2, to: 3 });
+    expect(scene.slots('active')).toEqual(['3/0', '3/1']);
+    expect(scene.fleet.generations[3]).toMatchObject({ good: true });
+    expect(scene.fleet.soak, 'what was good is not tried again').toBeNull();
+  });
+
+  test('a generation with a bad verdict is rolled back, where its canary was judged', () => {
+    const canary = { steps: [{ weight: 50, pauseMs: null }], inconclusive: 'wait' as const, sticky: false };
+    const scene = new Scene({ instances: 2, soakMs: 30_000, canary }).start();
+    scene.reload();
+    scene.until(scene.now + 1_000).bootAll();
+    scene.promote();
+    scene.until(scene.now + 3_000).bootAll();
+    expect(scene.fleet.judging).toEqual({ rolloutId: 2, stable: 1, canary: 2, isJudged: true, phase: 'soak' });
+    scene.judge('bad', 'p99 is 812 ms');
+    expect(scene.fleet.rollout).toMatchObject({ kind: 'rollback', cause: 'p99 is 812 ms' });
+    scene.settle();
+    expect(scene.slots('active')).toEqual(['3/0', '3/1']);
+  });
+
+  test('a generation that comes through is good, and the next crash loop changes nothing', () => {
+    const scene = promoted({ crashLoop: { count: 1, windowMs: 60_000 } });
+    scene.until(scene.now + 30_000);
+    expect(scene.told('soaked')).toEqual(['generation 2 has served for 30 s since its promotion: it is good']);
+    scene.crash(scene.worker(2, 0, 'active'));
+    scene.settle();
+    expect(scene.fleet.serving).toBe(2);
+    expect(scene.effects.filter(({ type }) => type === 'good')).toEqual([
+      { type: 'good', generation: 1 },
+      { type: 'good', generation: 2 },
+    ]);
+  });
+
+  test('a reload takes the trial over: what it replaces was never good, and the way back leads past it', () => {
+    const scene = promoted();
+    scene.reload();
+    scene.until(scene.now + 3_000).bootAll();
+    expect(scene.fleet.serving).toBe(3);
+    expect(scene.fleet.lastGood).toBe(1);
+    expect(scene.rollBack()).toBeUndefined();
+    expect(scene.effects.findLast(({ type }) => type === 'prepare')).toMatchObject({
+      target: { kind: 'generation', number: 1 },
+    });
+  });
+
+  test('a folder that was edited in place cannot be gone back to: the new one goes on, and it is said', () => {
+    const scene = promoted({ crashLoop: { count: 1, windowMs: 60_000 } });
+    scene.crash(scene.worker(2, 0, 'active'));
+    const rolloutId = scene.preparing!;
+    scene.send({ type: 'prepare-failed', rolloutId, reason: 'the folder was edited in place' });
+    scene.settle();
+    expect(scene.verdicts.at(-1)).toMatchObject({ kind: 'rollback', outcome: 'failed' });
+    expect(scene.slots('active').sort()).toEqual(['2/0', '2/1']);
+  });
+});
+
+describe('a parked generation', () => {
+  test('is parked worker by worker as it is replaced, stays for its time, and leaves', () => {
+    const scene = promoted({ keepWarmMs: 600_000 });
+    expect(scene.slots('parked')).toEqual(['1/0', '1/1']);
+    expect(scene.slots('active')).toEqual(['2/0', '2/1']);
+    expect(scene.effects.some(({ type }) => type === 'retire')).toBe(false);
+    scene.until(scene.now + 590_000);
+    expect(scene.slots('parked')).toEqual(['1/0', '1/1']);
+    scene.until(scene.now + 20_000);
+    expect(scene.slots('parked')).toEqual([]);
+    expect(Object.keys(scene.fleet.generations)).toEqual(['2']);
+  });
+
+  test('serves again in the very step of a rollback, without a fork', () => {
+    const scene = promoted({ keepWarmMs: 600_000 });
+    const before = scene.everForked.size;
+    const at = scene.effects.length;
+    expect(scene.rollBack()).toBeUndefined();
+    expect(scene.effects.slice(at).filter(({ type }) => type === 'activate')).toHaveLength(2);
+    expect(scene.fleet.serving).toBe(1);
+    scene.bootAll();
+    expect(scene.slots('active')).toEqual(['1/0', '1/1']);
+    expect(scene.everForked.size).toBe(before);
+    expect(scene.verdicts.at(-1)).toMatchObject({ kind: 'rollback', outcome: 'succeeded', from: 2, to: 1 });
+  });
+
+  test('is what a soak goes back to', () => {
+    const scene = promoted({ keepWarmMs: 600_000, crashLoop: { count: 1, windowMs: 60_000 } });
+    scene.crash(scene.worker(2, 1, 'active'));
+    expect(scene.fleet.serving).toBe(1);
+    scene.settle();
+    expect(scene.slots('active')).toEqual(['1/0', '1/1']);
+  });
+
+  test('that has lost a worker meanwhile is filled up by a fork of its own', () => {
+    const scene = promoted({ keepWarmMs: 600_000 });
+    scene.crash(scene.worker(1, 1, 'parked'));
+    expect(scene.slots('parked')).toEqual(['1/0']);
+    scene.rollBack();
+    scene.settle();
+    expect(scene.slots('active')).toEqual(['1/0', '1/1']);
+  });
+
+  test('that has lost all is no way back without a boot any more', () => {
+    const scene = promoted({ keepWarmMs: 600_000 });
+    for (const slot of [0, 1]) scene.crash(scene.worker(1, slot, 'parked'));
+    expect(scene.fleet.warm).toBeNull();
+    scene.rollBack();
+    expect(scene.effects.findLast(({ type }) => type === 'prepare')).toMatchObject({
+      target: { kind: 'generation', number: 1 },
+    });
+  });
+
+  test('serves again where the rollout that parks it fails half-way', () => {
+    const scene = new Scene({ instances: 2, keepWarmMs: 600_000 }).start();
+    scene.reload();
+    while (scene.slots('parked').length === 0) scene.goOn();
+    scene.crash(scene.worker(2, 0, 'active'));
+    scene.settle();
+    expect(scene.slots('active').sort()).toEqual(['1/0', '1/1']);
+    expect(scene.slots('parked')).toEqual([]);
+    expect(scene.everForked.size).toBeLessThanOrEqual(4);
+  });
+
+  test('ends with a stop', () => {
+    const scene = promoted({ keepWarmMs: 600_000 });
+    scene.send({ type: 'stop-requested' });
+    scene.settle();
+    expect(scene.fleet.ended).toBe(true);
+    expect(scene.processes.size).toBe(0);
+  });
+
+  test('has gone before a restart boots', () => {
+    const scene = promoted({ keepWarmMs: 600_000, soakMs: 0 });
+    scene.restart();
+    scene.settle();
+    expect(scene.slots('active')).toEqual(['3/0', '3/1']);
+    expect(scene.slots('parked')).toEqual([]);
+  });
+});
+
+describe('a rollback by hand', () => {
+  test('goes to what the last good generation has run, and a second one back again', () => {
+    const scene = promoted({ soakMs: 0 });
+    scene.settle();
+    expect(scene.rollBack()).toBeUndefined();
+    scene.settle();
+    expect(scene.fleet).toMatchObject({ serving: 3, lastGood: 2 });
+    expect(scene.rollBack()).toBeUndefined();
+    scene.settle();
+    expect(scene.fleet).toMatchObject({ serving: 4, lastGood: 3 });
+  });
+
+  test('of a canary in flight is its abort', () => {
+    const scene = new Scene({ instances: 2 }).start();
+    scene.canary(5);
+    scene.settle();
+    expect(scene.rollBack()).toBeUndefined();
+    scene.settle();
+    expect(scene.verdicts.at(-1)).toMatchObject({ outcome: 'failed', reason: 'rolled back by hand' });
+    expect(scene.slots('active')).toEqual(['1/0', '1/1']);
+  });
+
+  test('to a release prepares that one', () => {
+    const scene = new Scene({ instances: 1 }).start();
+    const release = { id: 'r1', path: '/releases/r1', from: '/app' };
+    expect(scene.send({ type: 'rollback-requested', release }).ignored).toBeUndefined();
+    expect(scene.effects.at(-1)).toMatchObject({ type: 'prepare', target: { kind: 'release', release } });
+    scene.settle();
+    expect(scene.fleet.serving).toBe(2);
+  });
+
+  test('is refused with only one release, at a first start, and while a scale is under way', () => {
+    const scene = new Scene({ instances: 1 });
+    expect(scene.rollBack()).toBe('nothing-serves');
+    scene.send({ type: 'rollout-requested', kind: 'reload', source: 'start', allowListeners: false });
+    expect(scene.rollBack()).toBe('first-start');
+    scene.settle();
+    expect(scene.rollBack()).toBe('nothing-before');
+    scene.scale(2);
+    expect(scene.rollBack()).toBe('scale-under-way');
+  });
+});

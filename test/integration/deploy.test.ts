@@ -1,0 +1,297 @@
+/** `zdsup deploy` takes a release, brings it in, and tells the truth about both; what serves is never touched by one that fails. */
+import { execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  realpathSync,
+  symlinkSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { manifestPath } from '../../src/releases/layout.js';
+import { releasesDir } from '../../src/shared/paths.js';
+import { killOwn } from '../helpers/cleanup.js';
+import { freePort } from '../helpers/ports.js';
+import type { Project } from '../helpers/project.js';
+import { answering, makeProject } from '../helpers/project.js';
+import { expectRefusal } from '../helpers/refusal.js';
+import type { Finished, Master } from '../helpers/zdsup.js';
+import { startMaster } from '../helpers/zdsup.js';
+
+interface Deployed {
+  ok: boolean;
+  command: string;
+  exitStatus: number;
+  generation: number;
+  release: { id: string; path: string; from: string };
+  changed: number;
+  pruned: string[];
+}
+
+interface Scene {
+  project: Project;
+  master: Master;
+  store: string;
+  answer(): Promise<string>;
+  deploy(...args: string[]): Promise<Finished>;
+  deployed(...args: string[]): Promise<Deployed>;
+}
+
+const APP = 'shop';
+
+async function startShop(config: object = {}, files: Record<string, string> = {}): Promise<Scene> {
+  const port = await freePort();
+  const project = makeProject({
+    'app.js': `const word = require('./lib/word.js');\n${answering("word + ' ' + process.env.ZDSUP_RELEASE + ' ' + __dirname + ' ' + process.cwd()", port)}`,
+    'lib/word.js': "module.exports = 'one';\n",
+    'package.json': '{}',
+    'zdsup.config.json': JSON.stringify({ name: APP, script: 'app.js', minReady: 50, ...config }),
+    ...files,
+  });
+  const master = await startMaster({ cwd: project.folder, args: [] });
+  const deploy = (...args: string[]): Promise<Finished> => master.run('deploy', ...args);
+  return {
+    project,
+    master,
+    store: releasesDir(master.world.home, APP),
+    answer: async () => (await fetch(`http://127.0.0.1:${port}/`, { headers: { connection: 'close' } })).text(),
+    deploy,
+    async deployed(...args) {
+      const { code, stdout, stderr } = await deploy('--json', ...args);
+      expect(code, stdout + stderr).toBe(0);
+      return JSON.parse(stdout) as Deployed;
+    },
+  };
+}
+
+const word = (text: string): string => `module.exports = '${text}';\n`;
+
+test('what runs is the release, whatever becomes of the folder; a reload goes back to the folder', async () => {
+  const { project, master, answer, deploy, deployed } = await startShop();
+  const { code, stdout } = await deploy();
+  expect(code).toBe(0);
+  expect(stdout).toMatch(
+    /^shop: 4 files, \d+ B; stored as release [0-9a-f]{8} \(\d+\.\d\d s\)\nshop: generation 2 serves, the old workers have gone \(/,
+  );
+  project.write({ 'lib/word.js': word('two') });
+  const { release, changed, generation, command } = await deployed('--message', 'better');
+  expect({ changed, generation, command }).toEqual({ changed: 1, generation: 3, command: 'deploy' });
+  expect(await answer()).toBe(`two ${release.id} ${release.path} ${release.path}`);
+  project.remove('lib/word.js');
+  expect((await master.run('restart')).code, 'in place there is none').toBe(1);
+  expect(await answer()).toContain('two');
+  const [worker] = (await master.status()).workers;
+  killOwn(worker!.pid!);
+  await master.statusUntil(
+    'another worker serves',
+    ({ workers }) => workers[0]?.state === 'active' && workers[0].pid !== worker!.pid,
+  );
+  expect(await answer(), 'a worker that is replaced runs the release').toContain(release.id);
+
+  const listed = await master.run('releases', APP);
+  expect(listed.stdout).toMatch(
+    new RegExp(
+      `^shop\nrelease +state +deployed +files +size +what\n${release.id} +serves .* better\n[0-9a-f]{8} +stored `,
+    ),
+  );
+  expect((await master.run('releases', APP, '--verify')).code).toBe(0);
+
+  project.write({ 'lib/word.js': word('three') });
+  expect((await master.run('reload')).code).toBe(0);
+  expect(await answer()).toContain(`three`);
+  expect(await answer()).toContain(project.folder);
+});
+
+test('a release that is bad is given up, and the one that serves goes on', async () => {
+  const { project, answer, deploy, deployed } = await startShop();
+  const { release } = await deployed();
+  project.write({ 'lib/word.js': "throw new Error('broken release');\n" });
+  const { code, stderr } = await deploy();
+  expect(code).toBe(1);
+  expect(stderr).toContain('broken release');
+  expect(await answer()).toContain(`one ${release.id}`);
+});
+
+test('one that is held at a weight is promoted with its release', async () => {
+  const { project, master, answer, deployed } = await startShop();
+  const first = await deployed();
+  project.write({ 'lib/word.js': word('two') });
+  const held = await deployed('--weight', '50');
+  expectRefusal(
+    await master.run('deploy'),
+    4,
+    /another rollout of shop is under way \(generation 3, canary\); no release was taken/,
+  );
+  const seen = new Set<string>();
+  while (seen.size < 2) seen.add((await answer()).split(' ')[1]!);
+  expect(seen).toEqual(new Set([first.release.id, held.release.id]));
+  expect((await master.run('promote')).code).toBe(0);
+  expect(await answer()).toContain(`two ${held.release.id}`);
+});
+
+test('config and env files are those of the release; what lies elsewhere stays where it is', async () => {
+  const elsewhere = makeProject({ env: 'WORD=elsewhere\n' });
+  const port = await freePort();
+  const { project, master, deployed } = await startShop(
+    { envFile: ['own.env', join(elsewhere.folder, 'env')], env: { PORT: port } },
+    { 'own.env': 'OWN=one\n', 'app.js': answering('process.env.OWN + process.env.WORD + process.env.MORE', port) },
+  );
+  const answer = async (): Promise<string> =>
+    (await fetch(`http://127.0.0.1:${port}/`, { headers: { connection: 'close' } })).text();
+  await deployed();
+  project.write({
+    'own.env': 'OWN=two\n',
+    'zdsup.config.json': JSON.stringify({
+      name: APP,
+      script: 'app.js',
+      minReady: 50,
+      envFile: ['own.env', join(elsewhere.folder, 'env')],
+      env: { MORE: 'more' },
+    }),
+  });
+  expect(await answer()).toBe('oneelsewhereundefined');
+  await deployed();
+  expect(await answer()).toBe('twoelsewheremore');
+  project.write({ 'zdsup.config.json': JSON.stringify({ name: 'other', script: 'app.js' }) });
+  expectRefusal(await master.run('deploy'), 2, /the config names the app other, it runs as shop/);
+});
+
+test('a folder from elsewhere stands for the one that the app was started from', async () => {
+  const { project, answer, deployed } = await startShop();
+  const build = makeProject({});
+  execFileSync('cp', ['-a', `${project.folder}/.`, build.folder]);
+  build.write({ 'lib/word.js': word('built') });
+  const { release } = await deployed(APP, build.folder);
+  expect(release.from).toBe(project.folder);
+  expect(await answer()).toBe(`built ${release.id} ${release.path} ${release.path}`);
+});
+
+test('where the script lies behind a link that deploys move, its target is taken, and the folder around it stays', async () => {
+  const port = await freePort();
+  const project = makeProject({
+    'releases/1/app.js': answering("'1 ' + __dirname + ' ' + process.cwd()", port),
+    'releases/2/app.js': answering("'2 ' + __dirname + ' ' + process.cwd()", port),
+    'zdsup.config.json': JSON.stringify({ name: APP, script: 'current/app.js', minReady: 50 }),
+  });
+  project.link('current', 'releases/1');
+  const master = await startMaster({ cwd: project.folder, args: [] });
+  const answer = async (): Promise<string> =>
+    (await fetch(`http://127.0.0.1:${port}/`, { headers: { connection: 'close' } })).text();
+  project.link('current', 'releases/2');
+  const { code, stdout } = await master.run('deploy', '--json');
+  const { release } = JSON.parse(stdout) as Deployed;
+  expect(code).toBe(0);
+  expect(release.from).toBe(project.path('current'));
+  expect(await answer()).toBe(`2 ${release.path} ${realpathSync(project.folder)}`);
+});
+
+test('the oldest go, never the one that serves; what the app writes to its shared folder outlives them', async () => {
+  const { project, deployed, store, master } = await startShop({ keep: 2, shared: ['uploads'] });
+  const { release: first } = await deployed();
+  writeFileSync(join(first.path, 'uploads/kept'), 'kept');
+  const pruned: string[] = [];
+  for (const text of ['two', 'three', 'four']) {
+    project.write({ 'lib/word.js': word(text) });
+    pruned.push(...(await deployed()).pruned);
+  }
+  expect(pruned[0]).toBe(first.id);
+  expect(existsSync(join(store, first.id))).toBe(false);
+  const { release } = await master.status();
+  expect(readFileSync(join(release!.path, 'uploads/kept'), 'utf8')).toBe('kept');
+});
+
+test('of an app that does not run it is stored, and the start by name runs it', async () => {
+  const { project, master, answer } = await startShop();
+  await master.run('stop');
+  await master.exited();
+  project.write({ 'lib/word.js': word('two') });
+  const { stdout, code } = await master.run('deploy', APP);
+  expect(code).toBe(0);
+  expect(stdout).toMatch(/shop does not run: zdsup start shop runs release [0-9a-f]{8}\n$/);
+  project.write({ 'lib/word.js': word('three') });
+  const again = await startMaster({ world: master.world, cwd: master.world.home, args: [APP] });
+  expect(again.transcript()).toContain(`note: shop runs its release`);
+  expect(await answer()).toMatch(/^two /);
+  await again.run('stop');
+  await again.exited();
+  const inPlace = await startMaster({ world: master.world, cwd: master.world.home, args: [APP, '--in-place'] });
+  expect(await answer()).toMatch(/^three /);
+  expect(inPlace.transcript()).not.toContain('note: ');
+});
+
+test('delete forgets the releases, and leaves what the app has written', async () => {
+  const { master, deployed, store } = await startShop({ shared: ['uploads'] });
+  const { release } = await deployed();
+  writeFileSync(join(release.path, 'uploads/a.png'), 'A');
+  await master.run('stop');
+  await master.exited();
+  const { stdout, code } = await master.run('delete', APP);
+  expect({ stdout, code }).toEqual({
+    stdout: `shop: forgotten, with its journal and 1 release; what it has written to its shared folders stays in ${join(store, 'shared')}\n`,
+    code: 0,
+  });
+  expect(readdirSync(store)).toEqual(['shared']);
+  expect(readFileSync(join(store, 'shared/uploads/a.png'), 'utf8')).toBe('A');
+});
+
+test('two at once: the second is refused, and one that was killed locks nobody out', async () => {
+  const { project, master, deploy, answer } = await startShop();
+  // Its planner never returns: the first is at work for as long as it lives.
+  project.write({ 'zdsup.config.cjs': 'module.exports = new Promise(() => setInterval(() => {}, 1000));' });
+  project.write({ 'hang.config.cjs': "console.error('hangs');\nfor (;;);\n" });
+  const { world } = master;
+  const record = join(world.home, 'apps/shop.json');
+  const text = readFileSync(record, 'utf8');
+  writeFileSync(record, text.replace('zdsup.config.json', 'hang.config.cjs'));
+  const first = spawn(process.execPath, [world.bin, 'deploy', APP], {
+    env: world.env,
+    stdio: ['ignore', 'ignore', 'pipe'],
+  });
+  await once(first.stderr, 'data');
+  writeFileSync(record, text);
+  expectRefusal(await deploy(), 4, /another deploy of shop is under way \(ZDSUP_DEPLOY_UNDER_WAY\)/);
+  killOwn(first.pid);
+  await once(first, 'exit');
+  expect((await deploy()).code).toBe(0);
+  expect(await answer()).toMatch(/^one /);
+});
+
+test('bad input is one clear error each, and what serves is untouched', async () => {
+  const { project, master, deploy, answer, deployed, store } = await startShop();
+  const { release } = await deployed();
+  const serves = async (): Promise<void> => expect(await answer()).toContain(`one ${release.id}`);
+  symlinkSync('/etc/hostname', project.path('out'));
+  expectRefusal(await deploy(), 1, /a link leads out of .*: out → \/etc\/hostname/);
+  project.remove('out');
+  execFileSync('mkfifo', [project.path('queue')]);
+  expectRefusal(await deploy(), 1, /queue is a fifo/);
+  project.remove('queue');
+  expectRefusal(await deploy('nothing'), 3, /nothing is not running/);
+  expectRefusal(await deploy(APP, '/'), 2, /\/ is the whole host/);
+  expectRefusal(await deploy(APP, 'nowhere'), 2, /there is no folder .*nowhere/);
+  mkdirSync(project.path('part'));
+  expectRefusal(await deploy(APP, join(project.folder, 'part')), 2, /no such (config file|script)/);
+  project.write({ 'zdsup.config.json': '{"name": "shop", "script": "app.js", "shared": ["../out"]}' });
+  expectRefusal(await deploy(), 2, /zdsup\.config\.json: shared\.0 is "\.\.\/out"/);
+  project.write({ 'zdsup.config.json': '{"name": "shop", "script": "gone.js"}' });
+  expectRefusal(await deploy(), 2, /no such script/);
+  await serves();
+
+  truncateSync(manifestPath(store, release.id), 100);
+  const { code, stdout } = await master.run('releases', APP);
+  expect(code).toBe(1);
+  expect(stdout).toMatch(new RegExp(`${release.id} +serves, damaged`));
+  project.write({
+    'zdsup.config.json': '{"name": "shop", "script": "app.js", "minReady": 50}',
+    'lib/word.js': word('two'),
+  });
+  const after = await deploy();
+  expect(after.stderr).toContain(`shop: release ${release.id} is damaged`);
+  expect(after.code).toBe(0);
+  expect(await answer()).toMatch(/^two /);
+});

@@ -1,0 +1,157 @@
+/** A release is a snapshot: what is in the folder is in it, read once, and kept whatever the folder becomes. */
+import { chmodSync, lstatSync, mkdirSync, readFileSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { changeOf } from '../../src/cli/render/releases.js';
+import { verifyRelease } from '../../src/releases/verify.js';
+import { APP, contentsOf, makeStore } from '../helpers/store.js';
+
+/** How many files are read while `act` takes a release. */
+function reads(): { step(name: string): void; count(): number } {
+  let count = 0;
+  return { step: (name) => void (name === 'file read' && count++), count: () => count };
+}
+
+test('a release has the files, read-only, with executables, links and empty folders', async () => {
+  const store = makeStore({ 'app.js': '1', 'bin/run': '#!/bin/sh', 'secret.env': 'x' });
+  const { project } = store;
+  chmodSync(project.path('bin/run'), 0o755);
+  chmodSync(project.path('secret.env'), 0o600);
+  mkdirSync(project.path('empty'));
+  mkdirSync(project.path('node_modules/.pnpm/a@1/node_modules/a'), { recursive: true });
+  symlinkSync('.pnpm/a@1/node_modules/a', project.path('node_modules/a'));
+  symlinkSync('nowhere', project.path('dangling'));
+  symlinkSync(project.path('app.js'), project.path('bin/absolute'));
+  const { path } = await store.take();
+  expect(contentsOf(path)).toEqual({
+    'app.js': '444 1',
+    'bin/': '',
+    'bin/absolute': '→ ../app.js',
+    'bin/run': '555 #!/bin/sh',
+    dangling: '→ nowhere',
+    'empty/': '',
+    'node_modules/': '',
+    'node_modules/.pnpm/': '',
+    'node_modules/.pnpm/a@1/': '',
+    'node_modules/.pnpm/a@1/node_modules/': '',
+    'node_modules/.pnpm/a@1/node_modules/a/': '',
+    'node_modules/a': '→ .pnpm/a@1/node_modules/a',
+    'secret.env': '400 x',
+  });
+});
+
+test('what happens to the folder afterwards does not reach the release', async () => {
+  const store = makeStore({ 'app.js': 'one', 'lib/a.js': 'a' });
+  const { path } = await store.take();
+  store.project.write({ 'app.js': 'two', 'lib/b.js': 'b' });
+  store.project.remove('lib/a.js');
+  expect(contentsOf(path)).toEqual({ 'app.js': '444 one', 'lib/': '', 'lib/a.js': '444 a' });
+});
+
+test('only what has changed is read, and only new contents are stored; it says how much', async () => {
+  const store = makeStore(Object.fromEntries([...Array(20).keys()].map((n) => [`f${n}.js`, `file ${n}`])));
+  const first = await store.take();
+  expect(changeOf(first)).toBe('20 files, 130 B');
+  await store.settled();
+  await store.take(); // Those that were new at the first reading are read once more.
+  store.project.write({ 'f3.js': 'other', 'f4.js': 'file 5', 'new.js': 'new' });
+  store.project.remove('f9.js');
+  const { step, count } = reads();
+  const second = await store.take({ step });
+  expect(count(), 'files read').toBe(3);
+  expect(changeOf(second)).toBe('3 of 20 files changed, 14 B, 1 removed');
+  expect(second.storedBytes, 'the content of f5 is there already').toBe('othernew'.length);
+  expect(lstatSync(join(second.path, 'f0.js')).ino).toBe(lstatSync(join(first.path, 'f0.js')).ino);
+});
+
+test('a change that keeps size and modification time is found, also right after the reading', async () => {
+  const store = makeStore({ 'app.js': 'one' });
+  const path = store.project.path('app.js');
+  const { atime, mtime } = lstatSync(path);
+  await store.take();
+  const sameLooks = (text: string): void => {
+    writeFileSync(path, text);
+    utimesSync(path, atime, mtime);
+  };
+  sameLooks('two');
+  expect(contentsOf((await store.take()).path)).toEqual({ 'app.js': '444 two' });
+  await store.settled();
+  await store.take();
+  sameLooks('six');
+  expect(contentsOf((await store.take()).path)).toEqual({ 'app.js': '444 six' });
+});
+
+test('the same tree is the same release, by another name of the folder and at another time', async () => {
+  const store = makeStore({ 'app.js': 'one' });
+  const first = await store.take();
+  store.project.write({ 'app.js': 'two' });
+  const second = await store.take();
+  store.project.write({ 'app.js': 'one' });
+  const third = await store.take({ message: 'back' });
+  expect(third.head.id).toBe(first.head.id);
+  expect(third).toMatchObject({ isKnown: true, previous: second.head.id, storedBytes: 0 });
+  expect(changeOf(third)).toBe('1 of 1 file changed, 3 B, as in a release that is stored already');
+  expect(changeOf(await store.take())).toBe('none of 1 file changed');
+});
+
+test('the git folder is left out, and the store where it lies in the folder', async () => {
+  const store = makeStore({ 'app.js': '1', '.git/HEAD': 'ref', 'sub/.git': 'gitdir: x' });
+  const inside = store.project.path('state/releases');
+  mkdirSync(inside, { recursive: true });
+  expect(contentsOf((await store.take({ store: inside })).path)).toEqual({
+    'app.js': '444 1',
+    'state/': '',
+    'sub/': '',
+  });
+});
+
+test('an object that somebody wrote into is made anew, and the damaged release found', async () => {
+  const store = makeStore({ 'app.js': 'one', 'b.js': 'b' });
+  await store.take();
+  await store.settled();
+  const first = await store.take();
+  chmodSync(join(first.path, 'app.js'), 0o644);
+  writeFileSync(join(first.path, 'app.js'), 'bad');
+  chmodSync(join(first.path, 'app.js'), 0o444);
+  expect(verifyRelease(store.path, APP, first.head.id)).toEqual(['app.js was written to']);
+  store.project.write({ 'b.js': 'c' });
+  const second = await store.take();
+  expect(readFileSync(join(second.path, 'app.js'), 'utf8')).toBe('one');
+  expect(verifyRelease(store.path, APP, second.head.id)).toEqual([]);
+});
+
+test('a large file is stored as it is, and once', async () => {
+  const text = 'x'.repeat(9 * 1024 * 1024 + 5);
+  const store = makeStore({ 'a.bin': text, 'b.bin': text });
+  const { path, storedBytes, head } = await store.take();
+  expect(storedBytes).toBe(text.length);
+  expect(readFileSync(join(path, 'b.bin'), 'utf8') === text).toBe(true);
+  expect(verifyRelease(store.path, APP, head.id)).toEqual([]);
+});
+
+describe('shared folders', () => {
+  test('lie beside the releases, begin with what the folder has, and are one in all releases', async () => {
+    const store = makeStore({ 'app.js': 'one', 'uploads/a.png': 'A' });
+    const shared = ['.cache/x', 'uploads'];
+    const first = await store.take({ shared });
+    expect(first.warnings.join()).toContain('uploads was copied to');
+    expect(readFileSync(join(first.path, 'uploads/a.png'), 'utf8')).toBe('A');
+    writeFileSync(join(first.path, 'uploads/b.png'), 'B');
+    writeFileSync(join(first.path, '.cache/x/c'), 'C');
+    store.project.write({ 'app.js': 'two', 'uploads/late.png': 'L' });
+    const second = await store.take({ shared });
+    expect(second.warnings).toEqual([]);
+    expect(readFileSync(join(second.path, 'uploads/b.png'), 'utf8')).toBe('B');
+    expect(readFileSync(join(second.path, '.cache/x/c'), 'utf8')).toBe('C');
+    expect(() => readFileSync(join(second.path, 'uploads/late.png'))).toThrow('ENOENT');
+    expect(verifyRelease(store.path, APP, second.head.id)).toEqual([]);
+  });
+
+  test('one that is a link already keeps its place, also out of the folder', async () => {
+    const store = makeStore({ 'app.js': 'one' });
+    const elsewhere = makeStore({ 'a.png': 'A' }).project.folder;
+    symlinkSync(elsewhere, store.project.path('uploads'));
+    const { path } = await store.take({ shared: ['uploads'] });
+    expect(contentsOf(path)).toEqual({ 'app.js': '444 one', uploads: `→ ${elsewhere}` });
+  });
+});

@@ -1,4 +1,5 @@
 /** What a verdict on the coming, or just promoted, generation does; and what the shell is to observe for one. Pure. */
+import { stepOf } from './canary.js';
 import { rolloutUnderWay } from './fleet.js';
 import { abortRollout } from './rollout.js';
 import { rollBackFromSoak } from './soak.js';
@@ -26,11 +27,12 @@ export function judged(
     abortRollout(fleet, `generation ${rollout.to} is worse: ${verdict.reason}`, null, now, effects);
     return undefined;
   }
+  const waits = verdict.kind === 'inconclusive' && stepOf(rollout)?.pauseMs != null;
   if (isNews)
     effects.push({
       type: 'progress',
       kind: 'verdict',
-      message: `generation ${rollout.to} at ${rollout.weight} %: ${verdict.kind} so far (${verdict.reason})`,
+      message: `generation ${rollout.to} at ${rollout.weight} %: ${verdict.kind} so far (${verdict.reason})${waits ? '; zdsup promote goes on without a verdict' : ''}`,
       generation: rollout.to!,
     });
   return undefined;

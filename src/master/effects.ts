@@ -216,9 +216,9 @@ export class Effects {
     }
   };
 
-  /** Of the rollout that was observed last. */
-  p99s(): P99s {
-    return this.judge.p99s();
+  /** As far as it was observed. */
+  p99s(rolloutId: number): P99s {
+    return this.judge.p99s(rolloutId);
   }
 
   /** Looks whether the generation's directory is still what it was; the answer comes as an event. Never rejects. */

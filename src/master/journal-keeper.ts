@@ -11,7 +11,7 @@ import type { Supervisor } from './supervisor.js';
 /** What every worker goes through: the log has it. A journal that is to reach back for weeks leaves it out. */
 const TOO_MUCH = new Set<ProgressKind>([
   ...(['accepted', 'worker-started', 'worker-ready', 'worker-active', 'worker-retired', 'worker-ended'] as const),
-  ...(['smoke', 'warm-up', 'draining', 'drained', 'warning'] as const),
+  ...(['smoke', 'warm-up', 'draining', 'drained', 'warning', 'verdict'] as const), // A verdict has an entry of its own.
 ]);
 /** They are told of a worker or of the app, also where a rollout happens to be under way. */
 const OF_NO_ROLLOUT = new Set<ProgressKind>([
@@ -55,7 +55,7 @@ export function openJournal(
       state: () => supervisor.state,
       now: () => supervisor.now(),
       releaseOf: (generation) => effects.plans.get(generation)?.release,
-      p99Of: () => effects.p99s(),
+      p99Of: (rolloutId) => effects.p99s(rolloutId),
     }),
   );
   return journal;

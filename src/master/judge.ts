@@ -39,6 +39,8 @@ export interface P99s {
 export class Judge {
   private readonly workers = new Map<number, ObservedWorker>();
   private judging: Judging | null = null;
+  /** Whose figures these are, also once it has ended. */
+  private observedId: number | null = null;
   private state: VerdictState = beginJudging();
   /** By generation, since the last look. */
   private gathered = new Map<number, Observed>();
@@ -62,6 +64,7 @@ export class Judge {
     if (judging === null || last?.rolloutId !== judging.rolloutId) this.beginAnew(judging !== null);
     else if (last.phase !== judging.phase) this.changePhase(last, judging);
     this.judging = judging;
+    if (judging !== null) this.observedId = judging.rolloutId;
     for (const worker of this.workers.values()) this.attend(worker);
     if (judging === null) this.stop();
     else if (this.timer === null) this.lookNext();
@@ -89,7 +92,9 @@ export class Judge {
     if (worker) this.gather(worker.generation, { ...NOTHING, requests: 1, failed: 1, crashes: 1 });
   }
 
-  p99s(): P99s {
+  /** None where another rollout was observed since, or none was. */
+  p99s(rolloutId: number): P99s {
+    if (this.observedId !== rolloutId) return { beforeMs: null, duringMs: null };
     return { beforeMs: quantile(this.before, 0.99), duringMs: quantile(this.during, 0.99) };
   }
 

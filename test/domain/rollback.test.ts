@@ -104,6 +104,20 @@ describe('a parked generation', () => {
     expect(Object.keys(scene.fleet.generations)).toEqual(['2']);
   });
 
+  test.each([
+    ['one worker alone', { instances: 1 }],
+    ['workers that are switched all at once', { instances: 2, atomic: true }],
+  ])('is parked as well where it has %s', (_, policy) => {
+    const scene = promoted({ keepWarmMs: 600_000, ...policy });
+    expect(scene.slots('parked')).toHaveLength(policy.instances);
+    expect(scene.told('worker-retired')).toEqual([]);
+    scene.rollBack();
+    expect(scene.fleet.serving).toBe(1);
+    scene.settle();
+    expect(scene.slots('active')).toHaveLength(policy.instances);
+    expect(Object.keys(scene.fleet.generations)).toEqual(['1']);
+  });
+
   test('serves again in the very step of a rollback, without a fork', () => {
     const scene = promoted({ keepWarmMs: 600_000 });
     const before = scene.everForked.size;
@@ -129,6 +143,9 @@ describe('a parked generation', () => {
     const scene = promoted({ keepWarmMs: 600_000 });
     scene.crash(scene.worker(1, 1, 'parked'));
     expect(scene.slots('parked')).toEqual(['1/0']);
+    expect(scene.fleet.generations[1]!.slotState[1], 'it must open what that one had').toMatchObject({
+      expected: { kind: 'exactly', keys: ['tcp:3000'] },
+    });
     scene.rollBack();
     scene.settle();
     expect(scene.slots('active')).toEqual(['1/0', '1/1']);

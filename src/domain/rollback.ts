@@ -20,6 +20,7 @@ export function requestRollback(
   const { rollout } = fleet;
   if (rollout && rolloutUnderWay(fleet)) {
     if (rollout.step === 'aborting') return 'aborting';
+    if (rollout.kind === 'rollback' && !release) return 'rolling-back'; // Its abort would keep what is to go.
     if (rollout.from === null) return 'first-start';
     if (release) return 'rollout-under-way';
     abortRollout(fleet, 'rolled back by hand', null, now, effects);

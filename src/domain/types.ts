@@ -381,6 +381,8 @@ export type RollbackRefusal =
   | 'rollout-under-way'
   | 'aborting'
   | 'first-start'
+  /** One is under way: it is joined. */
+  | 'rolling-back'
   /** It is back already, or nothing was good before. */
   | 'nothing-before';
 

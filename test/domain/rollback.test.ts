@@ -211,6 +211,14 @@ describe('a rollback by hand', () => {
     expect(scene.slots('active')).toEqual(['1/0', '1/1']);
   });
 
+  test('is no abort of one that is under way: what has begun by itself goes on', () => {
+    const scene = promoted({ crashLoop: { count: 1, windowMs: 60_000 } });
+    scene.crash(scene.worker(2, 0, 'active'));
+    expect(scene.rollBack()).toBe('rolling-back');
+    scene.settle();
+    expect(scene.verdicts.at(-1)).toMatchObject({ kind: 'rollback', outcome: 'succeeded', from: 2, to: 3 });
+  });
+
   test('to a release prepares that one', () => {
     const scene = new Scene({ instances: 1 }).start();
     const release = { id: 'r1', path: '/releases/r1', from: '/app' };

@@ -9,8 +9,8 @@ import type { Effect, Fleet, Generation, Rollout } from './types.js';
 /** At the promotion. What went back to a good one is not tried again. */
 export function beginSoak(fleet: Fleet, rollout: Rollout, target: Generation, now: number, effects: Effect[]): void {
   fleet.soak = null;
-  if (target.good) return;
-  if (rollout.from === null || rollout.kind === 'rollback' || target.policy.soakMs === 0) {
+  // Also what was good before is told to be so: from now on it is what a start brings back.
+  if (target.good || rollout.from === null || rollout.kind === 'rollback' || target.policy.soakMs === 0) {
     become(target, effects);
     return;
   }

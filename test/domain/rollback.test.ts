@@ -190,6 +190,35 @@ describe('a parked generation', () => {
 });
 
 describe('a rollback by hand', () => {
+  test.each([
+    ['boots', 0],
+    ['has parked', 600_000],
+  ])('tells that what it %s is good: a later start brings that back, and not what it has left', (_, keepWarmMs) => {
+    const scene = promoted({ soakMs: 0, keepWarmMs });
+    scene.rollBack();
+    scene.until(scene.now + 5_000);
+    const good = scene.effects.flatMap((effect) => (effect.type === 'good' ? [effect.generation] : []));
+    expect(good).toEqual([1, 2, scene.fleet.serving]);
+  });
+
+  test.each([
+    ['boots', 0],
+    ['has parked', 600_000],
+  ])('keeps to the last scale: what it %s has as many workers', (_, keepWarmMs) => {
+    const scene = promoted({ soakMs: 0, keepWarmMs });
+    scene.scale(4);
+    scene.until(scene.now + 5_000);
+    scene.rollBack();
+    scene.until(scene.now + 5_000);
+    expect(scene.slots('active')).toHaveLength(4);
+    scene.scale(2);
+    scene.until(scene.now + 5_000);
+    scene.rollBack();
+    scene.until(scene.now + 5_000);
+    expect(scene.slots('active'), 'and where it was scaled back').toHaveLength(2);
+    expect(scene.fleet.scaled).toBeNull();
+  });
+
   test('goes to what the last good generation has run, and a second one back again', () => {
     const scene = promoted({ soakMs: 0 });
     scene.settle();

@@ -12,7 +12,6 @@ export function beginRollout(fleet: Fleet, asked: Asked, now: number, effects: E
   const fromSlots = [...(servingGeneration(fleet)?.slots ?? [])];
   const serves = (slot: number): boolean =>
     workersOf(fleet, from).some((worker) => worker.slot === slot && isConfirmed(worker));
-  fleet.soak = null; // What was on trial is so no more: it is being replaced.
   fleet.rollout = {
     id: fleet.nextRolloutId++,
     allowListeners: false,

@@ -19,6 +19,17 @@ const crashLoop = (scene: Scene): void => {
   }
 };
 
+function failToPrepare(scene: Scene): void {
+  scene.send({ type: 'rollout-requested', kind: 'reload', source: 'command', allowListeners: false });
+  scene.send({ type: 'prepare-failed', rolloutId: scene.preparing!, reason: 'a typo' });
+}
+
+function crashAtOnce(scene: Scene): void {
+  scene.reload();
+  scene.crash(scene.worker(3, 0, 'starting'));
+  scene.bootAll();
+}
+
 describe('in its soak', () => {
   test('a generation that crash-loops is rolled back to what the one before has run, by itself', () => {
     const scene = promoted({ crashLoop: { count: 3, windowMs: 60_000 } });
@@ -78,6 +89,57 @@ describe('in its soak', () => {
     expect(scene.effects.findLast(({ type }) => type === 'prepare')).toMatchObject({
       target: { kind: 'generation', number: 1 },
     });
+  });
+
+  test.each([
+    ['cannot be prepared', (scene: Scene) => failToPrepare(scene)],
+    ['fails at its first worker', (scene: Scene) => crashAtOnce(scene)],
+  ])('a reload that %s leaves the trial as it was', (_, fail) => {
+    const rollsBack = promoted({ crashLoop: { count: 1, windowMs: 60_000 } });
+    fail(rollsBack);
+    rollsBack.crash(rollsBack.worker(2, 0, 'active'));
+    expect(rollsBack.told('rolling-back')).toHaveLength(1);
+    const comesThrough = promoted();
+    fail(comesThrough);
+    comesThrough.until(comesThrough.now + 30_000);
+    expect(comesThrough.fleet.generations[2]).toMatchObject({ good: true });
+    expect(comesThrough.fleet.soak).toBeNull();
+  });
+
+  test('a crash loop that begins during a reload is gone back from once that has failed, and once only', () => {
+    const scene = promoted({ crashLoop: { count: 1, windowMs: 60_000 } });
+    scene.send({ type: 'rollout-requested', kind: 'reload', source: 'command', allowListeners: false });
+    scene.crash(scene.worker(2, 0, 'active'));
+    expect(scene.told('rolling-back')).toEqual([]);
+    scene.send({ type: 'prepare-failed', rolloutId: scene.preparing!, reason: 'a typo' });
+    expect(scene.told('rolling-back')).toEqual(['generation 2 has failed in its soak: it crash-loops; rolling back']);
+    scene.send({ type: 'prepare-failed', rolloutId: scene.preparing!, reason: 'the folder was edited in place' });
+    scene.settle();
+    expect(scene.told('rolling-back')).toHaveLength(1);
+    expect(scene.fleet.serving).toBe(2);
+  });
+
+  test('one that is down when its time is over is good once it is whole again', () => {
+    const scene = promoted({ crashLoop: { count: 3, windowMs: 60_000 } });
+    const { until } = scene.fleet.soak!;
+    scene.until(until - 50);
+    scene.crash(scene.worker(2, 0, 'active'));
+    scene.advance(60);
+    expect(scene.told('soaked')).toEqual([]);
+    scene.until(until + 5_000);
+    expect(scene.told('soaked')).toHaveLength(1);
+  });
+
+  test('a scale under way is taken back first', () => {
+    const scene = promoted({ crashLoop: { count: 1, windowMs: 60_000 } });
+    scene.scale(4);
+    scene.crash(scene.worker(2, 0, 'active'));
+    expect(scene.effects).toContainEqual({
+      ...{ type: 'scale-ended', id: 1, culprit: null },
+      reason: 'generation 2 has failed in its soak: worker 0 of generation 2 crash-loops',
+    });
+    scene.settle();
+    expect(scene.slots('active')).toEqual(['3/0', '3/1']);
   });
 
   test('a folder that was edited in place cannot be gone back to: the new one goes on, and it is said', () => {

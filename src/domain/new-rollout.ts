@@ -3,7 +3,7 @@ import { isConfirmed, servingGeneration, workersOf } from './fleet.js';
 import type { Effect, Fleet, Rollout, RolloutKind, RolloutSource } from './types.js';
 
 type Asked = { kind: RolloutKind; source: RolloutSource } & Partial<
-  Pick<Rollout, 'allowListeners' | 'wantedWeight' | 'noCanary' | 'cause'>
+  Pick<Rollout, 'allowListeners' | 'wantedWeight' | 'noCanary' | 'backTo' | 'cause'>
 >;
 
 /** Becomes the fleet's. */
@@ -26,6 +26,7 @@ export function beginRollout(fleet: Fleet, asked: Asked, now: number, effects: E
     paused: false,
     verdict: null,
     noCanary: false,
+    backTo: null,
     cause: null,
     startedAt: now,
     fromSlots,

@@ -2,7 +2,17 @@
  * The generation that was replaced, kept warm: its workers are parked (alive, ready, without traffic), so that the way back needs no boot.
  * At most one is; it is let go after `keepWarm`, or where another takes its place. Pure.
  */
-import { allWorkers, isConfirmed, isLive, isParked, rememberListeners, rolloutUnderWay, workersOf } from './fleet.js';
+import {
+  allWorkers,
+  isConfirmed,
+  isLive,
+  isParked,
+  opensWhatItMust,
+  rememberListeners,
+  rolloutUnderWay,
+  stays,
+  workersOf,
+} from './fleet.js';
 import { nameOf, where } from './names.js';
 import type { Effect, Fleet, Generation, Rollout, Worker } from './types.js';
 
@@ -68,10 +78,14 @@ export function settleWarmAfter(fleet: Fleet, rollout: Rollout, target: Generati
   else fleet.warm = null;
 }
 
+/** Its app has closed what it listened on, or has asked to be replaced. */
+const isNoWayBack = (worker: Worker, generation: Generation): boolean =>
+  !stays(worker) || !opensWhatItMust(worker, generation);
+
 /** Nobody holds it any more. */
 export function isLetGo(fleet: Fleet, worker: Worker): boolean {
   if (!isParked(worker)) return false;
-  if (fleet.stop) return true;
+  if (fleet.stop || isNoWayBack(worker, fleet.generations[worker.generation]!)) return true;
   const { rollout } = fleet;
   const comesBack = rolloutUnderWay(fleet) && rollout!.step !== 'aborting' && rollout!.to === worker.generation;
   const goesBack = rolloutUnderWay(fleet) && rollout!.from === worker.generation; // An abort brings it back.

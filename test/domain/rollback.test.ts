@@ -213,6 +213,19 @@ describe('a parked generation', () => {
     expect(scene.slots('active')).toEqual(['1/0', '1/1']);
   });
 
+  test.each([
+    ['that closes what it listened on', (id: number) => ({ type: 'closed' as const, id, key: 'tcp:3000' })],
+    ['that asks to be replaced', (id: number) => ({ type: 'leaving' as const, id })],
+  ])('lets a worker go %s: it would take no traffic again', (_, event) => {
+    const scene = promoted({ keepWarmMs: 600_000 });
+    scene.send(event(scene.worker(1, 1, 'parked').id));
+    expect(scene.slots('parked')).toEqual(['1/0']);
+    expect(scene.slots('draining')).toEqual(['1/1']);
+    scene.rollBack();
+    scene.settle();
+    expect(scene.slots('active')).toEqual(['1/0', '1/1']);
+  });
+
   test('that has lost all is no way back without a boot any more', () => {
     const scene = promoted({ keepWarmMs: 600_000 });
     for (const slot of [0, 1]) scene.crash(scene.worker(1, slot, 'parked'));
@@ -300,6 +313,24 @@ describe('a rollback by hand', () => {
     scene.settle();
     expect(scene.verdicts.at(-1)).toMatchObject({ outcome: 'failed', reason: 'rolled back by hand' });
     expect(scene.slots('active')).toEqual(['1/0', '1/1']);
+  });
+
+  test('that comes after the one of a soak is told that it is back already, and goes no step further', () => {
+    const scene = promoted({ crashLoop: { count: 1, windowMs: 60_000 } });
+    scene.crash(scene.worker(2, 0, 'active'));
+    scene.settle();
+    expect(scene.rollBack()).toBe('back-already');
+  });
+
+  test('from a release that was gone to in a soak leads back to what was good before it', () => {
+    const scene = promoted();
+    const release = { id: 'r1', path: '/releases/r1', from: '/app' };
+    scene.send({ type: 'rollback-requested', release });
+    scene.settle();
+    expect(scene.fleet).toMatchObject({ serving: 3, lastGood: 1 });
+    expect(scene.rollBack()).toBeUndefined();
+    scene.settle();
+    expect(scene.fleet).toMatchObject({ serving: 4, lastGood: 3 });
   });
 
   test('is no abort of one that is under way: what has begun by itself goes on', () => {

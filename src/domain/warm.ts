@@ -78,7 +78,7 @@ export function settleWarmAfter(fleet: Fleet, rollout: Rollout, target: Generati
   else fleet.warm = null;
 }
 
-/** Its app has closed what it listened on, or has asked to be replaced. */
+/** Its app has closed what it listened on, has asked to be replaced, or does not answer any more. */
 const isNoWayBack = (worker: Worker, generation: Generation): boolean =>
   !stays(worker) || !opensWhatItMust(worker, generation);
 

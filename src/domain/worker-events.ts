@@ -250,8 +250,18 @@ function leaving(fleet: Fleet, worker: Worker, context: Context, effects: Effect
 
 /** Its slot is filled anew, and it is retired once its replacement serves. One at a time: a host that starves all would lose all. */
 function unresponsive(fleet: Fleet, worker: Worker, context: Context, effects: Effect[]): string | undefined {
-  if (!isActive(worker)) return 'it is not active';
+  if (!isActive(worker) && !isParked(worker)) return 'it is not active';
   if (!stays(worker)) return 'it is being replaced';
+  if (isParked(worker)) {
+    worker.unresponsive = true; // It is no way back any more.
+    effects.push({
+      type: 'progress',
+      kind: 'unresponsive',
+      message: `${nameOf(worker)}, which is parked, does not answer: its event loop is blocked; it leaves`,
+      ...where(worker),
+    });
+    return undefined;
+  }
   if (isComing(fleet, worker)) {
     if (fleet.rollout!.step === 'aborting') return 'it is given up';
     worker.unresponsive = true;

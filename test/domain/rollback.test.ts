@@ -216,6 +216,7 @@ describe('a parked generation', () => {
   test.each([
     ['that closes what it listened on', (id: number) => ({ type: 'closed' as const, id, key: 'tcp:3000' })],
     ['that asks to be replaced', (id: number) => ({ type: 'leaving' as const, id })],
+    ['whose event loop is blocked', (id: number) => ({ type: 'unresponsive' as const, id })],
   ])('lets a worker go %s: it would take no traffic again', (_, event) => {
     const scene = promoted({ keepWarmMs: 600_000 });
     scene.send(event(scene.worker(1, 1, 'parked').id));

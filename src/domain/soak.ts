@@ -29,6 +29,10 @@ export function settleSoak(fleet: Fleet, now: number, effects: Effect[]): boolea
   const { soak } = fleet;
   const generation = servingGeneration(fleet);
   if (!soak || !generation || rolloutUnderWay(fleet)) return false;
+  if (soak.generation !== generation.number || fleet.stop) {
+    fleet.soak = null;
+    return true;
+  }
   if (isCrashLooping(generation)) {
     // Of a loop that began during a rollout, which has failed since.
     rollBackFromSoak(fleet, 'it crash-loops', now, effects);

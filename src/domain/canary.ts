@@ -87,7 +87,7 @@ export function pauseCanary(rollout: Rollout, why: string, effects: Effect[]): v
   effects.push({
     type: 'progress',
     kind: 'paused',
-    message: `generation ${rollout.to}: paused at ${rollout.weight} % of the traffic (${why})`,
+    message: `generation ${rollout.to}: ${isHeld(rollout) ? 'paused' : 'on its way, and pauses'} at ${rollout.wantedWeight} % of the traffic (${why})`,
     generation: rollout.to!,
   });
   if (isHeld(rollout)) effects.push({ type: 'held', rollout: { ...rollout } });

@@ -27,7 +27,7 @@ export function requestPromotion(fleet: Fleet, full: boolean, effects: Effect[])
   return undefined;
 }
 
-/** Also of one that is on its way to a weight: it stays there. */
+/** Also of one that is on its way to a weight: it stays there once it has come to it. */
 export function requestPause(fleet: Fleet, effects: Effect[]): InterventionRefusal | undefined {
   const canary = canaryOf(fleet);
   if (typeof canary === 'string') return canary;

@@ -3,7 +3,7 @@ import { isConfirmed, servingGeneration, workersOf } from './fleet.js';
 import type { Effect, Fleet, Rollout, RolloutKind, RolloutSource } from './types.js';
 
 type Asked = { kind: RolloutKind; source: RolloutSource } & Partial<
-  Pick<Rollout, 'allowListeners' | 'wantedWeight' | 'noCanary' | 'cause'>
+  Pick<Rollout, 'allowListeners' | 'wantedWeight' | 'noCanary' | 'backTo' | 'cause'>
 >;
 
 /** Becomes the fleet's. */
@@ -12,7 +12,6 @@ export function beginRollout(fleet: Fleet, asked: Asked, now: number, effects: E
   const fromSlots = [...(servingGeneration(fleet)?.slots ?? [])];
   const serves = (slot: number): boolean =>
     workersOf(fleet, from).some((worker) => worker.slot === slot && isConfirmed(worker));
-  fleet.soak = null; // What was on trial is so no more: it is being replaced.
   fleet.rollout = {
     id: fleet.nextRolloutId++,
     allowListeners: false,
@@ -27,6 +26,7 @@ export function beginRollout(fleet: Fleet, asked: Asked, now: number, effects: E
     paused: false,
     verdict: null,
     noCanary: false,
+    backTo: null,
     cause: null,
     startedAt: now,
     fromSlots,

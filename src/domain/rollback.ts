@@ -20,6 +20,7 @@ export function requestRollback(
   const { rollout } = fleet;
   if (rollout && rolloutUnderWay(fleet)) {
     if (rollout.step === 'aborting') return 'aborting';
+    if (rollout.kind === 'rollback' && !release) return 'rolling-back'; // Its abort would keep what is to go.
     if (rollout.from === null) return 'first-start';
     if (release) return 'rollout-under-way';
     abortRollout(fleet, 'rolled back by hand', null, now, effects);
@@ -28,9 +29,14 @@ export function requestRollback(
   if (fleet.serving === null) return 'nothing-serves';
   if (fleet.scaling) return 'scale-under-way';
   const way = release ? { cold: { kind: 'release' as const, release } } : targetOfRollback(fleet);
-  if (way === null) return 'nothing-before';
+  if (way === null) return isBack(fleet) ? 'back-already' : 'nothing-before';
   beginRollback(fleet, way, 'command', null, now, effects);
   return undefined;
+}
+
+/** From one that was never good: what was good before that lies one step further, and is another question. */
+function isBack({ rollout, serving }: Fleet): boolean {
+  return rollout !== null && rollout.outcome === 'succeeded' && rollout.backTo !== null && rollout.to === serving;
 }
 
 /** Null where nothing that was good before is known. */
@@ -48,10 +54,11 @@ export function beginRollback(
   now: number,
   effects: Effect[],
 ): void {
+  const backTo = 'warm' in way ? way.warm.number : way.cold.kind === 'generation' ? way.cold.number : null;
   // It was let in with its listeners before.
   const rollout = beginRollout(
     fleet,
-    { kind: 'rollback', source, allowListeners: true, noCanary: true, cause },
+    { kind: 'rollback', source, allowListeners: true, noCanary: true, backTo, cause },
     now,
     effects,
   );

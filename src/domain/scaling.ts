@@ -73,9 +73,11 @@ export function takeScaleBack(fleet: Fleet, reason: string, culprit: number | nu
   end(fleet, reason, culprit, effects);
 }
 
-/** A policy of before, with the number of workers that a scale has set since. */
-export const withScale = ({ scaled }: Fleet, policy: Policy): Policy =>
-  scaled?.configured === policy.configuredInstances ? { ...policy, instances: scaled.count } : policy;
+/** A policy of before, with the number of workers that a scale has set since; one that stood then is over. */
+export const withScale = ({ scaled }: Fleet, policy: Policy): Policy => ({
+  ...policy,
+  instances: scaled?.configured === policy.configuredInstances ? scaled.count : policy.configuredInstances,
+});
 
 function setCount(fleet: Fleet, generation: Generation, count: number): void {
   const { configuredInstances } = generation.policy;

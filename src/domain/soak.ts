@@ -1,16 +1,18 @@
 /**
  * The time on trial after a promotion: a crash loop or a bad verdict in it rolls back by itself. A generation that comes through is good, and
- * what a later rollback goes back to. Pure.
+ * what a later rollback goes back to. A rollout that fails leaves it on trial. Pure.
  */
-import { servingGeneration } from './fleet.js';
+import { isCrashLooping } from './crash-loop.js';
+import { isConfirmed, rolloutUnderWay, servingGeneration, workersOf } from './fleet.js';
 import { beginRollback, targetOfRollback } from './rollback.js';
+import { takeScaleBack } from './scaling.js';
 import type { Effect, Fleet, Generation, Rollout } from './types.js';
 
 /** At the promotion. What went back to a good one is not tried again. */
 export function beginSoak(fleet: Fleet, rollout: Rollout, target: Generation, now: number, effects: Effect[]): void {
   fleet.soak = null;
-  if (target.good) return;
-  if (rollout.from === null || rollout.kind === 'rollback' || target.policy.soakMs === 0) {
+  // Also what was good before is told to be so: from now on it is what a start brings back.
+  if (target.good || rollout.from === null || rollout.kind === 'rollback' || target.policy.soakMs === 0) {
     become(target, effects);
     return;
   }
@@ -22,13 +24,22 @@ export function beginSoak(fleet: Fleet, rollout: Rollout, target: Generation, no
   };
 }
 
-/** Once its time is over. One that is down or crash-loops at that moment is not good yet. */
+/** Once its time is over. One that is down at that moment, all of it or a worker, is not good yet. */
 export function settleSoak(fleet: Fleet, now: number, effects: Effect[]): boolean {
   const { soak } = fleet;
-  if (!soak || now < soak.until) return false;
+  const generation = servingGeneration(fleet);
+  if (!soak || !generation || rolloutUnderWay(fleet)) return false;
+  if (soak.generation !== generation.number || fleet.stop) {
+    fleet.soak = null;
+    return true;
+  }
+  if (isCrashLooping(generation)) {
+    // Of a loop that began during a rollout, which has failed since.
+    rollBackFromSoak(fleet, 'it crash-loops', now, effects);
+    return true;
+  }
+  if (now < soak.until || !isWhole(fleet, generation)) return false;
   fleet.soak = null;
-  const generation = fleet.generations[soak.generation];
-  if (!generation || generation.number !== fleet.serving) return true;
   become(generation, effects);
   effects.push({
     type: 'progress',
@@ -39,6 +50,9 @@ export function settleSoak(fleet: Fleet, now: number, effects: Effect[]): boolea
   return true;
 }
 
+const isWhole = (fleet: Fleet, { number, slots }: Generation): boolean =>
+  slots.every((slot) => workersOf(fleet, number).some((worker) => worker.slot === slot && isConfirmed(worker)));
+
 function become(generation: Generation, effects: Effect[]): void {
   generation.good = true;
   effects.push({ type: 'good', generation: generation.number });
@@ -48,14 +62,14 @@ function become(generation: Generation, effects: Effect[]): void {
 export function rollBackFromSoak(fleet: Fleet, reason: string, now: number, effects: Effect[]): void {
   const { soak } = fleet;
   const bad = servingGeneration(fleet);
-  if (!soak || !bad || fleet.stop || bad.number !== soak.generation) return;
+  if (!soak || !bad || fleet.stop || bad.number !== soak.generation || rolloutUnderWay(fleet)) return;
+  fleet.soak = null; // Also where the way back fails: it is not gone again and again.
   const target = targetOfRollback(fleet);
-  if (target === null || fleet.scaling) {
-    fleet.soak = null;
+  if (target === null) {
     effects.push({
       type: 'progress',
       kind: 'warning',
-      message: `generation ${bad.number} is on trial and has failed (${reason}), but ${target === null ? 'nothing that was good before is known' : 'a scale is under way'}: it goes on serving`,
+      message: `generation ${bad.number} is on trial and has failed (${reason}), but nothing that was good before is known: it goes on serving`,
       generation: bad.number,
     });
     return;
@@ -66,5 +80,6 @@ export function rollBackFromSoak(fleet: Fleet, reason: string, now: number, effe
     message: `generation ${bad.number} has failed in its soak: ${reason}; rolling back`,
     generation: bad.number,
   });
+  takeScaleBack(fleet, `generation ${bad.number} has failed in its soak: ${reason}`, null, effects);
   beginRollback(fleet, target, 'soak', reason, now, effects);
 }

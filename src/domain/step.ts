@@ -9,7 +9,7 @@ import { beginRollout } from './new-rollout.js';
 import { hurryDrains, reconcile } from './reconcile.js';
 import { requestRollback } from './rollback.js';
 import { abortRollout } from './rollout.js';
-import { requestScale, takeScaleBack } from './scaling.js';
+import { requestScale, takeScaleBack, withScale } from './scaling.js';
 import type { Context, Effect, Event, Expected, Fleet, Policy, StepResult } from './types.js';
 import { judged, settleJudging } from './verdict.js';
 import { applyToWorker } from './worker-events.js';
@@ -134,9 +134,11 @@ function startQueuedReload(fleet: Fleet, context: Context, effects: Effect[]): v
   begin(fleet, { kind: 'reload', source: 'signal', allowListeners: false }, context, effects);
 }
 
-function prepared(fleet: Fleet, rolloutId: number, policy: Policy, effects: Effect[]): string | undefined {
+function prepared(fleet: Fleet, rolloutId: number, made: Policy, effects: Effect[]): string | undefined {
   const rollout = fleet.rollout;
   if (!rollout || rollout.id !== rolloutId || rollout.step !== 'preparing') return 'that rollout is over';
+  // The plan of a generation of before knows the scale of its own time.
+  const policy = rollout.kind === 'rollback' ? withScale(fleet, made) : made;
   const number = fleet.nextGeneration++;
   const slotState = Object.fromEntries(
     range(policy.instances).map((slot) => [slot, emptySlot(expectationFor(fleet, slot, policy))]),

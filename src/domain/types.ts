@@ -207,6 +207,8 @@ export interface Rollout {
   verdict: Verdict | null;
   /** It begins without a canary, whatever the policy says. */
   noCanary: boolean;
+  /** Of a rollback, the generation of before that it goes back to; null where it goes to a release, or is none. */
+  backTo: number | null;
   /** Why it began, where it did so by itself. */
   cause: string | null;
   startedAt: number;
@@ -381,7 +383,10 @@ export type RollbackRefusal =
   | 'rollout-under-way'
   | 'aborting'
   | 'first-start'
-  /** It is back already, or nothing was good before. */
+  /** One is under way: it is joined. */
+  | 'rolling-back'
+  /** The serving generation is what was gone back to. */
+  | 'back-already'
   | 'nothing-before';
 
 /** Why a weight, a pause, a promotion or an abort is refused: a kind, for the command has the words. */

@@ -2,7 +2,17 @@
  * The generation that was replaced, kept warm: its workers are parked (alive, ready, without traffic), so that the way back needs no boot.
  * At most one is; it is let go after `keepWarm`, or where another takes its place. Pure.
  */
-import { allWorkers, isConfirmed, isParked, rolloutUnderWay, workersOf } from './fleet.js';
+import {
+  allWorkers,
+  isConfirmed,
+  isLive,
+  isParked,
+  opensWhatItMust,
+  rememberListeners,
+  rolloutUnderWay,
+  stays,
+  workersOf,
+} from './fleet.js';
 import { nameOf, where } from './names.js';
 import type { Effect, Fleet, Generation, Rollout, Worker } from './types.js';
 
@@ -29,6 +39,7 @@ export function park(fleet: Fleet, worker: Worker, effects: Effect[]): void {
   const { status } = worker;
   if (status.state !== 'active') return;
   if (fleet.warm?.generation !== worker.generation) fleet.warm = { generation: worker.generation, until: null };
+  rememberListeners(fleet, worker);
   worker.status = { state: 'parked', readyAt: status.readyAt };
   effects.push({ type: 'park', id: worker.id });
   effects.push({
@@ -67,10 +78,14 @@ export function settleWarmAfter(fleet: Fleet, rollout: Rollout, target: Generati
   else fleet.warm = null;
 }
 
+/** Its app has closed what it listened on, has asked to be replaced, or does not answer any more. */
+const isNoWayBack = (worker: Worker, generation: Generation): boolean =>
+  !stays(worker) || !opensWhatItMust(worker, generation);
+
 /** Nobody holds it any more. */
 export function isLetGo(fleet: Fleet, worker: Worker): boolean {
   if (!isParked(worker)) return false;
-  if (fleet.stop) return true;
+  if (fleet.stop || isNoWayBack(worker, fleet.generations[worker.generation]!)) return true;
   const { rollout } = fleet;
   const comesBack = rolloutUnderWay(fleet) && rollout!.step !== 'aborting' && rollout!.to === worker.generation;
   const goesBack = rolloutUnderWay(fleet) && rollout!.from === worker.generation; // An abort brings it back.
@@ -81,7 +96,9 @@ export function settleWarm(fleet: Fleet, now: number, effects: Effect[]): boolea
   const { warm } = fleet;
   if (!warm) return false;
   const isOver = warm.until !== null && now >= warm.until;
-  const isEmpty = warm.until !== null && workersOf(fleet, warm.generation).every((worker) => !isParked(worker));
+  // Who serves still is about to be parked: at the promotion of one worker, or of all at once, nobody is yet.
+  const isHeld = workersOf(fleet, warm.generation).some((worker) => isParked(worker) || isLive(worker));
+  const isEmpty = warm.until !== null && !isHeld;
   if (!isOver && !isEmpty) return false;
   fleet.warm = null;
   if (isOver)

@@ -4,7 +4,9 @@ import { noteCrash } from './crash-loop.js';
 import {
   isActive,
   isConfirmed,
+  isLeaving,
   isLive,
+  isParked,
   liveIn,
   opensWhatItMust,
   rememberListeners,
@@ -125,9 +127,10 @@ function listening(
 function closed(fleet: Fleet, worker: Worker, key: string, context: Context, effects: Effect[]): string | undefined {
   if (!(key in worker.listeners)) return 'it does not have that listener';
   // One that drains runs the app's own end: its successors keep the socket.
-  if (!isLive(worker) || worker.leaving) return 'it is leaving';
+  if (isLeaving(worker) || worker.leaving) return 'it is leaving';
   const label = worker.listeners[key];
   delete worker.listeners[key];
+  if (isParked(worker)) return undefined; // It is no way back any more.
   const generation = fleet.generations[worker.generation]!;
   if (!generation.closedAgain.includes(key)) generation.closedAgain.push(key);
   if (isComing(fleet, worker) && worker.status.state !== 'starting' && !opensWhatItMust(worker, generation)) {
@@ -233,8 +236,12 @@ function vacate(fleet: Fleet, worker: Worker, message: string, context: Context,
 
 /** Not gone yet, and not counted on: a restart and a stop wait for it, and its drain has a deadline. */
 function leaving(fleet: Fleet, worker: Worker, context: Context, effects: Effect[]): string | undefined {
-  if (!isLive(worker)) return 'it is leaving';
+  if (isLeaving(worker)) return 'it is leaving';
   if (!stays(worker)) return 'it is being replaced';
+  if (isParked(worker)) {
+    worker.leaving = true; // It is no way back any more.
+    return undefined;
+  }
   const message = `${nameOf(worker)} has called cluster.worker.disconnect(): it serves until its successor does`;
   vacate(fleet, worker, message, context, effects);
   worker.leaving = true;
@@ -243,8 +250,18 @@ function leaving(fleet: Fleet, worker: Worker, context: Context, effects: Effect
 
 /** Its slot is filled anew, and it is retired once its replacement serves. One at a time: a host that starves all would lose all. */
 function unresponsive(fleet: Fleet, worker: Worker, context: Context, effects: Effect[]): string | undefined {
-  if (!isActive(worker)) return 'it is not active';
+  if (!isActive(worker) && !isParked(worker)) return 'it is not active';
   if (!stays(worker)) return 'it is being replaced';
+  if (isParked(worker)) {
+    worker.unresponsive = true; // It is no way back any more.
+    effects.push({
+      type: 'progress',
+      kind: 'unresponsive',
+      message: `${nameOf(worker)}, which is parked, does not answer: its event loop is blocked; it leaves`,
+      ...where(worker),
+    });
+    return undefined;
+  }
   if (isComing(fleet, worker)) {
     if (fleet.rollout!.step === 'aborting') return 'it is given up';
     worker.unresponsive = true;

@@ -1,5 +1,5 @@
 /**
- * Runs in the master. Asks every active worker again and again over IPC, and tells the core of one whose event loop has not
+ * Runs in the master. Asks every active or parked worker again and again over IPC, and tells the core of one whose event loop has not
  * answered for its `livenessTimeout`. Time in which this process itself was stopped or starved is held against nobody.
  */
 import type { Event, Fleet } from '../domain/types.js';
@@ -58,9 +58,12 @@ export function watchLiveness(
   };
 
   const look = (ms: number): void => {
-    const active = Object.values(state().workers).filter((worker) => worker.status.state === 'active');
-    for (const id of watches.keys()) if (!active.some((worker) => worker.id === id)) watches.delete(id);
-    for (const { id, generation } of active) {
+    // One that is parked is the way back: whether it could serve is known before it has to.
+    const watched = Object.values(state().workers).filter(
+      ({ status }) => status.state === 'active' || status.state === 'parked',
+    );
+    for (const id of watches.keys()) if (!watched.some((worker) => worker.id === id)) watches.delete(id);
+    for (const { id, generation } of watched) {
       const timeout = timeoutOf(generation);
       if (timeout === 0) continue;
       const watch = watches.get(id);

@@ -96,6 +96,18 @@ describe('a reload of an app with a canary', () => {
     expect(scene.fleet.serving).toBe(2);
   });
 
+  test('that is paused on its way to the next step stays there, and says so', () => {
+    const [first] = STEPS.steps;
+    const scene = atFirst({ steps: [first!, { weight: 50, pauseMs: 60_000 }] });
+    scene.promote();
+    expect(scene.fleet.rollout).toMatchObject({ weight: 5, wantedWeight: 50 });
+    expect(scene.pause()).toBeUndefined();
+    expect(scene.told('paused')).toEqual(['generation 2: on its way, and pauses at 50 % of the traffic (by hand)']);
+    scene.judge('good');
+    scene.until(scene.now + 3_600_000);
+    expect(scene.fleet.rollout).toMatchObject({ weight: 50, paused: true });
+  });
+
   test('takes a weight by hand, stays there, and goes on to the next step above it', () => {
     const scene = atFirst();
     expect(scene.weigh(30)).toBeUndefined();

@@ -19,6 +19,17 @@ const crashLoop = (scene: Scene): void => {
   }
 };
 
+function failToPrepare(scene: Scene): void {
+  scene.send({ type: 'rollout-requested', kind: 'reload', source: 'command', allowListeners: false });
+  scene.send({ type: 'prepare-failed', rolloutId: scene.preparing!, reason: 'a typo' });
+}
+
+function crashAtOnce(scene: Scene): void {
+  scene.reload();
+  scene.crash(scene.worker(3, 0, 'starting'));
+  scene.bootAll();
+}
+
 describe('in its soak', () => {
   test('a generation that crash-loops is rolled back to what the one before has run, by itself', () => {
     const scene = promoted({ crashLoop: { count: 3, windowMs: 60_000 } });
@@ -80,6 +91,57 @@ describe('in its soak', () => {
     });
   });
 
+  test.each([
+    ['cannot be prepared', (scene: Scene) => failToPrepare(scene)],
+    ['fails at its first worker', (scene: Scene) => crashAtOnce(scene)],
+  ])('a reload that %s leaves the trial as it was', (_, fail) => {
+    const rollsBack = promoted({ crashLoop: { count: 1, windowMs: 60_000 } });
+    fail(rollsBack);
+    rollsBack.crash(rollsBack.worker(2, 0, 'active'));
+    expect(rollsBack.told('rolling-back')).toHaveLength(1);
+    const comesThrough = promoted();
+    fail(comesThrough);
+    comesThrough.until(comesThrough.now + 30_000);
+    expect(comesThrough.fleet.generations[2]).toMatchObject({ good: true });
+    expect(comesThrough.fleet.soak).toBeNull();
+  });
+
+  test('a crash loop that begins during a reload is gone back from once that has failed, and once only', () => {
+    const scene = promoted({ crashLoop: { count: 1, windowMs: 60_000 } });
+    scene.send({ type: 'rollout-requested', kind: 'reload', source: 'command', allowListeners: false });
+    scene.crash(scene.worker(2, 0, 'active'));
+    expect(scene.told('rolling-back')).toEqual([]);
+    scene.send({ type: 'prepare-failed', rolloutId: scene.preparing!, reason: 'a typo' });
+    expect(scene.told('rolling-back')).toEqual(['generation 2 has failed in its soak: it crash-loops; rolling back']);
+    scene.send({ type: 'prepare-failed', rolloutId: scene.preparing!, reason: 'the folder was edited in place' });
+    scene.settle();
+    expect(scene.told('rolling-back')).toHaveLength(1);
+    expect(scene.fleet.serving).toBe(2);
+  });
+
+  test('one that is down when its time is over is good once it is whole again', () => {
+    const scene = promoted({ crashLoop: { count: 3, windowMs: 60_000 } });
+    const { until } = scene.fleet.soak!;
+    scene.until(until - 50);
+    scene.crash(scene.worker(2, 0, 'active'));
+    scene.advance(60);
+    expect(scene.told('soaked')).toEqual([]);
+    scene.until(until + 5_000);
+    expect(scene.told('soaked')).toHaveLength(1);
+  });
+
+  test('a scale under way is taken back first', () => {
+    const scene = promoted({ crashLoop: { count: 1, windowMs: 60_000 } });
+    scene.scale(4);
+    scene.crash(scene.worker(2, 0, 'active'));
+    expect(scene.effects).toContainEqual({
+      ...{ type: 'scale-ended', id: 1, culprit: null },
+      reason: 'generation 2 has failed in its soak: worker 0 of generation 2 crash-loops',
+    });
+    scene.settle();
+    expect(scene.slots('active')).toEqual(['3/0', '3/1']);
+  });
+
   test('a folder that was edited in place cannot be gone back to: the new one goes on, and it is said', () => {
     const scene = promoted({ crashLoop: { count: 1, windowMs: 60_000 } });
     scene.crash(scene.worker(2, 0, 'active'));
@@ -102,6 +164,20 @@ describe('a parked generation', () => {
     scene.until(scene.now + 20_000);
     expect(scene.slots('parked')).toEqual([]);
     expect(Object.keys(scene.fleet.generations)).toEqual(['2']);
+  });
+
+  test.each([
+    ['one worker alone', { instances: 1 }],
+    ['workers that are switched all at once', { instances: 2, atomic: true }],
+  ])('is parked as well where it has %s', (_, policy) => {
+    const scene = promoted({ keepWarmMs: 600_000, ...policy });
+    expect(scene.slots('parked')).toHaveLength(policy.instances);
+    expect(scene.told('worker-retired')).toEqual([]);
+    scene.rollBack();
+    expect(scene.fleet.serving).toBe(1);
+    scene.settle();
+    expect(scene.slots('active')).toHaveLength(policy.instances);
+    expect(Object.keys(scene.fleet.generations)).toEqual(['1']);
   });
 
   test('serves again in the very step of a rollback, without a fork', () => {
@@ -129,6 +205,23 @@ describe('a parked generation', () => {
     const scene = promoted({ keepWarmMs: 600_000 });
     scene.crash(scene.worker(1, 1, 'parked'));
     expect(scene.slots('parked')).toEqual(['1/0']);
+    expect(scene.fleet.generations[1]!.slotState[1], 'it must open what that one had').toMatchObject({
+      expected: { kind: 'exactly', keys: ['tcp:3000'] },
+    });
+    scene.rollBack();
+    scene.settle();
+    expect(scene.slots('active')).toEqual(['1/0', '1/1']);
+  });
+
+  test.each([
+    ['that closes what it listened on', (id: number) => ({ type: 'closed' as const, id, key: 'tcp:3000' })],
+    ['that asks to be replaced', (id: number) => ({ type: 'leaving' as const, id })],
+    ['whose event loop is blocked', (id: number) => ({ type: 'unresponsive' as const, id })],
+  ])('lets a worker go %s: it would take no traffic again', (_, event) => {
+    const scene = promoted({ keepWarmMs: 600_000 });
+    scene.send(event(scene.worker(1, 1, 'parked').id));
+    expect(scene.slots('parked')).toEqual(['1/0']);
+    expect(scene.slots('draining')).toEqual(['1/1']);
     scene.rollBack();
     scene.settle();
     expect(scene.slots('active')).toEqual(['1/0', '1/1']);
@@ -173,6 +266,35 @@ describe('a parked generation', () => {
 });
 
 describe('a rollback by hand', () => {
+  test.each([
+    ['boots', 0],
+    ['has parked', 600_000],
+  ])('tells that what it %s is good: a later start brings that back, and not what it has left', (_, keepWarmMs) => {
+    const scene = promoted({ soakMs: 0, keepWarmMs });
+    scene.rollBack();
+    scene.until(scene.now + 5_000);
+    const good = scene.effects.flatMap((effect) => (effect.type === 'good' ? [effect.generation] : []));
+    expect(good).toEqual([1, 2, scene.fleet.serving]);
+  });
+
+  test.each([
+    ['boots', 0],
+    ['has parked', 600_000],
+  ])('keeps to the last scale: what it %s has as many workers', (_, keepWarmMs) => {
+    const scene = promoted({ soakMs: 0, keepWarmMs });
+    scene.scale(4);
+    scene.until(scene.now + 5_000);
+    scene.rollBack();
+    scene.until(scene.now + 5_000);
+    expect(scene.slots('active')).toHaveLength(4);
+    scene.scale(2);
+    scene.until(scene.now + 5_000);
+    scene.rollBack();
+    scene.until(scene.now + 5_000);
+    expect(scene.slots('active'), 'and where it was scaled back').toHaveLength(2);
+    expect(scene.fleet.scaled).toBeNull();
+  });
+
   test('goes to what the last good generation has run, and a second one back again', () => {
     const scene = promoted({ soakMs: 0 });
     scene.settle();
@@ -192,6 +314,32 @@ describe('a rollback by hand', () => {
     scene.settle();
     expect(scene.verdicts.at(-1)).toMatchObject({ outcome: 'failed', reason: 'rolled back by hand' });
     expect(scene.slots('active')).toEqual(['1/0', '1/1']);
+  });
+
+  test('that comes after the one of a soak is told that it is back already, and goes no step further', () => {
+    const scene = promoted({ crashLoop: { count: 1, windowMs: 60_000 } });
+    scene.crash(scene.worker(2, 0, 'active'));
+    scene.settle();
+    expect(scene.rollBack()).toBe('back-already');
+  });
+
+  test('from a release that was gone to in a soak leads back to what was good before it', () => {
+    const scene = promoted();
+    const release = { id: 'r1', path: '/releases/r1', from: '/app' };
+    scene.send({ type: 'rollback-requested', release });
+    scene.settle();
+    expect(scene.fleet).toMatchObject({ serving: 3, lastGood: 1 });
+    expect(scene.rollBack()).toBeUndefined();
+    scene.settle();
+    expect(scene.fleet).toMatchObject({ serving: 4, lastGood: 3 });
+  });
+
+  test('is no abort of one that is under way: what has begun by itself goes on', () => {
+    const scene = promoted({ crashLoop: { count: 1, windowMs: 60_000 } });
+    scene.crash(scene.worker(2, 0, 'active'));
+    expect(scene.rollBack()).toBe('rolling-back');
+    scene.settle();
+    expect(scene.verdicts.at(-1)).toMatchObject({ kind: 'rollback', outcome: 'succeeded', from: 2, to: 3 });
   });
 
   test('to a release prepares that one', () => {

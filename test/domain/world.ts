@@ -169,10 +169,12 @@ export class World {
     return generation === undefined ? undefined : { type: 'release-checked', generation, modified: false };
   }
 
-  /** As the shell's planner has it: a scale stands until the configured number is another one. */
+  /** As the shell has it: a scale stands until the configured number is another one; what a generation has run is as it was prepared. */
   private scaledPolicy(): Policy {
     const { scaled, target } = this;
-    const policy = (target.kind === 'generation' && this.policies.get(target.number)) || this.policy;
+    const ran = target.kind === 'generation' ? this.policies.get(target.number) : undefined;
+    if (ran) return ran;
+    const { policy } = this;
     const stands = scaled !== null && scaled.configured === policy.configuredInstances;
     return stands ? { ...policy, instances: scaled.count } : policy;
   }

@@ -164,6 +164,21 @@ describe('on trial', () => {
     },
   );
 
+  test('whoever asks for the rollback that has begun by itself waits for it, and later is told that it is back', async () => {
+    const { master, project, bringIn, version } = await openShop({ crashLoop: '2 in 60s', minReady: '1s' }, TURNS_BAD);
+    expect((await bringIn('2')).code).toBe(0);
+    const from = master.log.length;
+    project.write({ 'releases/2/bad': '' });
+    await master.seen('it is rolled back', ({ kind }) => kind === 'rolling-back', 15_000, from);
+    const rollback = await master.run('rollback');
+    expect(rollback.code, rollback.stderr).toBe(0);
+    expect(await version()).toBe('1');
+    const again = await master.run('rollback');
+    expect(again.code).toBe(1);
+    expect(again.stderr).toContain('is what was gone back to already, from generation 2 (worker');
+    expect(await version()).toBe('1');
+  });
+
   test('one that comes through is what a later rollback goes back to', async () => {
     const { master, bringIn, version } = await openShop({ soak: '200ms' });
     for (const release of ['2', '3']) {

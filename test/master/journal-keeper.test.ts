@@ -11,7 +11,7 @@ const ROLLOUT: Rollout = {
   ...{ id: 4, kind: 'reload', source: 'command', allowListeners: false, from: 1, to: 2, step: 'booting' },
   ...{ weight: null, wantedWeight: null, startedAt: 1_000, fromSlots: [0], servedSlots: [0] },
   ...{ outcome: null, reason: null, culprit: null, nextStartAt: 0, abortBy: null },
-  ...{ steps: [], stepIndex: 0, heldAt: 0, paused: false, verdict: null, noCanary: false, cause: null },
+  ...{ steps: [], stepIndex: 0, heldAt: 0, paused: false, verdict: null, noCanary: false, backTo: null, cause: null },
 };
 
 function makeKeeper(): {

@@ -103,6 +103,14 @@ describe('a worker', () => {
     expect(watched.asked.filter((id) => id === 2)).toHaveLength(1);
   });
 
+  test('that is parked is asked as well: it is the way back', () => {
+    const watched = new Watched();
+    watched.state[2] = 'parked';
+    watched.silent.add(2);
+    watched.ticks(8);
+    expect(watched.posted).toContainEqual({ type: 'unresponsive', id: 2 });
+  });
+
   test('that is no longer active is forgotten: what it was silent for does not count when it is back', () => {
     const watched = new Watched();
     watched.silent.add(2);

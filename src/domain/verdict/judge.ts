@@ -39,6 +39,8 @@ const RISK = 1 / CONVICTS;
 const SOAK_TOLERANCE = 2;
 /** Delays of the event loop that no release answers for: garbage collection, and neighbours on the host. */
 const LOOP = { factor: 2, plusMs: 25 };
+/** So many looks at event loops are kept for a round that does not end. */
+const MOST_LOOKS = 1_000;
 
 export const NOTHING: Observed = { requests: 0, failed: 0, latency: [], heldUpMs: [], crashes: 0 };
 const NO_TALLY: Tally = { requests: 0, failed: 0, crashes: 0, latency: EMPTY, heldUpMs: 0 };
@@ -110,10 +112,15 @@ export function verdictOf(state: VerdictState, settings: VerdictSettings): { ver
   return { verdict: 'good', reason: wordsOfGood(state) };
 }
 
-const join = (one: Observation, other: Observation): Observation => ({
-  canary: joined(one.canary, other.canary),
-  stable: joined(one.stable, other.stable),
-});
+/** A hold may last for days, and bring the canary no request: of both generations then, what is older is let go of. */
+function join(one: Observation, other: Observation): Observation {
+  const isLong = one.canary.heldUpMs.length + one.stable.heldUpMs.length >= MOST_LOOKS;
+  const before = (observed: Observed): Observed => (isLong ? { ...observed, heldUpMs: [] } : observed);
+  return {
+    canary: joined(before(one.canary), other.canary),
+    stable: joined(before(one.stable), other.stable),
+  };
+}
 
 const joined = (one: Observed, other: Observed): Observed => ({
   requests: one.requests + other.requests,

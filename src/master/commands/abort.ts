@@ -17,10 +17,10 @@ export async function abort(
     if (ignored !== undefined) throw refusedIntervention(context, command, ignored);
     const end = await orEnded(context, command, watch.ended);
     if (supervisor.state.stop) throw stopped(appName, command);
-    const { from, to } = end.rollout;
+    const { from, to, kind } = end.rollout;
     const condition = conditionOf(context, from);
     if (condition === 'down') return failure(end, appName, condition);
-    const gone = to === null ? 'the reload was given up' : `generation ${to} was given up`;
+    const gone = to === null ? `the ${kind} was given up` : `generation ${to} was given up`;
     return succeeded(command, from, startedAt, `${gone}, generation ${from} serves as before`);
   } finally {
     watch.stop();

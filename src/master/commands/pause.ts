@@ -8,7 +8,8 @@ export async function pause(context: CommandContext): Promise<ControlResult> {
   const { supervisor, appName } = context;
   const ignored = await supervisor.request({ type: 'pause-requested' });
   if (ignored !== undefined) throw refusedIntervention(context, 'pause', ignored);
-  const { to, weight } = supervisor.state.rollout!;
-  const message = `generation ${to} stays at ${weight} % of the traffic; zdsup promote ${appName} goes on, zdsup abort ${appName} goes back`;
-  return { ...succeeded('pause', to, 0, message), weight: weight! };
+  const { to, weight, wantedWeight } = supervisor.state.rollout!;
+  const stays = weight === wantedWeight ? 'stays' : 'has more workers started, and stays';
+  const message = `generation ${to} ${stays} at ${wantedWeight} % of the traffic; zdsup promote ${appName} goes on, zdsup abort ${appName} goes back`;
+  return { ...succeeded('pause', to, 0, message), weight: wantedWeight! };
 }

@@ -118,6 +118,16 @@ export function refusedRollback(context: CommandContext, why: string): ZdsupErro
     case 'rollout-under-way':
     case 'scale-under-way':
       return underWay(context);
+    case 'back-already': {
+      const { serving, rollout } = supervisor.state;
+      const cause = rollout?.cause == null ? '' : ` (${rollout.cause})`;
+      return new ZdsupError({
+        code: 'ZDSUP_ROLLBACK_NOTHING',
+        message: `generation ${serving} of ${appName} is what was gone back to already, from generation ${rollout?.from}${cause}`,
+        hint: `zdsup releases ${appName} lists what was deployed before: zdsup rollback ${appName} --to <release>`,
+        exitStatus: 1,
+      });
+    }
     case 'nothing-serves':
     case 'nothing-before':
       return new ZdsupError({

@@ -1,4 +1,4 @@
-/** Runs in the master. `rollback`: back to what was good before, or to a given release; of a rollout under way it is the abort. */
+/** Runs in the master. `rollback`: back to what was good before, or to a given release; of a rollout under way it is the abort, unless that goes back itself. */
 import { rolloutUnderWay } from '../../domain/fleet.js';
 import type { ReleaseRef, RollbackRefusal } from '../../domain/types.js';
 import { readPrevious } from '../../releases/current.js';
@@ -15,7 +15,9 @@ import { outcome, watchRollout } from './rollouts.js';
  */
 export async function rollback(context: CommandContext, to: string | undefined, tell: Tell): Promise<ControlResult> {
   const { supervisor, effects } = context;
-  if (to === undefined && rolloutUnderWay(supervisor.state)) return abort(context, 'rollback', tell);
+  const { rollout } = supervisor.state;
+  if (to === undefined && rolloutUnderWay(supervisor.state) && rollout!.kind !== 'rollback')
+    return abort(context, 'rollback', tell);
   const startedAt = Date.now();
   const release = to === undefined ? undefined : await stored(context, to);
   const watch = watchRollout(effects, supervisor.state.serving, tell);
@@ -27,7 +29,9 @@ export async function rollback(context: CommandContext, to: string | undefined, 
       if (previous !== null)
         ignored = await supervisor.request({ type: 'rollback-requested', release: await stored(context, previous) });
     }
-    if (ignored !== undefined) throw refusedRollback(context, ignored);
+    // What a soak has begun by itself is what is asked for: it is waited for.
+    if (ignored !== undefined && ignored !== ('rolling-back' satisfies RollbackRefusal))
+      throw refusedRollback(context, ignored);
     return await outcome(context, 'rollback', watch, startedAt);
   } finally {
     watch.stop();

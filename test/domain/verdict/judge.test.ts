@@ -47,6 +47,19 @@ describe('too little traffic is inconclusive', () => {
   });
 });
 
+test('a hold of days without a request to the canary keeps little, and is judged when one comes', () => {
+  const quiet = (workers: number, requests: number): Observed => ({
+    ...served(requests),
+    heldUpMs: Array.from({ length: workers }, () => 3),
+  });
+  const { state } = look([quiet(2, 0), quiet(8, 40)], { times: 5_000 });
+  expect(state.pending!.stable.requests).toBe(200_000);
+  const { canary, stable } = state.pending!;
+  expect(canary.heldUpMs.length + stable.heldUpMs.length).toBeLessThan(1_100);
+  expect(canary.heldUpMs.length / stable.heldUpMs.length, 'the same time of both').toBe(2 / 8);
+  expect(look([quiet(2, 200), quiet(8, 40)], { from: state }).verdict).toBe('good');
+});
+
 test('a good one is told with its figures', () => {
   expect(look([served(612, 0, 12), served(11_500, 3, 11)])).toMatchObject({
     verdict: 'good',

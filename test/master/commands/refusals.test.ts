@@ -2,7 +2,7 @@
 import { describe, expect, test } from 'vitest';
 import type { InterventionRefusal, Rollout } from '../../../src/domain/types.js';
 import type { CommandContext } from '../../../src/master/commands/context.js';
-import { refusedIntervention, underWay } from '../../../src/master/commands/refusals.js';
+import { refusedIntervention, refusedRollback, underWay } from '../../../src/master/commands/refusals.js';
 
 const reload: Rollout = {
   id: 2,
@@ -25,6 +25,16 @@ const masterWith = (rollout: Partial<Rollout>): CommandContext =>
 
 const refused = (why: InterventionRefusal, rollout: Partial<Rollout>) =>
   refusedIntervention(masterWith(rollout), 'promote', why);
+
+test('a rollback after the one that a soak has begun is told what was gone back from, and why', () => {
+  const back = { kind: 'rollback', from: 2, to: 1, outcome: 'succeeded', cause: 'p99 is 812 ms' } as const;
+  const context = masterWith(back);
+  context.supervisor.state.serving = 1;
+  expect(refusedRollback(context, 'back-already')).toMatchObject({
+    message: 'generation 1 of shop is what was gone back to already, from generation 2 (p99 is 812 ms)',
+    exitStatus: 1,
+  });
+});
 
 describe('a promotion that comes too late', () => {
   test('is told why the rollout that was held is no longer there', () => {

@@ -100,6 +100,7 @@ export function receive(key: string): boolean {
 export function pauseDatagrams(): void {
   for (const socket of held.values()) {
     socket.gate.pause();
+    clearInterval(socket.keepAlive);
     socket.keepAlive = setInterval(() => {}, 2 ** 30);
   }
 }

@@ -6,11 +6,10 @@ import { servingGeneration } from './fleet.js';
 import { beginRollback, targetOfRollback } from './rollback.js';
 import type { Effect, Fleet, Generation, Rollout } from './types.js';
 
-/** At the promotion. What went back to a good one is not tried again. */
+/** At the promotion. What went back to a good one is not tried again; a later start is to run it, and not what it has replaced. */
 export function beginSoak(fleet: Fleet, rollout: Rollout, target: Generation, now: number, effects: Effect[]): void {
   fleet.soak = null;
-  if (target.good) return;
-  if (rollout.from === null || rollout.kind === 'rollback' || target.policy.soakMs === 0) {
+  if (target.good || rollout.from === null || rollout.kind === 'rollback' || target.policy.soakMs === 0) {
     become(target, effects);
     return;
   }

@@ -44,6 +44,8 @@ export const modeOf = ({ mode }: Pick<Stats, 'mode'>): number => (mode & 0o555) 
 export class NewObjects {
   /** By where they will lie, where they lie yet. */
   private readonly pending = new Map<string, string>();
+  /** Of those that are pending. */
+  private readonly hashes = new Set<string>();
   private readonly chunk = Buffer.allocUnsafe(CHUNK_BYTES);
   /** Where those lie of which the disk has not been told yet. */
   private unflushed: string[] = [];
@@ -123,6 +125,7 @@ export class NewObjects {
       fchmodSync(fd, mode);
       futimesSync(fd, mtimeMs / 1000, mtimeMs / 1000);
       this.pending.set(object, place);
+      this.hashes.add(hash);
       this.unflushed.push(place);
       return fstatSync(fd).mtimeMs;
     } finally {
@@ -162,14 +165,20 @@ export class NewObjects {
       renameSync(place, object);
     }
     this.pending.clear();
+    this.hashes.clear();
     return bytes;
   }
 
+  /** By the hash first: a path for each of thousands of entries would take longer than all else here. */
   private neededOf(entries: readonly Entry[]): [object: string, place: string][] {
-    const named = new Set(
-      entries.map((entry) => (entry.kind === 'file' ? objectPath(this.store, entry.hash, entry.mode) : '')),
-    );
-    return [...this.pending].filter(([object]) => named.has(object));
+    const found = new Map<string, string>();
+    for (const entry of entries) {
+      if (entry.kind !== 'file' || !this.hashes.has(entry.hash)) continue;
+      const object = objectPath(this.store, entry.hash, entry.mode);
+      const place = this.pending.get(object);
+      if (place !== undefined) found.set(object, place);
+    }
+    return [...found];
   }
 }
 

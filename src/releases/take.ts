@@ -4,7 +4,7 @@
  * this before leaves the store as it was, but for what lies in its `tmp`.
  */
 import type { Stats } from 'node:fs';
-import { existsSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, renameSync, rmdirSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { isZdsupError } from '../shared/errors.js';
 import { broken, told, Unsteady, unsteady } from './failure.js';
@@ -89,7 +89,16 @@ function clearLeftovers(store: string): void {
 
 function removeQuietly(staging: string): void {
   try {
-    rmSync(dirname(staging), { recursive: true, force: true });
+    rmdirSync(staging);
+    rmdirSync(dirname(staging)); // Mostly they are empty, and Node's own recursion would have to be loaded.
+  } catch {
+    removeTree(dirname(staging));
+  }
+}
+
+function removeTree(folder: string): void {
+  try {
+    rmSync(folder, { recursive: true, force: true });
   } catch {
     // A disk that takes nothing: the next deploy removes it.
   }
@@ -358,5 +367,8 @@ function publish(release: string, staging: string, store: string, id: string, st
 async function writeDurably(folder: string, name: string, manifest: Manifest): Promise<void> {
   const path = join(folder, name);
   writeFileSync(path, encode(manifest), { mode: 0o600 });
+  // Kernels keep time in ticks: of two that follow each other at once the later one is to be the later one.
+  const at = new Date(manifest.head.deployedAt);
+  utimesSync(path, at, at);
   await Promise.all([path, folder].map(syncPath));
 }

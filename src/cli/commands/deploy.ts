@@ -160,7 +160,10 @@ async function take(
   const taken = await takeRelease({
     ...{ store, app: name, source, logical, from, message, label },
     shared,
-    inUse: new Set(inUse(name, before)),
+    // Looked for where it matters alone: the processes of a host are many.
+    get inUse() {
+      return new Set(inUse(name, before));
+    },
   });
   return { taken, from, keep: (await planning).keep };
 }

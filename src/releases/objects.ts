@@ -57,10 +57,9 @@ export class NewObjects {
   ) {}
 
   /** Is the content of that entry in the store, and has nobody written into it? */
-  has({ hash, mode, size, storedMs }: FileEntry): boolean {
-    const object = objectPath(this.store, hash, mode);
-    const info = lstatSync(this.pending.get(object) ?? object, { throwIfNoEntry: false });
-    return info?.size === size && isSameInstant(info.mtimeMs, storedMs);
+  has(entry: FileEntry): boolean {
+    const object = objectPath(this.store, entry.hash, entry.mode);
+    return isAsStored(this.pending.get(object) ?? object, entry);
   }
 
   /**
@@ -180,6 +179,15 @@ export class NewObjects {
     }
     return [...found];
   }
+}
+
+/** Is the content of that entry in the store, and has nobody written into it? */
+export const isStored = (store: string, entry: FileEntry): boolean =>
+  isAsStored(objectPath(store, entry.hash, entry.mode), entry);
+
+function isAsStored(path: string, { size, storedMs }: FileEntry): boolean {
+  const info = lstatSync(path, { throwIfNoEntry: false });
+  return info?.size === size && isSameInstant(info.mtimeMs, storedMs);
 }
 
 /** Null where it is not there, was not on the disk yet when the host went down, or somebody wrote into it. */

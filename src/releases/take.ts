@@ -15,7 +15,7 @@ import { fsyncPath, NewObjects, sweepObjects, syncPath } from './objects.js';
 import type { Seen } from './scan.js';
 import { scan } from './scan.js';
 import { seedShared } from './shared-folders.js';
-import { removeSpares, takeSpare } from './spare.js';
+import { hasSpare, removeSpares, takeSpare } from './spare.js';
 import { listReleases, readHead, readManifest } from './store.js';
 import { buildTree, changeTree } from './tree.js';
 import { isWhole } from './verify.js';
@@ -183,9 +183,13 @@ async function prepareAhead(work: Work): Promise<Ready | null> {
 async function prepare(work: Work, shared: readonly string[]): Promise<Ready> {
   const { request, staging, before, objects, step } = work;
   const { store, app } = request;
-  const { entries, sockets } = read(request, shared, before, objects, step);
+  const isLookedAt = before !== null && hasSpare(store, before.head.id);
+  let { entries, sockets } = read(request, shared, before, objects, isLookedAt, step);
+  if (before && objects.mends(before.entries)) {
+    removeSpares(store); // It has what was lost or written into.
+    if (isLookedAt) ({ entries, sockets } = read(request, shared, before, objects, false, step));
+  }
   const tree = treeHash(entries);
-  if (before && objects.mends(before.entries)) removeSpares(store); // It has what was lost or written into.
   const storedBytes = await objects.publish(entries);
   step('objects published');
   const { id, isKnown } = idOf(store, tree);
@@ -233,12 +237,16 @@ interface Found {
   sockets: string[];
 }
 
-/** Looks and reads until a look finds the folder as it was read. */
+/**
+ * Looks and reads until a look finds the folder as it was read.
+ * @param isLookedAt the contents of the release before need no look
+ */
 function read(
   request: TakeRequest,
   shared: readonly string[],
   before: Manifest | null,
   objects: NewObjects,
+  isLookedAt: boolean,
   step: (name: string) => void,
 ): Found {
   const { store, source, logical } = request;
@@ -250,7 +258,7 @@ function read(
     try {
       const { seen, sockets } = scan(source, logical, { shared, leaveOut: [store] });
       step('scanned');
-      const entries = seen.map((one) => entryOf(one, request, known, objects, step));
+      const entries = seen.map((one) => entryOf(one, request, known, objects, isLookedAt, step));
       const isLast = tried === TRIES - 1;
       objects.beginFlush();
       if (isLast || performance.now() - startedAt < LONG_READ_MS) return { entries, sockets };
@@ -269,11 +277,12 @@ function entryOf(
   { source }: TakeRequest,
   known: Map<string, FileEntry>,
   objects: NewObjects,
+  isLookedAt: boolean,
   step: (name: string) => void,
 ): Entry {
   if (seen.kind !== 'file') return seen;
   const last = known.get(seen.path);
-  if (last && isUntouched(last, seen.info) && objects.has(last)) return last;
+  if (last && isUntouched(last, seen.info) && (isLookedAt || objects.has(last))) return last;
   const entry = objects.add(seen.path, `${source}/${seen.path}`, seen.info);
   known.set(seen.path, entry);
   step('file read');

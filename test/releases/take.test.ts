@@ -124,7 +124,7 @@ test('an object that somebody wrote into is made anew, and the damaged release f
   expect(verifyRelease(store.path, APP, second.head.id)).toEqual([]);
 });
 
-test('what somebody wrote into is mended also where a spare tree has it', async () => {
+test('what somebody wrote into while there is a spare tree is found by the next one, and mended', async () => {
   const store = makeStore({ 'app.js': 'one', 'b.js': 'b' });
   await store.settled();
   const first = await store.take();
@@ -134,7 +134,26 @@ test('what somebody wrote into is mended also where a spare tree has it', async 
   chmodSync(join(first.path, 'app.js'), 0o444);
   store.project.write({ 'b.js': 'c' });
   const second = await store.take();
-  expect(readFileSync(join(second.path, 'app.js'), 'utf8')).toBe('one');
+  expect(makeSpare(store.path, APP, second.head.id)).toEqual(['app.js']);
+  store.project.write({ 'b.js': 'd' });
+  const third = await store.take();
+  expect(readFileSync(join(third.path, 'app.js'), 'utf8')).toBe('one');
+  expect(verifyRelease(store.path, APP, third.head.id)).toEqual([]);
+});
+
+test('where one content is found to be written into, a spare tree is no longer taken, and all are looked at', async () => {
+  const store = makeStore({ 'app.js': 'one', 'b.js': 'b' });
+  await store.settled();
+  const first = await store.take();
+  makeSpare(store.path, APP, first.head.id);
+  for (const name of ['app.js', 'b.js']) {
+    chmodSync(join(first.path, name), 0o644);
+    writeFileSync(join(first.path, name), 'bad');
+    chmodSync(join(first.path, name), 0o444);
+  }
+  store.project.write({ 'b.js': 'b', 'c.js': 'c' }); // Written anew, so it is read again.
+  const second = await store.take();
+  expect(contentsOf(second.path)).toEqual({ 'app.js': '444 one', 'b.js': '444 b', 'c.js': '444 c' });
   expect(verifyRelease(store.path, APP, second.head.id)).toEqual([]);
 });
 

@@ -85,7 +85,11 @@ export async function deploy(
           keep,
           new Set([release.id, ...inUse(name, before), ...idsOf(taken.previous)]),
         );
-        if (isWaiting) makeSpare(store, name, release.id);
+        const damaged = isWaiting ? makeSpare(store, name, release.id) : [];
+        if (damaged.length > 0)
+          warn(
+            `somebody has written into ${damaged[0]}${damaged.length > 1 ? ` and ${damaged.length - 1} more files` : ''} of a release: zdsup releases ${name} --verify says where; the next deploy mends it`,
+          );
         return pruned;
       } catch (error) {
         warn(`the store was not tidied up: ${(error as Error).message}`);

@@ -30,15 +30,30 @@ if (existsSync(join(root, 'src'))) {
   for (const name of readdirSync(join(dist, 'worker')))
     if (!name.startsWith('preload.')) rmSync(join(dist, 'worker', name)); // They are in it.
 
-  // The command is typed often. What starts a master is left as it is: see docs/adr/0011.
+  // The command is typed often. What starts a master is left as it is: see docs/adr/0011. A deploy asks the planner, which
+  // lies where master/plan.js looks for it.
   buildSync({
     ...joined,
     entryPoints: ['cli/main.js'],
     outfile: 'cli/main.cjs',
-    external: ['./commands/start.js', './commands/check.js', './commands/deploy.js'],
+    external: ['./commands/start.js', './commands/check.js'],
+    define: { 'import.meta.url': 'PLAN_URL' },
+    banner: { js: 'const PLAN_URL = require("node:url").pathToFileURL(__filename + "/../../master/plan.js").href;' },
     minifySyntax: true,
     minifyWhitespace: true,
   });
+
+  // A reload, a start and a deploy wait for it; the modules that it is made of are not loaded by anybody else.
+  const planner = 'master/planning/planner.js';
+  buildSync({
+    ...joined,
+    entryPoints: [planner],
+    outfile: planner,
+    allowOverwrite: true,
+    format: 'esm',
+    minifySyntax: true,
+  });
+  copyFileSync(join(dirname(resolve('valibot')), '../LICENSE.md'), join(dist, 'master/planning/valibot.LICENSE'));
   for (const name of ['main.js', 'definitions.js']) rmSync(join(dist, 'cli', name)); // They are in it.
   copyFileSync(join(dirname(resolve('commander')), 'LICENSE'), join(dist, 'cli/commander.LICENSE'));
 }

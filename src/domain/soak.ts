@@ -8,10 +8,9 @@ import { beginRollback, targetOfRollback } from './rollback.js';
 import { takeScaleBack } from './scaling.js';
 import type { Effect, Fleet, Generation, Rollout } from './types.js';
 
-/** At the promotion. What went back to a good one is not tried again. */
+/** At the promotion. What went back to a good one is not tried again; a later start is to run it, and not what it has replaced. */
 export function beginSoak(fleet: Fleet, rollout: Rollout, target: Generation, now: number, effects: Effect[]): void {
   fleet.soak = null;
-  // Also what was good before is told to be so: from now on it is what a start brings back.
   if (target.good || rollout.from === null || rollout.kind === 'rollback' || target.policy.soakMs === 0) {
     become(target, effects);
     return;
@@ -24,16 +23,17 @@ export function beginSoak(fleet: Fleet, rollout: Rollout, target: Generation, no
   };
 }
 
-/** Once its time is over. One that is down at that moment, all of it or a worker, is not good yet. */
+/** Once its time is over, also beside a canary that is held for days. One that is down at that moment, all of it or a worker, is not good yet. */
 export function settleSoak(fleet: Fleet, now: number, effects: Effect[]): boolean {
   const { soak } = fleet;
   const generation = servingGeneration(fleet);
-  if (!soak || !generation || rolloutUnderWay(fleet)) return false;
+  if (!soak || !generation) return false;
   if (soak.generation !== generation.number || fleet.stop) {
     fleet.soak = null;
     return true;
   }
   if (isCrashLooping(generation)) {
+    if (rolloutUnderWay(fleet)) return false;
     // Of a loop that began during a rollout, which has failed since.
     rollBackFromSoak(fleet, 'it crash-loops', now, effects);
     return true;

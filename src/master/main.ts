@@ -4,7 +4,7 @@
 import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { missingServerHandle } from '../node-internals/server-handle.cjs';
-import { noteGood } from '../releases/current.js';
+import { noteGood, passOver } from '../releases/current.js';
 import { runsAlready } from '../shared/control-socket.js';
 import { ZdsupError } from '../shared/errors.js';
 import { controlSocketPath, journalPath, releasesDir, runDirForStart, stateDir } from '../shared/paths.js';
@@ -137,8 +137,10 @@ export async function runMaster(
 
   effects.observers.add({
     proven(generation) {
+      const plan = effects.plans.get(generation);
+      if (!plan) return; // It has gone already, so nothing is to be started from it.
       try {
-        noteGood(state, appName, effects.plans.get(generation)?.deployed ?? null);
+        noteGood(state, appName, plan.deployed);
       } catch (error) {
         warn(`which release was good last cannot be noted: ${(error as Error).message}`);
       }
@@ -177,6 +179,7 @@ export async function runMaster(
   // Before the socket goes: who finds none must find the end.
   const failedStart = failed && isFailedStart(firstEnd);
   const how = failedStart ? 'crashed' : 'stopped';
+  if (failedStart && first.deployed) passOverFailed(state, appName, first.deployed, warn);
   const reason = failedStart ? firstEnd!.rollout.reason : failed ? 'ended at once' : null;
   record.end(how, reason); // In this very turn: the command that waits for the stop is answered in the next.
   journal.append({ type: 'master-ended', masterPid: process.pid, how, reason });
@@ -186,6 +189,18 @@ export async function runMaster(
   if (failed && firstEnd !== null) throwFailure(firstEnd, appName);
   logger.info('stopped');
   return failed ? 1 : 0;
+}
+
+/** One that was deployed while the app did not run: it is tried once. */
+function passOverFailed(state: string, app: string, release: { id: string }, warn: (message: string) => void): void {
+  try {
+    if (passOver(state, app, release))
+      warn(
+        `release ${release.id} did not come up: the next zdsup start ${app} runs what was good before it was deployed`,
+      );
+  } catch (error) {
+    warn(`that release ${release.id} did not come up cannot be noted: ${(error as Error).message}`);
+  }
 }
 
 const isFailedStart = (end: RolloutEnd | null): boolean =>

@@ -1,8 +1,11 @@
-/** Runs in the master, and in the CLI. Which release of an app was good last: what `zdsup start <name>` runs again. */
+/**
+ * Runs in the master, and in the CLI. Which release of an app was good last: what `zdsup start <name>` runs again; and which
+ * one its next start is to try before that.
+ */
 import { mkdirSync, readlinkSync, renameSync, rmSync, symlinkSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { releasesDir } from '../shared/paths.js';
-import { currentPath, previousPath, RELEASE_ID } from './layout.js';
+import { currentPath, nextPath, previousPath, RELEASE_ID } from './layout.js';
 
 /**
  * To be called when a release has proven itself. Replaces each pointer by one rename: a reader sees the old one or the new one.
@@ -12,10 +15,26 @@ import { currentPath, previousPath, RELEASE_ID } from './layout.js';
 export function noteGood(stateDir: string, app: string, release: { id: string } | null): void {
   const store = releasesDir(stateDir, app);
   const before = readCurrent(store);
-  if ((release?.id ?? null) === before) return;
-  if (before !== null) point(store, previousPath(store), join(before, app));
-  if (release === null) rmSync(currentPath(store), { force: true });
-  else point(store, currentPath(store), join(release.id, app));
+  if ((release?.id ?? null) !== before) {
+    if (before !== null) point(store, previousPath(store), join(before, app));
+    if (release === null) rmSync(currentPath(store), { force: true });
+    else point(store, currentPath(store), join(release.id, app));
+  }
+  rmSync(nextPath(store), { force: true }); // Tried, or passed over by whoever has started something else.
+}
+
+/** To be called when a release was deployed of an app that does not run: it has yet to prove itself. */
+export function noteNext(stateDir: string, app: string, release: { id: string }): void {
+  const store = releasesDir(stateDir, app);
+  point(store, nextPath(store), join(release.id, app));
+}
+
+/** That release did not come up: the start after this one runs what was good last. @returns false where another one is to be tried, or none */
+export function passOver(stateDir: string, app: string, release: { id: string }): boolean {
+  const store = releasesDir(stateDir, app);
+  if (readNext(store) !== release.id) return false;
+  rmSync(nextPath(store), { force: true });
+  return true;
 }
 
 function point(store: string, path: string, target: string): void {
@@ -25,6 +44,9 @@ function point(store: string, path: string, target: string): void {
   symlinkSync(target, temporary);
   renameSync(temporary, path);
 }
+
+/** Not proven yet: what the next start by name tries. Null where that is the last good one. */
+export const readNext = (store: string): string | null => idBehind(nextPath(store));
 
 /** Null where there is none. */
 export const readCurrent = (store: string): string | null => idBehind(currentPath(store));

@@ -6,6 +6,7 @@
  *   objects/ab/…      each content once, read-only, named by its hash and its mode
  *   shared/           the folders that an app writes to, linked into every release
  *   current           symbolic link to the tree of the last good release
+ *   next              symbolic link to the tree of one that was deployed while the app did not run: what its next start tries
  *   previous          symbolic link to the tree of the one that was good before: what a rollback goes back to
  *   spare/<id>/<app>/ the tree of the last release once more, for the next deploy to change
  *   tmp/              of a deploy under way; what a killed one left there is removed by the next
@@ -21,6 +22,7 @@ export const treePath = (store: string, app: string, id: string): string => join
 export const objectsDir = (store: string): string => join(store, 'objects');
 export const sharedDir = (store: string): string => join(store, 'shared');
 export const currentPath = (store: string): string => join(store, 'current');
+export const nextPath = (store: string): string => join(store, 'next');
 export const previousPath = (store: string): string => join(store, 'previous');
 export const spareDir = (store: string): string => join(store, 'spare');
 export const temporaryDir = (store: string): string => join(store, 'tmp');

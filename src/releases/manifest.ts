@@ -61,11 +61,22 @@ export interface Manifest {
 
 const VERSION = 1;
 
+/** Of entries that were read from a manifest the lines that they were read from: most go into the next one as they are. */
+const LINE = Symbol('line');
+const lineOf = (entry: Entry & { [LINE]?: string }): string | undefined => entry[LINE];
+
 /** SHA-256 of a tree: names, kinds, modes and contents, and nothing of where and when. Entries in the order of a scan. */
 export function treeHash(entries: readonly Entry[]): string {
   const hash = createHash('sha256');
-  hash.update(entries.map((entry) => JSON.stringify(identityOf(entry))).join('\n'));
+  hash.update(entries.map(identityText).join('\n'));
   return hash.digest('hex');
+}
+
+function identityText(entry: Entry): string {
+  const line = lineOf(entry);
+  if (line === undefined) return JSON.stringify(identityOf(entry));
+  // Of a file's line it is the begin: behind the hash there are numbers alone.
+  return entry.kind === 'file' ? `${line.slice(0, line.lastIndexOf('"') + 1)}]` : line;
 }
 
 function identityOf(entry: Entry): (string | number)[] {
@@ -87,7 +98,7 @@ const rowOf = (entry: Entry): unknown[] =>
 export function encode({ head, entries }: Manifest): string {
   const lines = [
     JSON.stringify({ version: VERSION, ...head }),
-    ...entries.map((entry) => JSON.stringify(rowOf(entry))),
+    ...entries.map((entry) => lineOf(entry) ?? JSON.stringify(rowOf(entry))),
   ];
   const body = `${lines.join('\n')}\n`;
   return `${body}${JSON.stringify({ sha256: digest(body) })}\n`;
@@ -108,7 +119,7 @@ export function decode(text: string): Manifest | { fault: string } {
   if ('fault' in head) return head;
   const lines = text.split('\n').slice(1, -2);
   const rows = JSON.parse(`[${lines.join(',')}]`) as Row[];
-  return { head, entries: rows.map(entryOf) };
+  return { head, entries: rows.map((row, index) => Object.assign(entryOf(row), { [LINE]: lines[index] })) };
 }
 
 type Row =

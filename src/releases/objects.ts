@@ -2,7 +2,7 @@
  * Runs in the CLI. The contents of all releases, each once, under its hash. A new one lies in the temporary folder until
  * it is on the disk, and is then renamed: an object is whole or not there.
  */
-import { execFileSync } from 'node:child_process';
+import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import type { Stats } from 'node:fs';
 import {
@@ -22,10 +22,12 @@ import {
   unlinkSync,
   writeSync,
 } from 'node:fs';
+import { open } from 'node:fs/promises';
 import { dirname } from 'node:path';
+import { promisify } from 'node:util';
 import { Unsteady } from './failure.js';
 import { objectPath, objectsDir } from './layout.js';
-import type { FileEntry } from './manifest.js';
+import type { Entry, FileEntry } from './manifest.js';
 import { isSameInstant } from './manifest.js';
 import { vanished } from './scan.js';
 
@@ -42,8 +44,12 @@ export const modeOf = ({ mode }: Pick<Stats, 'mode'>): number => (mode & 0o555) 
 export class NewObjects {
   /** By where they will lie, where they lie yet. */
   private readonly pending = new Map<string, string>();
+  /** Of those that are pending. */
+  private readonly hashes = new Set<string>();
   private readonly chunk = Buffer.allocUnsafe(CHUNK_BYTES);
-  bytes = 0;
+  /** Where those lie of which the disk has not been told yet. */
+  private unflushed: string[] = [];
+  private flushing: Promise<unknown> = Promise.resolve();
 
   constructor(
     private readonly store: string,
@@ -51,10 +57,9 @@ export class NewObjects {
   ) {}
 
   /** Is the content of that entry in the store, and has nobody written into it? */
-  has({ hash, mode, size, storedMs }: FileEntry): boolean {
-    const object = objectPath(this.store, hash, mode);
-    const info = lstatSync(this.pending.get(object) ?? object, { throwIfNoEntry: false });
-    return info?.size === size && isSameInstant(info.mtimeMs, storedMs);
+  has(entry: FileEntry): boolean {
+    const object = objectPath(this.store, entry.hash, entry.mode);
+    return isAsStored(this.pending.get(object) ?? object, entry);
   }
 
   /**
@@ -119,22 +124,70 @@ export class NewObjects {
       fchmodSync(fd, mode);
       futimesSync(fd, mtimeMs / 1000, mtimeMs / 1000);
       this.pending.set(object, place);
-      this.bytes += size;
+      this.hashes.add(hash);
+      this.unflushed.push(place);
       return fstatSync(fd).mtimeMs;
     } finally {
       closeSync(fd);
     }
   }
 
-  /** Puts them in their places, once they are on the disk: a host that goes down leaves no half an object under a whole one's name. */
-  publish(): void {
-    flush([...this.pending.values()]);
-    const folders = new Set([...this.pending.keys()].map((object) => dirname(object)));
-    for (const folder of folders) mkdirSync(folder, { recursive: true, mode: 0o700 });
-    for (const [object, place] of this.pending) renameSync(place, object);
-    for (const folder of folders) fsyncPath(folder);
-    this.pending.clear();
+  /** Has the disk take what is new so far, while this process goes on. */
+  beginFlush(): void {
+    const places = this.unflushed;
+    if (places.length === 0) return;
+    this.unflushed = [];
+    this.flushing = Promise.all([this.flushing, flush(places)]);
+    this.flushing.catch(() => {}); // Awaited where they are published.
   }
+
+  /** What the release of these entries has of it is no longer in the store as it was: lost, or written into. */
+  mends(entries: readonly Entry[]): boolean {
+    return this.pending.size > 0 && this.neededOf(entries).length > 0;
+  }
+
+  /**
+   * Puts those of these entries in their places, once they are on the disk: a host that goes down leaves no half an object under a whole one's
+   * name. That the names are there still is not waited for: a release has names of its own for the same files.
+   * @returns how many bytes they have
+   */
+  async publish(entries: readonly Entry[]): Promise<number> {
+    if (this.pending.size === 0) return 0;
+    this.beginFlush();
+    await this.flushing;
+    const needed = this.neededOf(entries);
+    for (const folder of new Set(needed.map(([object]) => dirname(object))))
+      mkdirSync(folder, { recursive: true, mode: 0o700 });
+    let bytes = 0;
+    for (const [object, place] of needed) {
+      bytes += lstatSync(place).size;
+      renameSync(place, object);
+    }
+    this.pending.clear();
+    this.hashes.clear();
+    return bytes;
+  }
+
+  /** By the hash first: a path for each of thousands of entries would take longer than all else here. */
+  private neededOf(entries: readonly Entry[]): [object: string, place: string][] {
+    const found = new Map<string, string>();
+    for (const entry of entries) {
+      if (entry.kind !== 'file' || !this.hashes.has(entry.hash)) continue;
+      const object = objectPath(this.store, entry.hash, entry.mode);
+      const place = this.pending.get(object);
+      if (place !== undefined) found.set(object, place);
+    }
+    return [...found];
+  }
+}
+
+/** Is the content of that entry in the store, and has nobody written into it? */
+export const isStored = (store: string, entry: FileEntry): boolean =>
+  isAsStored(objectPath(store, entry.hash, entry.mode), entry);
+
+function isAsStored(path: string, { size, storedMs }: FileEntry): boolean {
+  const info = lstatSync(path, { throwIfNoEntry: false });
+  return info?.size === size && isSameInstant(info.mtimeMs, storedMs);
 }
 
 /** Null where it is not there, was not on the disk yet when the host went down, or somebody wrote into it. */
@@ -186,17 +239,32 @@ export function fsyncPath(path: string): void {
   }
 }
 
-/** 5,000 times fsync(2) take minutes on a disk that turns; syncfs(2), which Node has not, waits once. */
-function flush(paths: string[]): void {
+const run = promisify(execFile);
+
+/**
+ * 5,000 times fsync(2) take minutes on a disk that turns; syncfs(2), which Node has not, waits once. A few are waited for
+ * together: a file system takes them in one go.
+ */
+async function flush(paths: string[]): Promise<void> {
   if (paths.length > FLUSHED_ONE_BY_ONE) {
     try {
-      execFileSync('sync', ['-f', paths[0]!], { stdio: 'ignore' });
+      await run('sync', ['-f', paths[0]!]);
       return;
     } catch {
       // A host without it, or with another one.
     }
   }
-  for (const path of paths) fsyncPath(path);
+  await Promise.all(paths.map(syncPath));
+}
+
+/** As {@link fsyncPath}, while this process goes on. */
+export async function syncPath(path: string): Promise<void> {
+  const file = await open(path, 'r');
+  try {
+    await file.sync();
+  } finally {
+    await file.close();
+  }
 }
 
 /** Removes the objects that no release has: their own name is the only one. */

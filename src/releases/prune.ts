@@ -1,10 +1,10 @@
 /**
- * Runs in the CLI, by whoever holds the store's lock. Removes the oldest releases, and never one that is run, was good last, or before that. One that is removed
+ * Runs in the CLI, by whoever holds the store's lock. Removes the oldest releases, and never one that is run, was good last, or before that, or is to be tried next. One that is removed
  * leaves its place by one rename first: half a release is never among the releases.
  */
 import { mkdirSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { readCurrent, readPrevious } from './current.js';
+import { readCurrent, readNext, readPrevious } from './current.js';
 import { told } from './failure.js';
 import { temporaryDir } from './layout.js';
 import { sweepObjects } from './objects.js';
@@ -22,7 +22,7 @@ export function pruneReleases(
   inUse: ReadonlySet<string>,
   step: (name: string) => void = () => {},
 ): string[] {
-  const good = [readCurrent(store), readPrevious(store)];
+  const good = [readCurrent(store), readPrevious(store), readNext(store)];
   const surplus = listReleases(store)
     .slice(keep)
     .map(({ id }) => id)

@@ -3,6 +3,12 @@ import { cpSync, existsSync, lstatSync, mkdirSync, readdirSync, renameSync, rmSy
 import { dirname, join } from 'node:path';
 import { sharedDir, temporaryDir } from './layout.js';
 
+/** Sockets, fifos and devices are made by the process that uses them, and hold nothing. */
+function canBeCopied(path: string): boolean {
+  const info = lstatSync(path, { throwIfNoEntry: false });
+  return info !== undefined && (info.isFile() || info.isDirectory() || info.isSymbolicLink());
+}
+
 /**
  * Makes those that are not there yet, with what the app's own folder has in them.
  * @returns what a user should know, a line each
@@ -26,7 +32,7 @@ export function seedShared(
     // Beside it and renamed: one that was killed half way would else be taken for whole.
     const copy = join(temporaryDir(store), 'shared');
     rmSync(copy, { recursive: true, force: true });
-    cpSync(own, copy, { recursive: true, preserveTimestamps: true, verbatimSymlinks: true });
+    cpSync(own, copy, { recursive: true, preserveTimestamps: true, verbatimSymlinks: true, filter: canBeCopied });
     step('shared folder copied');
     renameSync(copy, place);
     return [

@@ -1,21 +1,21 @@
 /**
  * Runs in the CLI, by itself in the store: whoever calls holds its lock. Takes a release of a folder: reads what has changed since the
- * last one, and puts the tree together of hard links. A release appears by one rename, whole and on the disk; whatever ends
+ * last one, and puts the tree together of hard links; all of it while the config is still being read, but for the last step. A release appears by one rename, whole and on the disk; whatever ends
  * this before leaves the store as it was, but for what lies in its `tmp`.
  */
 import type { Stats } from 'node:fs';
-import { existsSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, renameSync, rmdirSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { isZdsupError } from '../shared/errors.js';
 import { broken, told, Unsteady, unsteady } from './failure.js';
 import { manifestPath, objectsDir, temporaryDir, treePath } from './layout.js';
 import type { Entry, FileEntry, Head, Label, Manifest } from './manifest.js';
 import { encode, treeHash } from './manifest.js';
-import { fsyncPath, NewObjects, sweepObjects } from './objects.js';
+import { fsyncPath, NewObjects, sweepObjects, syncPath } from './objects.js';
 import type { Seen } from './scan.js';
 import { scan } from './scan.js';
 import { seedShared } from './shared-folders.js';
-import { takeSpare } from './spare.js';
+import { hasSpare, removeSpares, takeSpare } from './spare.js';
 import { listReleases, readHead, readManifest } from './store.js';
 import { buildTree, changeTree } from './tree.js';
 import { isWhole } from './verify.js';
@@ -72,6 +72,8 @@ export async function takeRelease(request: TakeRequest): Promise<Taken> {
     mkdirSync(staging, { recursive: true, mode: 0o700 });
     return await takeInto(staging, request);
   } catch (error) {
+    removeQuietly(staging);
+    sweepQuietly(store);
     throw told(error, store);
   } finally {
     removeQuietly(staging);
@@ -87,9 +89,27 @@ function clearLeftovers(store: string): void {
 
 function removeQuietly(staging: string): void {
   try {
-    rmSync(dirname(staging), { recursive: true, force: true });
+    rmdirSync(staging);
+    rmdirSync(dirname(staging)); // Mostly they are empty, and Node's own recursion would have to be loaded.
+  } catch {
+    removeTree(dirname(staging));
+  }
+}
+
+function removeTree(folder: string): void {
+  try {
+    rmSync(folder, { recursive: true, force: true });
   } catch {
     // A disk that takes nothing: the next deploy removes it.
+  }
+}
+
+/** A release that has come to nothing may have contents in the store already. */
+function sweepQuietly(store: string): void {
+  try {
+    sweepObjects(store);
+  } catch {
+    // As above; one that is pruned does so as well.
   }
 }
 
@@ -97,21 +117,81 @@ async function takeInto(staging: string, request: TakeRequest): Promise<Taken> {
   const { store, app, step = () => {} } = request;
   const warnings: string[] = [];
   const before = latest(store, warnings);
-  const objects = new NewObjects(store, staging);
+  const work: Work = { request, staging, before, objects: new NewObjects(store, staging), step };
   step('begun');
-  const { shared, found } = await readAhead(request, before, objects, step);
-  const { entries, sockets } = found ?? read(request, shared, before, objects, step);
+  const ready = (await prepareAhead(work)) ?? (await prepare(work, await request.shared));
+  const { manifest, sockets } = ready;
+  const { head, entries } = manifest;
   if (sockets.length > 0)
     warnings.push(
       `left out: ${sockets[0]}${sockets.length > 1 ? ` and ${sockets.length - 1} more` : ''}, no file but a socket`,
     );
-  warnings.push(...seedShared(store, request.source, shared, step));
+  warnings.push(...seedShared(store, request.source, head.shared, step));
+  if (ready.release === null) renew(staging, store, head.id, step);
+  else publish(ready.release, staging, store, head.id, step);
+  return {
+    head,
+    path: treePath(store, app, head.id),
+    ...compare(before, entries),
+    storedBytes: ready.storedBytes,
+    previous: before?.head.id ?? null,
+    isKnown: ready.isKnown,
+    warnings,
+  };
+}
 
-  const difference = compare(before, entries);
-  const storedBytes = objects.bytes;
-  objects.publish();
-  step('objects published');
+/** What a deploy has at hand. */
+interface Work {
+  request: TakeRequest;
+  staging: string;
+  /** The release that was deployed last. */
+  before: Manifest | null;
+  objects: NewObjects;
+  step(name: string): void;
+}
+
+/** All but in its place. */
+interface Ready {
+  manifest: Manifest;
+  /** A folder with tree and manifest; null where the store has the tree, and only the manifest is a new one. */
+  release: string | null;
+  isKnown: boolean;
+  storedBytes: number;
+  sockets: string[];
+}
+
+/**
+ * While the config is read, the release is made: as if the shared folders were those of the last one. What fails by that is no failure.
+ * @returns null where they are others
+ */
+async function prepareAhead(work: Work): Promise<Ready | null> {
+  const { request, before, staging } = work;
+  const guess = before?.head.shared;
+  if (!guess || !(request.shared instanceof Promise)) return null;
+  const ready = await prepare(work, guess).catch((error: unknown) => {
+    if (!isZdsupError(error)) throw error;
+    return null;
+  });
+  const shared = await request.shared;
+  if (guess.length === shared.length && guess.every((one, index) => one === shared[index])) return ready;
+  // What has just been read may lie in a folder that is shared from now on.
+  rmSync(join(staging, 'release'), { recursive: true, force: true });
+  sweepObjects(request.store);
+  return null;
+}
+
+async function prepare(work: Work, shared: readonly string[]): Promise<Ready> {
+  const { request, staging, before, objects, step } = work;
+  const { store, app } = request;
+  const isLookedAt = before !== null && hasSpare(store, before.head.id);
+  let { entries, sockets } = read(request, shared, before, objects, isLookedAt, step);
+  if (before && objects.mends(before.entries)) {
+    removeSpares(store); // It has what was lost or written into.
+    if (isLookedAt) ({ entries, sockets } = read(request, shared, before, objects, false, step));
+  }
   const tree = treeHash(entries);
+  const storedBytes = await objects.publish(entries);
+  step('objects published');
   const { id, isKnown } = idOf(store, tree);
   const files = entries.filter((entry) => entry.kind === 'file');
   const head: Head = {
@@ -128,14 +208,17 @@ async function takeInto(staging: string, request: TakeRequest): Promise<Taken> {
     bytes: files.reduce((sum, { size }) => sum + size, 0),
   };
   const manifest: Manifest = { head, entries };
-  const place = treePath(store, app, id);
-  if (isKnown && isWhole(place, entries)) renew(staging, store, manifest, step);
-  else {
-    if (isKnown) setAside(staging, request, id);
-    const release = build(staging, request, before, manifest, step);
-    publish(release, store, manifest, step);
+  const ready = { manifest, isKnown, storedBytes, sockets };
+  if (isKnown && isWhole(treePath(store, app, id), entries)) {
+    await writeDurably(staging, 'manifest', manifest);
+    step('manifest written');
+    return { ...ready, release: null };
   }
-  return { head, path: place, ...difference, storedBytes, previous: before?.head.id ?? null, isKnown, warnings };
+  if (isKnown && request.inUse.has(id)) throw runsDamaged(id);
+  const release = build(work, entries);
+  await writeDurably(release, '.manifest', manifest);
+  step('manifest written');
+  return { ...ready, release };
 }
 
 /** The release that was deployed last: what is not other than in it is not read again. */
@@ -154,32 +237,16 @@ interface Found {
   sockets: string[];
 }
 
-/** While the config is read, the folder is too: as if the shared folders were those of the last release. What fails by that is no failure. */
-async function readAhead(
-  request: TakeRequest,
-  before: Manifest | null,
-  objects: NewObjects,
-  step: (name: string) => void,
-): Promise<{ shared: readonly string[]; found: Found | null }> {
-  let found: Found | null = null;
-  const guess = before?.head.shared;
-  if (guess && request.shared instanceof Promise)
-    try {
-      found = read(request, guess, before, objects, step);
-    } catch (error) {
-      if (!isZdsupError(error)) throw error;
-    }
-  const shared = await request.shared;
-  const isRight = guess?.length === shared.length && guess.every((one, index) => one === shared[index]);
-  return { shared, found: isRight ? found : null };
-}
-
-/** Looks and reads until a look finds the folder as it was read. */
+/**
+ * Looks and reads until a look finds the folder as it was read.
+ * @param isLookedAt the contents of the release before need no look
+ */
 function read(
   request: TakeRequest,
   shared: readonly string[],
   before: Manifest | null,
   objects: NewObjects,
+  isLookedAt: boolean,
   step: (name: string) => void,
 ): Found {
   const { store, source, logical } = request;
@@ -191,8 +258,9 @@ function read(
     try {
       const { seen, sockets } = scan(source, logical, { shared, leaveOut: [store] });
       step('scanned');
-      const entries = seen.map((one) => entryOf(one, request, known, objects, step));
+      const entries = seen.map((one) => entryOf(one, request, known, objects, isLookedAt, step));
       const isLast = tried === TRIES - 1;
+      objects.beginFlush();
       if (isLast || performance.now() - startedAt < LONG_READ_MS) return { entries, sockets };
       lastUnsteady = '';
     } catch (error) {
@@ -209,11 +277,12 @@ function entryOf(
   { source }: TakeRequest,
   known: Map<string, FileEntry>,
   objects: NewObjects,
+  isLookedAt: boolean,
   step: (name: string) => void,
 ): Entry {
   if (seen.kind !== 'file') return seen;
   const last = known.get(seen.path);
-  if (last && isUntouched(last, seen.info) && objects.has(last)) return last;
+  if (last && isUntouched(last, seen.info) && (isLookedAt || objects.has(last))) return last;
   const entry = objects.add(seen.path, `${source}/${seen.path}`, seen.info);
   known.set(seen.path, entry);
   step('file read');
@@ -264,34 +333,23 @@ function isOf(store: string, id: string, tree: string): boolean {
 }
 
 /** The same tree once more: its manifest tells of this deploy, and how the folder looks now. */
-function renew(staging: string, store: string, manifest: Manifest, step: (name: string) => void): void {
-  const text = join(staging, 'manifest');
-  writeDurably(text, encode(manifest));
-  step('manifest written');
-  renameSync(text, manifestPath(store, manifest.head.id));
-  fsyncPath(dirname(manifestPath(store, manifest.head.id)));
+function renew(staging: string, store: string, id: string, step: (name: string) => void): void {
+  const place = manifestPath(store, id);
+  renameSync(join(staging, 'manifest'), place);
+  fsyncPath(dirname(place));
   step('published');
 }
 
-/** One that was damaged makes way, unless it is run. */
-function setAside(staging: string, { store, inUse }: TakeRequest, id: string): void {
-  if (inUse.has(id))
-    throw broken(
-      id,
-      'what it holds is no longer what was deployed, and it is in use',
-      'zdsup releases --verify says what; deploy any change, and it makes way',
-    );
-  renameSync(join(store, id), join(staging, 'damaged'));
-}
+/** One that was damaged makes way for a whole one, unless it is run. */
+const runsDamaged = (id: string): Error =>
+  broken(
+    id,
+    'what it holds is no longer what was deployed, and it is in use',
+    'zdsup releases --verify says what; deploy any change, and it makes way',
+  );
 
 /** @returns a folder with the tree in it */
-function build(
-  staging: string,
-  { store, app }: TakeRequest,
-  before: Manifest | null,
-  { entries }: Manifest,
-  step: (name: string) => void,
-): string {
+function build({ request: { store, app }, staging, before, step }: Work, entries: readonly Entry[]): string {
   const release = join(staging, 'release');
   const tree = join(release, app);
   if (before && takeSpare(store, before.head.id, release)) {
@@ -305,15 +363,21 @@ function build(
   return release;
 }
 
-function publish(release: string, store: string, manifest: Manifest, step: (name: string) => void): void {
-  writeDurably(join(release, '.manifest'), encode(manifest));
-  fsyncPath(release);
-  step('manifest written');
-  renameSync(release, join(store, manifest.head.id));
+/** It appears by one rename. */
+function publish(release: string, staging: string, store: string, id: string, step: (name: string) => void): void {
+  const place = join(store, id);
+  if (existsSync(place)) renameSync(place, join(staging, 'damaged'));
+  renameSync(release, place);
   fsyncPath(store);
   step('published');
 }
 
-function writeDurably(path: string, text: string): void {
-  writeFileSync(path, text, { mode: 0o600, flush: true });
+/** Settles when the manifest, and its name in the folder, are on the disk. */
+async function writeDurably(folder: string, name: string, manifest: Manifest): Promise<void> {
+  const path = join(folder, name);
+  writeFileSync(path, encode(manifest), { mode: 0o600 });
+  // Kernels keep time in ticks: of two that follow each other at once the later one is to be the later one.
+  const at = new Date(manifest.head.deployedAt);
+  utimesSync(path, at, at);
+  await Promise.all([path, folder].map(syncPath));
 }

@@ -30,6 +30,10 @@ function crashAtOnce(scene: Scene): void {
   scene.bootAll();
 }
 
+/** In the order in which they have proven themselves, or were gone back to. */
+const goodOnes = (scene: Scene): number[] =>
+  scene.effects.flatMap((effect) => (effect.type === 'good' ? [effect.generation] : []));
+
 describe('in its soak', () => {
   test('a generation that crash-loops is rolled back to what the one before has run, by itself', () => {
     const scene = promoted({ crashLoop: { count: 3, windowMs: 60_000 } });
@@ -50,6 +54,7 @@ describe('in its soak', () => {
     expect(scene.slots('active')).toEqual(['3/0', '3/1']);
     expect(scene.fleet.generations[3]).toMatchObject({ good: true });
     expect(scene.fleet.soak, 'what was good is not tried again').toBeNull();
+    expect(goodOnes(scene), 'a later start runs it').toEqual([1, 3]);
   });
 
   test('a generation with a bad verdict is rolled back, where its canary was judged', () => {
@@ -73,10 +78,7 @@ describe('in its soak', () => {
     scene.crash(scene.worker(2, 0, 'active'));
     scene.settle();
     expect(scene.fleet.serving).toBe(2);
-    expect(scene.effects.filter(({ type }) => type === 'good')).toEqual([
-      { type: 'good', generation: 1 },
-      { type: 'good', generation: 2 },
-    ]);
+    expect(goodOnes(scene)).toEqual([1, 2]);
   });
 
   test('a reload takes the trial over: what it replaces was never good, and the way back leads past it', () => {
@@ -140,6 +142,14 @@ describe('in its soak', () => {
     });
     scene.settle();
     expect(scene.slots('active')).toEqual(['3/0', '3/1']);
+  });
+
+  test('comes to its end beside the next canary: what serves through it is good', () => {
+    const scene = promoted();
+    scene.canary(5);
+    scene.until(scene.now + 60_000).bootAll();
+    expect(scene.fleet.rollout).toMatchObject({ kind: 'reload', step: 'canary' });
+    expect(scene.fleet.generations[2]!.good).toBe(true);
   });
 
   test('a folder that was edited in place cannot be gone back to: the new one goes on, and it is said', () => {
@@ -304,6 +314,7 @@ describe('a rollback by hand', () => {
     expect(scene.rollBack()).toBeUndefined();
     scene.settle();
     expect(scene.fleet).toMatchObject({ serving: 4, lastGood: 3 });
+    expect(goodOnes(scene), 'a later start runs what was gone back to').toEqual([1, 2, 3, 4]);
   });
 
   test('of a canary in flight is its abort', () => {

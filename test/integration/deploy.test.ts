@@ -11,15 +11,17 @@ import {
   truncateSync,
   writeFileSync,
 } from 'node:fs';
+import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { manifestPath } from '../../src/releases/layout.js';
-import { releasesDir } from '../../src/shared/paths.js';
+import { deployLockPath, releasesDir } from '../../src/shared/paths.js';
 import { killOwn } from '../helpers/cleanup.js';
 import { freePort } from '../helpers/ports.js';
 import type { Project } from '../helpers/project.js';
 import { answering, makeProject } from '../helpers/project.js';
 import { expectRefusal } from '../helpers/refusal.js';
+import { until } from '../helpers/until.js';
 import type { Finished, Master } from '../helpers/zdsup.js';
 import { startMaster } from '../helpers/zdsup.js';
 
@@ -222,6 +224,58 @@ test('of an app that does not run it is stored, and the start by name runs it', 
   const inPlace = await startMaster({ world: master.world, cwd: master.world.home, args: [APP, '--in-place'] });
   expect(await answer()).toMatch(/^three /);
   expect(inPlace.transcript()).not.toContain('note: ');
+});
+
+test('of an app that does not run it is tried once: one that does not come up is passed over for what was good', async () => {
+  const { project, master, answer, deployed } = await startShop({ soak: 0 });
+  const { release: good } = await deployed();
+  await master.run('stop');
+  await master.exited();
+  project.write({ 'lib/word.js': "throw new Error('bad');\n" });
+  const bad = await master.run('deploy', '--json', APP);
+  const { release } = JSON.parse(bad.stdout) as Deployed;
+  const listed = await master.run('releases', APP);
+  expect(listed.stdout).toMatch(new RegExp(`${release.id} +starts next .*\n${good.id} +last good `));
+  const { world } = master;
+  const failed = await startMaster({ world, cwd: world.home, args: [APP], wait: false });
+  expect((await failed.exited()).code).toBe(1);
+  expect(failed.transcript()).toContain(
+    `release ${release.id} did not come up: the next zdsup start shop runs what was good before it was deployed`,
+  );
+  await startMaster({ world, cwd: world.home, args: [APP] });
+  expect(await answer()).toMatch(new RegExp(`^one ${good.id} `));
+});
+
+test('while a deploy of it is at work, an app is not forgotten', async () => {
+  const { master, deployed, store } = await startShop();
+  await deployed();
+  await master.run('stop');
+  await master.exited();
+  const lock = createServer().listen(deployLockPath(join(master.world.home, 'run'), APP));
+  await once(lock, 'listening');
+  expectRefusal(await master.run('delete', APP), 4, /a deploy of shop is under way/);
+  expect(readdirSync(store)).toContain('objects');
+  lock.close();
+  await once(lock, 'close');
+  expect((await master.run('delete', APP)).code).toBe(0);
+});
+
+test('what was gone back to is what a start runs after the master was killed', async () => {
+  const { project, master, answer, deployed } = await startShop({ soak: 0 });
+  const { release: first } = await deployed();
+  project.write({ 'lib/word.js': word('two') });
+  await deployed();
+  expect((await master.run('rollback')).code).toBe(0);
+  expect(await answer()).toMatch(/^one /);
+  await master.killed();
+  const isRefused = (): Promise<boolean> =>
+    answer().then(
+      () => false,
+      () => true,
+    );
+  await until('its orphans have gone', isRefused);
+  await startMaster({ world: master.world, cwd: master.world.home, args: [APP] });
+  expect(await answer()).toMatch(new RegExp(`^one ${first.id} `));
 });
 
 test('delete forgets the releases, and leaves what the app has written', async () => {

@@ -3,7 +3,7 @@ import { execFileSync, spawn } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { expect, test } from 'vitest';
-import { noteGood, readCurrent } from '../../src/releases/current.js';
+import { noteGood, noteNext, passOver, readCurrent, readNext, readPrevious } from '../../src/releases/current.js';
 import { releasesInUse } from '../../src/releases/in-use.js';
 import { objectsDir, spareDir } from '../../src/releases/layout.js';
 import { pruneReleases } from '../../src/releases/prune.js';
@@ -118,6 +118,30 @@ test('the pointer to the last good release is one of them, or none', async () =>
   noteGood(state, APP, null);
   expect(readCurrent(store.path)).toBeNull();
   expect(readdirSync(dirname(join(store.path, 'current'))).filter((name) => name.startsWith('.'))).toEqual([]);
+});
+
+test('one that is to be tried next is not good yet: it stays until it has proven itself, or is passed over', async () => {
+  const state = temporaryFolder();
+  const store = makeStore({}, releasesDir(state, APP));
+  const [, bad, better, good] = (await deploy(store, 4)) as [string, string, string, string];
+  const pointers = () => ({
+    current: readCurrent(store.path),
+    previous: readPrevious(store.path),
+    next: readNext(store.path),
+  });
+  noteGood(state, APP, { id: good });
+  noteNext(state, APP, { id: bad });
+  expect(pointers()).toEqual({ current: good, previous: null, next: bad });
+  expect(passOver(state, APP, { id: good }), 'another one').toBe(false);
+  expect(passOver(state, APP, { id: bad })).toBe(true);
+  expect(pointers()).toEqual({ current: good, previous: null, next: null });
+  noteNext(state, APP, { id: better });
+  expect(pruneReleases(store.path, 1, new Set())).toEqual([bad]);
+  noteGood(state, APP, { id: better });
+  expect(pointers()).toEqual({ current: better, previous: good, next: null });
+  noteNext(state, APP, { id: good });
+  noteGood(state, APP, { id: better });
+  expect(pointers(), 'somebody has started another one').toEqual({ current: better, previous: good, next: null });
 });
 
 test('in use is what the environment of a process names, of this app alone', async () => {

@@ -1,8 +1,12 @@
 /** A release is a snapshot: what is in the folder is in it, read once, and kept whatever the folder becomes. */
-import { chmodSync, lstatSync, mkdirSync, readFileSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { chmodSync, lstatSync, mkdirSync, readFileSync, rmSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { changeOf } from '../../src/cli/render/releases.js';
+import { objectsDir } from '../../src/releases/layout.js';
+import { makeSpare } from '../../src/releases/spare.js';
+import { readManifest } from '../../src/releases/store.js';
 import { verifyRelease } from '../../src/releases/verify.js';
 import { APP, contentsOf, makeStore } from '../helpers/store.js';
 
@@ -120,6 +124,54 @@ test('an object that somebody wrote into is made anew, and the damaged release f
   expect(verifyRelease(store.path, APP, second.head.id)).toEqual([]);
 });
 
+test('what somebody wrote into while there is a spare tree is found by the next one, and mended', async () => {
+  const store = makeStore({ 'app.js': 'one', 'b.js': 'b' });
+  await store.settled();
+  const first = await store.take();
+  makeSpare(store.path, APP, first.head.id);
+  chmodSync(join(first.path, 'app.js'), 0o644);
+  writeFileSync(join(first.path, 'app.js'), 'bad');
+  chmodSync(join(first.path, 'app.js'), 0o444);
+  store.project.write({ 'b.js': 'c' });
+  const second = await store.take();
+  expect(makeSpare(store.path, APP, second.head.id)).toEqual(['app.js']);
+  store.project.write({ 'b.js': 'd' });
+  const third = await store.take();
+  expect(readFileSync(join(third.path, 'app.js'), 'utf8')).toBe('one');
+  expect(verifyRelease(store.path, APP, third.head.id)).toEqual([]);
+});
+
+test('where one content is found to be written into, a spare tree is no longer taken, and all are looked at', async () => {
+  const store = makeStore({ 'app.js': 'one', 'b.js': 'b' });
+  await store.settled();
+  const first = await store.take();
+  makeSpare(store.path, APP, first.head.id);
+  for (const name of ['app.js', 'b.js']) {
+    chmodSync(join(first.path, name), 0o644);
+    writeFileSync(join(first.path, name), 'bad');
+    chmodSync(join(first.path, name), 0o444);
+  }
+  store.project.write({ 'b.js': 'b', 'c.js': 'c' }); // Written anew, so it is read again.
+  const second = await store.take();
+  expect(contentsOf(second.path)).toEqual({ 'app.js': '444 one', 'b.js': '444 b', 'c.js': '444 c' });
+  expect(verifyRelease(store.path, APP, second.head.id)).toEqual([]);
+});
+
+test('a release that was damaged makes way for a whole one, unless it is run; one that cannot be stored takes nothing away', async () => {
+  const store = makeStore({ 'app.js': 'one' });
+  await store.settled();
+  const { path, head } = await store.take();
+  rmSync(join(path, 'app.js'));
+  await expect(store.take({ inUse: new Set([head.id]) })).rejects.toThrow('it is in use');
+  const full = (name: string): void => {
+    if (name === 'tree built') throw Object.assign(new Error('full'), { code: 'ENOSPC' });
+  };
+  await expect(store.take({ step: full })).rejects.toThrow('no room is left');
+  expect(readManifest(store.path, head.id).head.id, 'it is there still').toBe(head.id);
+  expect((await store.take()).head.id).toBe(head.id);
+  expect(verifyRelease(store.path, APP, head.id)).toEqual([]);
+});
+
 test('a large file is stored as it is, and once', async () => {
   const text = 'x'.repeat(9 * 1024 * 1024 + 5);
   const store = makeStore({ 'a.bin': text, 'b.bin': text });
@@ -145,6 +197,25 @@ describe('shared folders', () => {
     expect(readFileSync(join(second.path, '.cache/x/c'), 'utf8')).toBe('C');
     expect(() => readFileSync(join(second.path, 'uploads/late.png'))).toThrow('ENOENT');
     expect(verifyRelease(store.path, APP, second.head.id)).toEqual([]);
+  });
+
+  test('that the config names since the last deploy are read for nothing, and stored nowhere else', async () => {
+    const store = makeStore({ 'app.js': 'one' });
+    await store.take();
+    const contents = (): string[] =>
+      Object.keys(contentsOf(objectsDir(store.path))).filter((name) => !name.endsWith('/'));
+    const before = contents();
+    store.project.write({ 'uploads/a.png': 'A' });
+    const { storedBytes } = await store.take({ shared: Promise.resolve(['uploads']) });
+    expect(storedBytes).toBe(0);
+    expect(contents()).toEqual(before);
+  });
+
+  test('are copied without what cannot be: a fifo, say, that a process waits at', async () => {
+    const store = makeStore({ 'app.js': 'one', 'uploads/a.png': 'A' });
+    execFileSync('mkfifo', [store.project.path('uploads/queue')]);
+    const { path } = await store.take({ shared: ['uploads'] });
+    expect(contentsOf(join(path, 'uploads'))).toEqual({ 'a.png': '644 A' });
   });
 
   test('one that is a link already keeps its place, also out of the folder', async () => {

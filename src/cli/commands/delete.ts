@@ -1,6 +1,7 @@
 /** Runs in the CLI. `zdsup delete`: forgets an app that does not run: its record, its log, its journal and its releases. */
 import { lstatSync, rmSync } from 'node:fs';
-import { dirname } from 'node:path';
+import { dirname, join } from 'node:path';
+import { answers } from '../../client/apps.js';
 import type { KnownApp } from '../../client/known-apps.js';
 import { chooseKnown } from '../../client/known-apps.js';
 import type { Forgotten } from '../../releases/forget.js';
@@ -8,8 +9,9 @@ import { forgetReleases } from '../../releases/forget.js';
 import type { FailedResult } from '../../shared/control-protocol.js';
 import { failedResult } from '../../shared/control-protocol.js';
 import { ZdsupError } from '../../shared/errors.js';
-import { journalPath, logPath, releasesDir } from '../../shared/paths.js';
+import { deployLockPath, journalPath, logPath, releasesDir } from '../../shared/paths.js';
 import { printError } from '../render/error.js';
+import { deployUnderWay } from './deploy-lock.js';
 
 type Outcome = { app: string } & (
   | { type: 'result'; ok: true; exitStatus: 0; command: 'delete'; removed: string[]; message: string }
@@ -18,7 +20,7 @@ type Outcome = { app: string } & (
 
 /** @returns 4 where one of them runs: the others are forgotten all the same */
 export async function forget(name: string | undefined, { json }: { json: boolean }): Promise<number> {
-  const outcomes = (await chooseKnown(name)).map(forgetOne);
+  const outcomes = await Promise.all((await chooseKnown(name)).map(forgetOne));
   if (json) process.stdout.write(`${JSON.stringify(name === 'all' ? outcomes : outcomes[0], null, 2)}\n`);
   else
     for (const outcome of outcomes) {
@@ -28,7 +30,7 @@ export async function forget(name: string | undefined, { json }: { json: boolean
   return Math.max(...outcomes.map((outcome) => outcome.exitStatus));
 }
 
-function forgetOne({ name, running, remembered }: KnownApp): Outcome {
+async function forgetOne({ name, running, remembered }: KnownApp): Promise<Outcome> {
   if (running) {
     const error = new ZdsupError({
       code: 'ZDSUP_APP_RUNNING',
@@ -39,12 +41,16 @@ function forgetOne({ name, running, remembered }: KnownApp): Outcome {
     return { app: name, ...failedResult(error.toReport()) };
   }
   const { state, path } = remembered!;
+  // It would go on to store what nothing knows of any more.
+  if (await answers(deployLockPath(join(state, 'run'), name)))
+    return { app: name, ...failedResult(deployUnderWay(name, 'a').toReport()) };
   const log = logPath(state, name); // Not as the record says: where root forgets, another user has written that.
   const journal = journalPath(state, name);
   const removed = [log, journal, `${journal}.1`, path].filter((file) => isPlain(dirname(file)) && isPlain(file));
-  for (const file of removed) rmSync(file);
   const store = releasesDir(state, name);
   const releases = isPlain(dirname(store)) ? forgetReleases(store) : null;
+  // Its record last: as long as that is there, what was interrupted or refused can be done again.
+  for (const file of removed) rmSync(file);
   return {
     app: name,
     type: 'result',

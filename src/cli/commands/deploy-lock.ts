@@ -33,7 +33,7 @@ export async function lockDeploys(
   const server = createServer((socket) => socket.destroy()).unref();
   await new Promise<void>((resolve, reject) => server.once('error', reject).listen(temporary, resolve));
   try {
-    const taken = await takeSocketPath(temporary, path, () => underWay(app));
+    const taken = await takeSocketPath(temporary, path, () => deployUnderWay(app, 'another'));
     return {
       leave() {
         leaveSocketPath(path, taken);
@@ -46,10 +46,11 @@ export async function lockDeploys(
   }
 }
 
-const underWay = (app: string): ZdsupError =>
+/** @param which `another` where it is a deploy that is refused */
+export const deployUnderWay = (app: string, which: 'a' | 'another'): ZdsupError =>
   new ZdsupError({
     code: 'ZDSUP_DEPLOY_UNDER_WAY',
-    message: `another deploy of ${app} is under way`,
+    message: `${which} deploy of ${app} is under way`,
     hint: `wait for it: zdsup status ${app} shows how far it is`,
     exitStatus: 4,
   });

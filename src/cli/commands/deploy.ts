@@ -5,8 +5,10 @@
 import { realpathSync } from 'node:fs';
 import { constants, getPriority, setPriority } from 'node:os';
 import { join } from 'node:path';
+import type { RunningApp } from '../../client/apps.js';
+import { runningApps } from '../../client/apps.js';
 import { askStatus, NobodyThere } from '../../client/control-client.js';
-import { noteGood } from '../../releases/current.js';
+import { noteNext } from '../../releases/current.js';
 import { releasesInUse } from '../../releases/in-use.js';
 import { gitLabel } from '../../releases/label.js';
 import { pruneReleases } from '../../releases/prune.js';
@@ -83,7 +85,11 @@ export async function deploy(
           keep,
           new Set([release.id, ...inUse(name, before), ...idsOf(taken.previous)]),
         );
-        if (isWaiting) makeSpare(store, name, release.id);
+        const damaged = isWaiting ? makeSpare(store, name, release.id) : [];
+        if (damaged.length > 0)
+          warn(
+            `somebody has written into ${damaged[0]}${damaged.length > 1 ? ` and ${damaged.length - 1} more files` : ''} of a release: zdsup releases ${name} --verify says where; the next deploy mends it`,
+          );
         return pruned;
       } catch (error) {
         warn(`the store was not tidied up: ${(error as Error).message}`);
@@ -151,12 +157,17 @@ async function take(
     return plan.config;
   });
   planning.catch(() => {}); // Awaited below.
+  const shared = planning.then((config) => config.shared);
+  shared.catch(() => {}); // Where nothing can be stored, nobody asks.
   const label = gitLabel(source);
   await new Promise(setImmediate); // Its order is on its way.
   const taken = await takeRelease({
     ...{ store, app: name, source, logical, from, message, label },
-    shared: planning.then(({ shared }) => shared),
-    inUse: new Set(inUse(name, before)),
+    shared,
+    // Looked for where it matters alone: the processes of a host are many.
+    get inUse() {
+      return new Set(inUse(name, before));
+    },
   });
   return { taken, from, keep: (await planning).keep };
 }
@@ -194,14 +205,15 @@ const outside = (entry: string, folder: string): ZdsupError =>
   });
 
 async function bringIn(
-  { name, running }: DeployTarget,
+  { name, running: before }: DeployTarget,
   state: string,
   release: Deployed['release'],
   { allowListeners, noWait, noCanary, weight, json }: DeployOptions,
   tidy: (isWaiting: boolean) => string[],
 ): Promise<{ result: Outcome; pruned: string[] }> {
+  const running = before ?? (await startedMeanwhile(name));
   if (!running) {
-    noteGood(state, name, release);
+    noteNext(state, name, release);
     const message = `${name} does not run: zdsup start ${name} runs release ${release.id}`;
     return { result: { type: 'result', ok: true, exitStatus: 0, command: 'deploy', message }, pruned: tidy(false) };
   }
@@ -216,8 +228,13 @@ async function bringIn(
   };
   const request = { command: 'reload' as const, allowListeners, noWait, noCanary, weight, release };
   const result = await carryOutOne(running, request, { json, verb: 'deploy', isRollout: true, begun });
-  return { result, pruned: tidyOnce(false) };
+  // What the master has refused, it has refused for another rollout: that may be on its way to any release.
+  return { result, pruned: result.ok || pruned ? tidyOnce(false) : [] };
 }
+
+/** It did not run as the deploy began: what would be left to its next start has to be brought in. */
+const startedMeanwhile = async (name: string): Promise<RunningApp | undefined> =>
+  (await runningApps()).find((app) => app.name === name);
 
 /** Clients are answered, and new workers boot: tidying up can wait. For good: to take it back would need a privilege. */
 function yieldToWorkers(): void {

@@ -2,7 +2,7 @@
 import { askStatus } from '../../client/control-client.js';
 import type { KnownApp } from '../../client/known-apps.js';
 import { chooseKnown } from '../../client/known-apps.js';
-import { readCurrent } from '../../releases/current.js';
+import { readCurrent, readNext } from '../../releases/current.js';
 import { releasesInUse } from '../../releases/in-use.js';
 import { treePath } from '../../releases/layout.js';
 import { listReleases, readHead } from '../../releases/store.js';
@@ -31,10 +31,20 @@ async function listOf({ name, running, remembered }: KnownApp, verify: boolean):
   const serving = status?.ok && status.command === 'status' ? status.app.release?.id : undefined;
   const used = releasesInUse(name);
   const good = readCurrent(store);
+  const next = running ? null : readNext(store);
   return listReleases(store).map(({ id }) => ({
     id,
     path: treePath(store, name, id),
-    state: id === serving ? 'serves' : used.has(id) ? 'in use' : id === good ? 'last good' : 'stored',
+    state:
+      id === serving
+        ? 'serves'
+        : used.has(id)
+          ? 'in use'
+          : id === next
+            ? 'starts next'
+            : id === good
+              ? 'last good'
+              : 'stored',
     ...about(store, name, id, verify),
   }));
 }

@@ -87,10 +87,11 @@ async function byName(
       hint: `as that user: zdsup start ${name}`,
       exitStatus: 2,
     });
-  const release = options.inPlace ? undefined : await lastGood(app.remembered!);
-  if (release)
+  const stored = options.inPlace ? undefined : await releaseToRun(app.remembered!);
+  const release = stored?.release;
+  if (stored)
     process.stderr.write(
-      `note: ${name} runs its release ${release.id}, which was good last; zdsup start ${name} --in-place runs ${release.from} as it is now\n`,
+      `note: ${name} runs its release ${stored.release.id}, ${stored.why}; zdsup start ${name} --in-place runs ${stored.release.from} as it is now\n`,
     );
   return {
     release,
@@ -104,14 +105,19 @@ async function byName(
   };
 }
 
-/** Null where its last good one was no release, but a folder in place. */
-async function lastGood({ state, name }: Remembered): Promise<DeployedRelease | undefined> {
+/** One that was deployed since the app has ended, else the last good one; undefined where that was no release, but a folder in place. */
+async function releaseToRun({
+  state,
+  name,
+}: Remembered): Promise<{ release: DeployedRelease; why: string } | undefined> {
   const store = releasesDir(state, name);
-  const { readCurrent } = await import('../../releases/current.js');
-  const id = readCurrent(store);
+  const { readCurrent, readNext } = await import('../../releases/current.js');
+  const next = readNext(store);
+  const id = next ?? readCurrent(store);
   if (id === null) return undefined;
   const { findRelease } = await import('../../releases/store.js');
-  return findRelease(store, name, id);
+  const why = next === null ? 'which was good last' : 'which was deployed while it did not run';
+  return { release: findRelease(store, name, id), why };
 }
 
 /** A second app of the same script or config is another start, and none that brings this one back. */

@@ -6,7 +6,7 @@ import { table } from './table.js';
 export interface ListedRelease {
   id: string;
   path: string;
-  state: 'serves' | 'in use' | 'last good' | 'stored';
+  state: 'serves' | 'in use' | 'starts next' | 'last good' | 'stored';
   /** Null where its manifest is damaged. */
   head: Head | null;
   /** What is wrong with it, a line each. */

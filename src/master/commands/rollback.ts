@@ -26,7 +26,9 @@ export async function rollback(context: CommandContext, to: string | undefined, 
     if (ignored === ('nothing-before' satisfies RollbackRefusal)) {
       // Of before the start of this master, the store alone knows.
       const previous = readPrevious(context.store);
-      if (previous !== null)
+      const serves = effects.plans.get(supervisor.state.serving ?? -1)?.deployed?.id;
+      // A master that was killed while it noted what is good may have left the one that serves there.
+      if (previous !== null && previous !== serves)
         ignored = await supervisor.request({ type: 'rollback-requested', release: await stored(context, previous) });
     }
     // What a soak has begun by itself is what is asked for: it is waited for.

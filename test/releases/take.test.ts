@@ -1,10 +1,20 @@
 /** A release is a snapshot: what is in the folder is in it, read once, and kept whatever the folder becomes. */
 import { execFileSync } from 'node:child_process';
-import { chmodSync, lstatSync, mkdirSync, readFileSync, rmSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { changeOf } from '../../src/cli/render/releases.js';
-import { objectsDir } from '../../src/releases/layout.js';
+import { objectsDir, spareDir } from '../../src/releases/layout.js';
 import { makeSpare } from '../../src/releases/spare.js';
 import { readManifest } from '../../src/releases/store.js';
 import { verifyRelease } from '../../src/releases/verify.js';
@@ -139,6 +149,19 @@ test('what somebody wrote into while there is a spare tree is found by the next 
   const third = await store.take();
   expect(readFileSync(join(third.path, 'app.js'), 'utf8')).toBe('one');
   expect(verifyRelease(store.path, APP, third.head.id)).toEqual([]);
+});
+
+test('a spare tree that is there goes when somebody has written into it since', async () => {
+  const store = makeStore({ 'app.js': 'one' });
+  const { path, head } = await store.take();
+  for (const left of [[head.id], [head.id], []]) {
+    if (left.length === 0) {
+      chmodSync(join(path, 'app.js'), 0o644);
+      writeFileSync(join(path, 'app.js'), 'bad');
+    }
+    expect(makeSpare(store.path, APP, head.id)).toEqual(left.length === 0 ? ['app.js'] : []);
+    expect(readdirSync(spareDir(store.path))).toEqual(left);
+  }
 });
 
 test('where one content is found to be written into, a spare tree is no longer taken, and all are looked at', async () => {

@@ -181,10 +181,11 @@ export async function runMaster(
   const how = failedStart ? 'crashed' : 'stopped';
   if (failedStart && first.deployed) passOverFailed(state, appName, first.deployed, warn);
   const reason = failedStart ? firstEnd!.rollout.reason : failed ? 'ended at once' : null;
-  record.end(how, reason); // In this very turn: the command that waits for the stop is answered in the next.
+  // Both in this very turn: the command that waits for the stop is answered in the next.
+  record.end(how, reason);
+  leaveSocketPath(socketPath, socket);
   journal.append({ type: 'master-ended', masterPid: process.pid, how, reason });
   await journal.close();
-  leaveSocketPath(socketPath, socket);
   await control.close();
   if (failed && firstEnd !== null) throwFailure(firstEnd, appName);
   logger.info('stopped');

@@ -173,7 +173,12 @@ test('how long requests took, and for how long the event loop was held up, is to
   await ask(worker, '/block');
   await toldOf(worker, 1);
   expect(worker.told.flatMap(({ latency }) => latency)[0]).toBeGreaterThanOrEqual(bucketOf(290));
-  expect(Math.max(...worker.told.map(({ heldUpMs }) => heldUpMs))).toBeGreaterThanOrEqual(200);
+  // Where it tells in the very turn in which the block ends, Node has not noted yet how long it was.
+  await until(
+    'it tells of the block',
+    () => Math.max(...worker.told.map(({ heldUpMs }) => heldUpMs)),
+    (most) => most >= 200,
+  );
 });
 
 interface Trial {

@@ -5,7 +5,6 @@
  */
 import type http = require('node:http');
 import type net = require('node:net');
-import type perfHooks = require('node:perf_hooks');
 
 import { subscribe, unsubscribe } from '../node-internals/diagnostics-subscribers.cjs';
 import { BUCKET_COUNT, bucketOf } from '../shared/latency-buckets.js';
@@ -18,8 +17,11 @@ import { watchStreams } from './http2-sessions.cjs';
 const EVERY_MS = 500;
 /** So many requests of a process are slow in any release: its code is not compiled yet. How long they took is not counted. */
 const COLD_REQUESTS = 50;
-/** How often the event loop is looked at, in ms. Node does so in native code. */
-const LOOP_RESOLUTION_MS = 20;
+/**
+ * How often the event loop is looked at, in ms. By a timer of its own: `monitorEventLoopDelay` of node:perf_hooks forgets its last look with each reset, and so
+ * a block that follows within 20 ms; and to load it costs a serving worker some ms.
+ */
+const LOOK_MS = 20;
 /** NGHTTP2_INTERNAL_ERROR: RFC 9113, section 7. */
 const INTERNAL_ERROR = 2;
 
@@ -32,9 +34,11 @@ let requests = 0;
 let failed = 0;
 let coldLeft = 0;
 let timer: NodeJS.Timeout | null = null;
-let loop: perfHooks.IntervalHistogram | null = null;
+let looking: NodeJS.Timeout | null = null;
+let lookedAt = 0;
+let longestMs = 0;
 
-/** @param withLoop look at the event loop as well, which costs some ms to begin: for a verdict */
+/** @param withLoop look at the event loop as well, 50 times a second: for a verdict */
 export function observe(on: boolean, withLoop: boolean): void {
   if (on && withLoop) beginLoop();
   if (on === (timer !== null)) return;
@@ -52,11 +56,16 @@ function begin(): void {
 }
 
 function beginLoop(): void {
-  if (loop) return;
-  // Loaded here: most rollouts of most apps are never judged.
-  const { monitorEventLoopDelay } = require('node:perf_hooks') as typeof perfHooks;
-  loop = monitorEventLoopDelay({ resolution: LOOP_RESOLUTION_MS });
-  loop.enable();
+  if (looking) return;
+  lookedAt = performance.now();
+  longestMs = 0;
+  looking = setInterval(look, LOOK_MS).unref();
+}
+
+function look(): void {
+  const now = performance.now();
+  longestMs = Math.max(longestMs, now - lookedAt);
+  lookedAt = now;
 }
 
 function end(): void {
@@ -65,8 +74,8 @@ function end(): void {
   unsubscribe('http.server.request.start', begun);
   unsubscribe('http.server.response.finish', finished);
   watchStreams(null);
-  loop?.disable();
-  loop = null;
+  if (looking) clearInterval(looking);
+  looking = null;
   underWay.clear();
 }
 
@@ -123,7 +132,7 @@ function tellNext(): void {
   timer = setTimeout(
     () => {
       tellNext();
-      setImmediate(tellNow); // After a block both timers are due at once: Node's own look at the event loop comes first then.
+      tellNow();
     },
     EVERY_MS - (Date.now() % EVERY_MS),
   ).unref();
@@ -139,10 +148,11 @@ function tellNow(): void {
 
 /** What is above the pause between two looks. */
 function heldUpMs(): number {
-  if (!loop) return 0;
-  const most = loop.max / 1e6;
-  loop.reset();
-  return Math.max(0, Math.round(most - LOOP_RESOLUTION_MS));
+  if (!looking) return 0;
+  look();
+  const most = longestMs;
+  longestMs = 0;
+  return Math.max(0, Math.round(most - LOOK_MS));
 }
 
 function forget(): void {

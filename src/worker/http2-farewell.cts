@@ -39,7 +39,24 @@ export function beginFarewell(): void {
  * opening streams is not waited for any longer.
  */
 export function sayFarewell(now: number, isLate: boolean): void {
-  for (const session of knownSessions()) {
+  sayTo(knownSessions(), now, isLate);
+}
+
+/**
+ * Of a worker that takes traffic again: sessions that have begun to be told are told to the end, for their clients open no more streams in them. Called again and
+ * again; the others stay.
+ * @returns whether one of them is left
+ */
+export function finishFarewell(now: number): boolean {
+  const begun = [...knownSessions()].filter(
+    (session) => farewells.has(session) && !session.closed && !session.destroyed,
+  );
+  sayTo(begun, now, false);
+  return begun.length > 0;
+}
+
+function sayTo(sessions: Iterable<Session>, now: number, isLate: boolean): void {
+  for (const session of sessions) {
     if (!session.destroyed) letClientEndFirst(session); // Also one that the client has told to end.
     if (session.closed || session.destroyed) continue;
     const farewell = farewells.get(session) ?? { since: now, stage: 'waiting', isRead: false };

@@ -3,7 +3,7 @@
  * ends in its own time, as in a drain without a deadline; nothing is cut.
  */
 import { giveAllAway, giveIdle, keepTheRest } from './handover.cjs';
-import { sayFarewell } from './http2-farewell.cjs';
+import { finishFarewell, sayFarewell } from './http2-farewell.cjs';
 import { acceptAgain, releaseForNow } from './listen-seam.cjs';
 import { stopReporting } from './load.cjs';
 import { letStay, sendAway } from './send-away.cjs';
@@ -12,9 +12,12 @@ import { letStay, sendAway } from './send-away.cjs';
 const LOOK_MS = 100;
 
 let looking: NodeJS.Timeout | null = null;
+/** Sessions of HTTP/2 that were being told to leave when it was unparked. */
+let finishing: NodeJS.Timeout | null = null;
 
 export function park(): void {
   if (looking) return;
+  stopFinishing();
   stopReporting();
   releaseForNow();
   giveAllAway();
@@ -29,12 +32,21 @@ export function unpark(): void {
   keepTheRest();
   letStay();
   acceptAgain();
+  finishing = setInterval(() => {
+    if (!finishFarewell(performance.now())) stopFinishing();
+  }, LOOK_MS).unref();
 }
 
 /** A drain takes over. */
 export function endParking(): void {
   if (looking) clearInterval(looking);
   looking = null;
+  stopFinishing();
+}
+
+function stopFinishing(): void {
+  if (finishing) clearInterval(finishing);
+  finishing = null;
 }
 
 function look(): void {

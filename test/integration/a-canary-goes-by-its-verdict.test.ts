@@ -24,6 +24,9 @@ const STEPS = [
   { weight: 50, pause: true },
 ];
 
+/** Time enough to find anything out, however busy the host is. */
+const PATIENT = { steps: [{ weight: 10, pause: '5m' }] };
+
 interface Trial {
   master: Master;
   project: Project;
@@ -73,7 +76,7 @@ test.for([
   ['every tenth answer is a 500', { fails: 10 }, /of \d[\d,]* requests failed/],
   ['every answer takes 20 ms longer', { slow: 20 }, /ms/],
 ] as const)('a release that is worse is given up by itself: %s', async ([, worse, words]) => {
-  const { master, project, port } = await start();
+  const { master, project, port } = await start(PATIENT);
   await load(port);
   project.write({ 'app.js': app(worse) });
   const reload = await master.run('reload');
@@ -89,7 +92,7 @@ test.for([
 });
 
 test('a release that answers wrongly costs no request that the old one would have answered', async () => {
-  const { master, project, port } = await start();
+  const { master, project, port } = await start(PATIENT);
   const loads = await load(port);
   project.write({ 'app.js': app({ fails: 3 }) });
   expect((await master.run('reload')).code).toBe(1);

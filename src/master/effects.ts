@@ -12,7 +12,7 @@ import { DEFAULT_ANALYSIS } from '../shared/default-analysis.js';
 import type { ErrorReport } from '../shared/errors.js';
 import { toReport, ZdsupError } from '../shared/errors.js';
 import type { HttpTarget } from './ask-worker.js';
-import type { P99s } from './judge.js';
+import type { P99s, VerdictNews } from './judge.js';
 import { Judge } from './judge.js';
 import { laterStart } from './later-start.js';
 import type { Listeners } from './listeners.js';
@@ -53,13 +53,6 @@ export interface ScaleEnd {
   stderr: string[];
 }
 
-/** What the judge of a canary says. */
-export interface Verdict {
-  rolloutId: number;
-  verdict: string;
-  reason: string;
-}
-
 /** A worker has ended, of itself or not. */
 export interface WorkerExit {
   id: number;
@@ -75,7 +68,7 @@ export interface WorkerExit {
 export interface Observer {
   progress?(progress: Progress): void;
   rolloutBegun?(rollout: Rollout): void;
-  verdict?(verdict: Verdict): void;
+  verdict?(news: VerdictNews): void;
   rolloutEnded?(end: RolloutEnd): void;
   /** It has come to the weight that was asked for. */
   held?(rollout: Rollout): void;

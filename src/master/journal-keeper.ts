@@ -3,8 +3,9 @@ import { plural } from '../domain/names.js';
 import type { Fleet, Rollout } from '../domain/types.js';
 import type { Progress, ProgressKind } from '../shared/control-protocol.js';
 import type { JournalRelease, NewEntry } from '../shared/journal-entry.js';
-import type { Effects, Observer, RolloutEnd, ScaleEnd, Verdict } from './effects.js';
+import type { Effects, Observer, RolloutEnd, ScaleEnd } from './effects.js';
 import { Journal, lastRolloutIdAt } from './journal.js';
+import type { VerdictNews } from './judge.js';
 import { PeakMemory } from './peak-memory.js';
 import type { Supervisor } from './supervisor.js';
 
@@ -123,7 +124,7 @@ export class JournalKeeper implements Observer {
   }
 
   /** Once for each change: its figures move with every request. */
-  verdict({ rolloutId, verdict, reason }: Verdict): void {
+  verdict({ rolloutId, verdict, reason }: VerdictNews): void {
     if (verdict === this.lastVerdict) return;
     this.lastVerdict = verdict;
     this.options.append({ type: 'verdict', rolloutId, verdict, reason: reason.slice(0, KEPT_MESSAGE_LENGTH) });

@@ -59,6 +59,7 @@ export class Exchange {
     const member = this.members.get(id);
     if (!member || member.isLeaving) return;
     member.isLeaving = true;
+    this.balancer.counted(id);
     if (this.stopping) {
       // Nobody else is there: what is under way to it is answered before it ends, for it reads its channel in order.
       for (const passage of member.queue.splice(0)) this.send(member, passage);
@@ -75,6 +76,7 @@ export class Exchange {
     const member = this.members.get(id);
     if (!member) return;
     this.members.delete(id);
+    this.balancer.counted(id);
     const passages = [...[...member.offers.values()].map(({ passage }) => passage), ...member.queue];
     if (this.stopping) for (const passage of passages) this.drop(passage);
     else this.placeAll(passages);
@@ -147,7 +149,8 @@ export class Exchange {
     this.givers.taken(offer.passage, () => {
       if (member.offers.get(offerId) !== offer) return; // The receiver died meanwhile.
       member.offers.delete(offerId);
-      member.connections += 1;
+      // One that the master has accepted may be over before the worker's next word: those that last are in it.
+      if (offer.passage.giver !== null) member.connections += 1;
       peer.sendGrant(offerId);
       offer.passage.handle.close();
       this.sendQueued(member);
@@ -172,7 +175,7 @@ export class Exchange {
     const member = this.members.get(peer.id);
     if (!member) return;
     member.connections = connections;
-    this.balancer.judge();
+    this.balancer.counted(peer.id);
   }
 
   /** It answers again, and has room for the next one. */

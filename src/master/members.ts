@@ -28,7 +28,7 @@ export interface Offer {
 
 export interface Member {
   peer: Peer;
-  /** As it said last, with what has come and gone since. */
+  /** As it said last, with what other workers have passed to it and it to them since. */
   connections: number;
   /** Sent, and neither granted nor declined. */
   offers: Map<number, Offer>;

@@ -19,5 +19,7 @@ export interface Peer extends Receiver {
   sendTaken(seq: number, sent: () => void): void;
   /** `stays`: it is not given away again. */
   sendUntaken(seq: number, stays: boolean): void;
+  /** Answered with `load`, at once. */
+  sendCount(): void;
   sendGive(count: number): void;
 }

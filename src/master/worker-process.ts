@@ -285,6 +285,10 @@ export class WorkerProcess implements ListenerClient, Peer, Bouncer {
     this.send({ act: 'untaken', seq, stays });
   }
 
+  sendCount(): void {
+    this.send({ act: 'count' });
+  }
+
   sendGive(count: number): void {
     this.send({ act: 'give', count });
   }

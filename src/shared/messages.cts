@@ -134,6 +134,8 @@ export type MasterMessage = { cmd: typeof CMD } & (
   | { act: 'grant'; id: number }
   /** Answers `claim`: it went elsewhere meanwhile; close this copy unread. */
   | { act: 'revoke'; id: number }
+  /** Say now how many connections you have. */
+  | { act: 'count' }
   /** Give so many idle connections away, now or as they become idle in the next moments. */
   | { act: 'give'; count: number }
   /** Carries a listening socket: send it back. */

@@ -228,6 +228,7 @@ export function handleListenMessage(message: MasterMessage, handle: unknown): bo
     case 'take-asked':
     case 'grant':
     case 'revoke':
+    case 'count':
     case 'give':
       return false;
   }

@@ -28,8 +28,11 @@ export function countAnew(): void {
 }
 
 function look(): void {
-  const connections = connectionCount();
-  if (connections === told) return;
-  told = connections;
-  tell({ act: 'load', connections });
+  if (connectionCount() !== told) tellLoad();
+}
+
+/** Also where nothing has changed: the master has asked. */
+export function tellLoad(): void {
+  told = connectionCount();
+  tell({ act: 'load', connections: told });
 }

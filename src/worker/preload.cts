@@ -15,7 +15,7 @@ import { figures, installDrain, retire } from './drain.cjs';
 import { give, installHandover, takeAllBack, taken, untaken } from './handover.cjs';
 import { onceIdle } from './idle.cjs';
 import { handleListenMessage, installListenSeam } from './listen-seam.cjs';
-import { reportLoad } from './load.cjs';
+import { reportLoad, tellLoad } from './load.cjs';
 import { observe } from './observe.cjs';
 import { shieldOutput } from './output.cjs';
 import { park, unpark } from './parking.cjs';
@@ -103,6 +103,9 @@ function obey(message: MasterMessage, handle: unknown): void {
       break;
     case 'revoke':
       revoke(message.id);
+      break;
+    case 'count':
+      tellLoad();
       break;
     case 'give':
       give(message.count);

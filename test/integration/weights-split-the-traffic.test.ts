@@ -2,7 +2,7 @@
  * A weight is a share: of the requests where each has a connection of its own, and of the connections that are open. REQUESTS of them at each
  * weight (2,000).
  */
-import { expect, test } from 'vitest';
+import { expect, onTestFinished, test } from 'vitest';
 import type { AppSnapshot } from '../../src/shared/snapshot.js';
 import { startLoad } from '../helpers/load/client.js';
 import { gather } from '../helpers/load/crowd.js';
@@ -18,6 +18,7 @@ import { startMaster } from '../helpers/zdsup.js';
 const WEIGHTS = [1, 5, 20, 50, 80];
 const REQUESTS = Number(process.env.REQUESTS ?? 2_000);
 const CLIENTS = 50;
+const KEPT = 20;
 
 async function start(instances: number): Promise<{ master: Master; port: number; snapshot(): Promise<AppSnapshot> }> {
   const port = await freePort();
@@ -83,4 +84,19 @@ test('open connections follow the weight, and none is closed for it', async () =
   await crowd.reached(crowd.answered + 200);
   expect(crowd.lost).toEqual({});
   expect(crowd.ended, 'connections ended by the server').toBe(0);
+});
+
+test('open connections keep to the weight beside clients that open one for each request', async () => {
+  const { master, port } = await start(2);
+  const crowd = gather({ port }, KEPT, { thinkMs: 10 });
+  const others = startLoad({ port }, 4, perRequest());
+  onTestFinished(async () => void (await Promise.all([crowd.stop(), others.stop()])));
+  await crowd.reached(200);
+  expect((await master.run('reload', '--weight', '20')).code).toBe(0);
+  crowd.mark();
+  await crowd.reached(crowd.answered + 300 * KEPT);
+  const share = (100 * (crowd.answers.get('2') ?? 0)) / [...crowd.answers.values()].reduce((sum, one) => sum + one, 0);
+  console.log(`weight 20: ${share.toFixed(2)} % of the requests on kept connections`);
+  expect(Math.abs(share - 20), `${share} % at weight 20`).toBeLessThanOrEqual(10);
+  expect([crowd.lost, crowd.ended, others.tally.lost]).toEqual([{}, 0, {}]);
 });

@@ -58,6 +58,10 @@ class StandIn implements Peer {
     sent();
   };
   sendUntaken: Peer['sendUntaken'] = (seq) => this.untaken.push(seq);
+  countedCount = 0;
+  sendCount = (): void => {
+    this.countedCount += 1;
+  };
   sendGive = (count: number): number => this.asked.push(count);
 }
 
@@ -151,7 +155,8 @@ test('where every receiver is blocked the giver gets it back, and is asked for i
   const [giver, blocked] = [new StandIn(1), new StandIn(2)];
   const exchange = exchangeOf(giver, blocked);
   exchange.load(giver, 20);
-  expect(giver.asked).toEqual([10]);
+  vi.advanceTimersByTime(250);
+  expect(giver.asked, 'who does not count is taken at its last word').toEqual([10]);
   exchange.handOff(giver, 1, PASSED, connection());
   exchange.handOff(giver, 2, PASSED, connection());
   vi.advanceTimersByTime(1_000);
@@ -162,6 +167,8 @@ test('where every receiver is blocked the giver gets it back, and is asked for i
   expect(giver.asked, 'for the blocked one nobody gives').toEqual([10]);
   for (const { id } of blocked.offers) exchange.claim(blocked, id);
   expect(blocked.granted).toEqual([]);
+  exchange.load(giver, 20);
+  exchange.load(blocked, 0);
   expect(giver.asked).toEqual([10, 10]);
 });
 
@@ -288,7 +295,9 @@ test('a worker with more than its share is asked for the surplus, once for each 
   const [busy, idle] = [new StandIn(1), new StandIn(2)];
   const exchange = exchangeOf(busy, idle);
   exchange.load(busy, 40);
+  expect([busy.countedCount, idle.countedCount]).toEqual([1, 1]);
   exchange.load(busy, 40);
+  exchange.load(idle, 0);
   expect(busy.asked).toEqual([20]);
   for (let seq = 1; seq <= 20; seq += 1) {
     exchange.handOff(busy, seq, PASSED, connection());
@@ -296,6 +305,27 @@ test('a worker with more than its share is asked for the surplus, once for each 
   }
   vi.advanceTimersByTime(5_000);
   expect([busy.asked, idle.asked]).toEqual([[20], []]);
+});
+
+test('what workers said at different instants moves nothing: they are asked to count at one', () => {
+  const [one, other] = [new StandIn(1), new StandIn(2)];
+  const exchange = exchangeOf(one, other);
+  exchange.load(one, 40);
+  exchange.load(one, 20);
+  exchange.load(other, 20);
+  vi.advanceTimersByTime(5_000);
+  expect([one.asked, other.asked]).toEqual([[], []]);
+});
+
+test('connections that the master has accepted are no load until the worker says so: they may be over by then', () => {
+  const workers = [new StandIn(1), new StandIn(2)];
+  const exchange = exchangeOf(...workers);
+  for (let count = 0; count < 100; count += 1) {
+    exchange.accepted(KEY, connection());
+    for (const worker of workers) for (const { id } of worker.offers.splice(0)) exchange.claim(worker, id);
+    exchange.load(workers[0]!, 1);
+  }
+  expect(workers.map(({ countedCount }) => countedCount)).toEqual([0, 0]);
 });
 
 test('whatever workers do, no connection has two owners, none is forgotten, and no copy of it is left', () => {

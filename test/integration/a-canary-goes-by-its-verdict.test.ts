@@ -96,12 +96,15 @@ test('a release that answers wrongly costs no request that the old one would hav
   const loads = await load(port);
   project.write({ 'app.js': app({ fails: 3 }) });
   expect((await master.run('reload')).code).toBe(1);
-  for (const one of loads) {
-    const tally = await one.stop();
+  const tallies = await Promise.all(loads.map((one) => one.stop()));
+  let failedCount = 0;
+  for (const tally of tallies) {
     const { 'status 500': failed = 0, ...others } = tally.lost;
     expect(lostCount({ ...tally, lost: others }), JSON.stringify(tally.lost)).toBe(0);
-    expect(failed).toBeLessThan(tally.answered / 10);
+    failedCount += failed;
   }
+  // A third of what a tenth of all connections asks: whose connection that is, kept or short, is chance.
+  expect(failedCount).toBeLessThan(tallies.reduce((sum, { answered }) => sum + answered, 0) / 10);
 });
 
 test('without traffic nothing is decided: it waits, or pauses where the config has it so', async () => {

@@ -187,7 +187,7 @@ export async function runMaster(
   journal.append({ type: 'master-ended', masterPid: process.pid, how, reason });
   await journal.close();
   await control.close();
-  if (failed && firstEnd !== null) throwFailure(firstEnd, appName);
+  if (failed && firstEnd !== null) throwFailure(firstEnd);
   logger.info('stopped');
   return failed ? 1 : 0;
 }
@@ -207,9 +207,9 @@ function passOverFailed(state: string, app: string, release: { id: string }, war
 const isFailedStart = (end: RolloutEnd | null): boolean =>
   end !== null && end.rollout.outcome === 'failed' && end.rollout.from === null;
 
-function throwFailure(end: RolloutEnd, appName: string): void {
+function throwFailure(end: RolloutEnd): void {
   if (!isFailedStart(end)) return;
-  const result = failure(end, appName);
+  const result = failure(end);
   if (!result.ok) throw new ZdsupError(result.error);
 }
 

@@ -19,7 +19,7 @@ export class Starter {
       progress: (progress: Progress) => this.tell(progress),
       rolloutEnded: (end) => {
         if (end.rollout.outcome === 'failed') {
-          this.finish({ ...failure(end, app), app });
+          this.finish({ ...failure(end), app });
           return;
         }
         this.finish({

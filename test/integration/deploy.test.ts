@@ -116,6 +116,7 @@ test('a release that is bad is given up, and the one that serves goes on', async
   const { code, stderr } = await deploy();
   expect(code).toBe(1);
   expect(stderr).toContain('broken release');
+  expect(stderr).toContain('mend the release and run zdsup deploy shop again');
   expect(await answer()).toContain(`one ${release.id}`);
 });
 

@@ -2,24 +2,23 @@
 import type { ControlResult } from '../../shared/control-protocol.js';
 import type { CommandContext, Tell } from './context.js';
 import { refusedIntervention, stopped } from './refusals.js';
-import { conditionOf, failure, orEnded, succeeded, watchRollout } from './rollouts.js';
+import { conditionOf, failureOf, orEnded, succeeded, watchRollout } from './rollouts.js';
 
 export async function abort(
   context: CommandContext,
   command: 'abort' | 'rollback',
   tell: Tell,
 ): Promise<ControlResult> {
-  const { supervisor, effects, appName } = context;
+  const { supervisor, appName } = context;
   const startedAt = Date.now();
-  const watch = watchRollout(effects, supervisor.state.serving, tell);
+  const watch = watchRollout(context, supervisor.state.serving, tell);
   try {
     const ignored = await supervisor.request({ type: `${command}-requested` });
     if (ignored !== undefined) throw refusedIntervention(context, command, ignored);
     const end = await orEnded(context, command, watch.ended);
     if (supervisor.state.stop) throw stopped(appName, command);
     const { from, to, kind } = end.rollout;
-    const condition = conditionOf(context, from);
-    if (condition === 'down') return failure(end, appName, condition);
+    if (conditionOf(context, from) === 'down') return failureOf(context, end, watch);
     const gone = to === null ? `the ${kind} was given up` : `generation ${to} was given up`;
     return succeeded(command, from, startedAt, `${gone}, generation ${from} serves as before`);
   } finally {

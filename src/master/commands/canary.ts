@@ -22,9 +22,9 @@ async function intervene(
   event: Event,
   tell: Tell,
 ): Promise<ControlResult> {
-  const { supervisor, effects } = context;
+  const { supervisor } = context;
   const startedAt = Date.now();
-  const watch = watchRollout(effects, supervisor.state.serving, tell);
+  const watch = watchRollout(context, supervisor.state.serving, tell);
   try {
     const ignored = await supervisor.request(event);
     if (ignored !== undefined) throw refusedIntervention(context, command, ignored);

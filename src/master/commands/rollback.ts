@@ -20,7 +20,7 @@ export async function rollback(context: CommandContext, to: string | undefined, 
     return abort(context, 'rollback', tell);
   const startedAt = Date.now();
   const release = to === undefined ? undefined : await stored(context, to);
-  const watch = watchRollout(effects, supervisor.state.serving, tell);
+  const watch = watchRollout(context, supervisor.state.serving, tell);
   try {
     let ignored = await supervisor.request({ type: 'rollback-requested', release });
     if (ignored === ('nothing-before' satisfies RollbackRefusal)) {

@@ -4,7 +4,7 @@ import { changeUnderWay, isConfirmed, workersOf } from '../../domain/fleet.js';
 import type { ReleaseRef, Rollout, RolloutKind } from '../../domain/types.js';
 import type { ControlResult, FailedResult } from '../../shared/control-protocol.js';
 import { failedResult } from '../../shared/control-protocol.js';
-import type { Effects, Observer, RolloutEnd } from '../effects.js';
+import type { Observer, RolloutEnd } from '../effects.js';
 import type { CommandContext, Tell } from './context.js';
 import { ended, refuseWhileStopping, stopped, underWay } from './refusals.js';
 
@@ -20,13 +20,13 @@ export async function rollOut(
   },
   tell: Tell,
 ): Promise<ControlResult> {
-  const { supervisor, effects } = context;
+  const { supervisor } = context;
   const startedAt = Date.now();
   refuseWhileStopping(context);
   if (changeUnderWay(supervisor.state)) throw underWay(context, options.weight);
 
   const { serving } = supervisor.state;
-  const watch = watchRollout(effects, serving, tell);
+  const watch = watchRollout(context, serving, tell, options.release ? 'deploy' : kind);
   try {
     const ignored = await supervisor.request({
       type: 'rollout-requested',
@@ -60,14 +60,14 @@ export async function outcome(
   const end = await orEnded(context, command, Promise.race([watch.ended, watch.held]));
   if ('step' in end) return { ...succeeded(command, end.to, startedAt, heldWords(end, appName)), weight: end.weight! };
   if (end.rollout.outcome === 'failed' && supervisor.state.stop) throw stopped(appName, command);
-  if (end.rollout.outcome === 'failed') return failure(end, appName, conditionOf(context, end.rollout.from));
+  if (end.rollout.outcome === 'failed') return failureOf(context, end, watch);
   const { from, to } = end.rollout;
   const isParked = from !== null && supervisor.state.warm?.generation === from;
   if (!isParked) await orEnded(context, command, watch.drained);
   const { rollout } = supervisor.state;
   if (rollout?.kind === 'rollback' && rollout.from === to && rollout.outcome !== 'failed')
-    return wentBack(rollout, appName);
-  if (to !== null && isCrashLooping(supervisor.state.generations[to])) return crashLoops(to, appName);
+    return wentBack(rollout, context, watch);
+  if (to !== null && isCrashLooping(supervisor.state.generations[to])) return crashLoops(to, context, watch);
   const old = isParked
     ? `generation ${from} is parked: zdsup rollback ${appName} is instant`
     : 'the old workers have gone';
@@ -113,10 +113,17 @@ export interface RolloutWatch {
   ended: Promise<RolloutEnd>;
   held: Promise<Rollout>;
   drained: Promise<void>;
+  /** What brings its release in once it is mended: one that was deployed is deployed again. */
+  verb: string;
   stop(): void;
 }
 
-export function watchRollout(effects: Effects, from: number | null, tell: Tell): RolloutWatch {
+export function watchRollout(
+  context: CommandContext,
+  from: number | null,
+  tell: Tell,
+  verb: string = verbOf(context),
+): RolloutWatch {
   let observer: Observer = {};
   const drained = new Promise<void>((resolve) => {
     observer.generationGone = (generation) => {
@@ -129,8 +136,15 @@ export function watchRollout(effects: Effects, from: number | null, tell: Tell):
   const held = new Promise<Rollout>((resolve) => {
     observer.held = resolve;
   });
-  effects.observers.add(observer);
-  return { ended: rolloutEnded, held, drained, stop: () => effects.observers.delete(observer) };
+  const { observers } = context.effects;
+  observers.add(observer);
+  return { ended: rolloutEnded, held, drained, verb, stop: () => observers.delete(observer) };
+}
+
+/** Of the rollout under way. */
+function verbOf({ effects, supervisor }: CommandContext): string {
+  const { rollout } = supervisor.state;
+  return effects.plans.get(rollout?.to ?? -1)?.deployed ? 'deploy' : (rollout?.kind ?? 'reload');
 }
 
 /** Of the old generation: `modified` was edited in place, and what it starts again is not what it was; `down` has no worker that serves. */
@@ -141,41 +155,51 @@ export function conditionOf({ supervisor: { state } }: CommandContext, generatio
   return generation !== null && state.generations[generation]?.modified ? 'modified' : 'serves';
 }
 
-export function failure(end: RolloutEnd, appName: string, condition: Condition = 'serves'): FailedResult {
+const again = ({ appName }: CommandContext, verb: string): string =>
+  `mend the release and run zdsup ${verb} ${appName} again`;
+
+/** Of a rollout that a command has followed. */
+export function failureOf(context: CommandContext, end: RolloutEnd, { verb }: RolloutWatch): FailedResult {
+  const { rollout } = end;
+  return failure(end, whatNow(context, rollout, conditionOf(context, rollout.from), verb));
+}
+
+/** @param hint where the end brings none of its own */
+export function failure(end: RolloutEnd, hint = 'mend it and start again'): FailedResult {
   const error = end.error ?? {
     code: 'ZDSUP_ROLLOUT_FAILED' as const,
     message: end.rollout.reason ?? 'the rollout failed',
-    hint: whatNow(end.rollout, appName, condition),
+    hint,
     exitStatus: 1 as const,
   };
   return failedResult(error, end.stderr);
 }
 
-function whatNow({ from, to, kind }: RolloutEnd['rollout'], appName: string, condition: Condition): string {
+function whatNow(context: CommandContext, { from, to, kind }: Rollout, condition: Condition, verb: string): string {
   if (from === null) return 'mend it and start again';
-  if (kind === 'rollback') return `generation ${from} goes on as before: see zdsup status ${appName}`;
-  const again = `mend the release and run zdsup ${kind} ${appName} again`;
+  if (kind === 'rollback') return `generation ${from} goes on as before: see zdsup status ${context.appName}`;
+  const retry = again(context, verb);
   const edited = 'its folder was edited in place, and workers that start again run what is there now';
   if (kind === 'restart' && to !== null && condition !== 'serves')
-    return `generation ${from} is tried again, but ${condition === 'modified' ? edited : 'does not serve yet'}; the socket is held, and connections wait; ${again}`;
-  if (kind === 'restart' && to !== null) return `generation ${from} was started again; ${again}`;
-  if (condition === 'down') return `generation ${from} is down, as it was before, and is tried again; ${again}`;
-  return `generation ${from} goes on serving${condition === 'modified' ? `, but ${edited}` : ''}; ${again}`;
+    return `generation ${from} is tried again, but ${condition === 'modified' ? edited : 'does not serve yet'}; the socket is held, and connections wait; ${retry}`;
+  if (kind === 'restart' && to !== null) return `generation ${from} was started again; ${retry}`;
+  if (condition === 'down') return `generation ${from} is down, as it was before, and is tried again; ${retry}`;
+  return `generation ${from} goes on serving${condition === 'modified' ? `, but ${edited}` : ''}; ${retry}`;
 }
 
 /** Its soak has ended it before the drain of the old one was over. */
-const wentBack = ({ from, to, cause }: Rollout, appName: string): ControlResult =>
+const wentBack = ({ from, to, cause }: Rollout, context: CommandContext, { verb }: RolloutWatch): ControlResult =>
   failedResult({
     code: 'ZDSUP_ROLLOUT_FAILED',
     message: `generation ${from} was promoted, and failed in its soak (${cause ?? 'rolled back by hand'}): ${to === null ? 'it is being rolled back' : `generation ${to} takes its place`}`,
-    hint: `see zdsup history ${appName}; mend the release and run zdsup reload ${appName} again`,
+    hint: `see zdsup history ${context.appName}; ${again(context, verb)}`,
     exitStatus: 1,
   });
 
-const crashLoops = (generation: number, appName: string): ControlResult =>
+const crashLoops = (generation: number, context: CommandContext, { verb }: RolloutWatch): ControlResult =>
   failedResult({
     code: 'ZDSUP_ROLLOUT_FAILED',
     message: `generation ${generation} was promoted, and crash-loops since`,
-    hint: `see zdsup status ${appName}; mend the release and run zdsup reload ${appName} again`,
+    hint: `see zdsup status ${context.appName}; ${again(context, verb)}`,
     exitStatus: 1,
   });

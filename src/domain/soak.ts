@@ -50,6 +50,12 @@ export function settleSoak(fleet: Fleet, now: number, effects: Effect[]): boolea
   return true;
 }
 
+/** It serves before it has proven itself, and nothing speaks against it. */
+export function isOnTrial(fleet: Fleet): boolean {
+  const generation = servingGeneration(fleet);
+  return fleet.soak !== null && fleet.soak.generation === generation?.number && !isCrashLooping(generation);
+}
+
 const isWhole = (fleet: Fleet, { number, slots }: Generation): boolean =>
   slots.every((slot) => workersOf(fleet, number).some((worker) => worker.slot === slot && isConfirmed(worker)));
 

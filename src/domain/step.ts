@@ -10,6 +10,7 @@ import { hurryDrains, reconcile } from './reconcile.js';
 import { requestRollback } from './rollback.js';
 import { abortRollout } from './rollout.js';
 import { requestScale, takeScaleBack, withScale } from './scaling.js';
+import { isOnTrial } from './soak.js';
 import type { Context, Effect, Event, Expected, Fleet, Policy, StepResult } from './types.js';
 import { judged, settleJudging } from './verdict.js';
 import { applyToWorker } from './worker-events.js';
@@ -176,9 +177,10 @@ function requestStop(fleet: Fleet, context: Context, effects: Effect[]): string 
   const policies = Object.values(fleet.generations).map((generation) => generation.policy.stopTimeoutMs);
   fleet.stop = { deadlineAt: context.now + Math.max(0, ...policies) };
   fleet.reloadQueued = false;
+  effects.push({ type: 'progress', kind: 'stopping', message: 'stopping: workers finish what is in flight' });
+  if (isOnTrial(fleet)) effects.push({ type: 'soak-stopped', generation: fleet.serving! });
   fleet.soak = null;
   fleet.warm = null;
-  effects.push({ type: 'progress', kind: 'stopping', message: 'stopping: workers finish what is in flight' });
   if (fleet.rollout?.step === 'canary') effects.push({ type: 'hold-stopped', rollout: { ...fleet.rollout } });
   hurryDrains(fleet, effects, context.now);
   effects.push({ type: 'close-listeners' }); // Clients are refused at once instead of waiting in a queue that nobody will serve.

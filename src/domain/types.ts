@@ -350,6 +350,8 @@ export type Effect =
   | { type: 'held'; rollout: Rollout }
   /** A stop has come upon the hold. */
   | { type: 'hold-stopped'; rollout: Rollout }
+  /** A stop has come upon its time on trial, in which nothing spoke against it. */
+  | { type: 'soak-stopped'; generation: number }
   /** `reason`: why it was taken back; null where it holds. */
   | { type: 'scale-ended'; id: number; reason: string | null; culprit: number | null }
   /** The generation has no worker left. */

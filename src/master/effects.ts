@@ -74,6 +74,8 @@ export interface Observer {
   held?(rollout: Rollout): void;
   /** A stop has come upon a hold. @param message what a later start runs */
   holdStopped?(message: string): void;
+  /** A stop has come upon its time on trial. */
+  soakStopped?(generation: number): void;
   scaleEnded?(end: ScaleEnd): void;
   generationGone?(generation: number): void;
   workerExited?(exit: WorkerExit): void;
@@ -187,6 +189,9 @@ export class Effects {
         for (const observer of this.observers) observer.holdStopped?.(message);
         return;
       }
+      case 'soak-stopped':
+        for (const observer of this.observers) observer.soakStopped?.(effect.generation);
+        return;
       case 'scale-ended': {
         const { id, reason, culprit } = effect;
         const stderr = (culprit === null ? undefined : this.lastWords.get(culprit)) ?? [];

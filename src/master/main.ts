@@ -4,7 +4,7 @@
 import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { missingServerHandle } from '../node-internals/server-handle.cjs';
-import { noteGood, passOver } from '../releases/current.js';
+import { noteGood, noteNext, passOver } from '../releases/current.js';
 import { runsAlready } from '../shared/control-socket.js';
 import { ZdsupError } from '../shared/errors.js';
 import { controlSocketPath, journalPath, releasesDir, runDirForStart, stateDir } from '../shared/paths.js';
@@ -143,6 +143,16 @@ export async function runMaster(
         noteGood(state, appName, plan.deployed);
       } catch (error) {
         warn(`which release was good last cannot be noted: ${(error as Error).message}`);
+      }
+    },
+    soakStopped(generation) {
+      const deployed = effects.plans.get(generation)?.deployed;
+      if (!deployed) return; // What lies in a folder is what a start by name runs, as ever.
+      try {
+        noteNext(state, appName, deployed);
+        logger.info(`release ${deployed.id} was still in its soak: the next zdsup start ${appName} tries it`);
+      } catch (error) {
+        warn(`that the next start is to try release ${deployed.id} cannot be noted: ${(error as Error).message}`);
       }
     },
   });

@@ -23,7 +23,7 @@ export function noteGood(stateDir: string, app: string, release: { id: string } 
   rmSync(nextPath(store), { force: true }); // Tried, or passed over by whoever has started something else.
 }
 
-/** To be called when a release was deployed of an app that does not run: it has yet to prove itself. */
+/** To be called when a release was deployed of an app that does not run, or was stopped while it was on trial: it has yet to prove itself. */
 export function noteNext(stateDir: string, app: string, release: { id: string }): void {
   const store = releasesDir(stateDir, app);
   point(store, nextPath(store), join(release.id, app));

@@ -95,6 +95,15 @@ describe('a stop', () => {
     expect(told).not.toContain('hold-stopped');
   });
 
+  test('in a soak tells that the generation was on trial, and of one that had proven itself nothing', () => {
+    const toldBy = (scene: Scene): string[] => scene.send({ type: 'stop-requested' }).effects.map(({ type }) => type);
+    expect(toldBy(new Scene({ instances: 1 }).start())).not.toContain('soak-stopped');
+    const scene = new Scene({ instances: 1, soakMs: 30_000 }).start();
+    scene.reload();
+    scene.until(scene.now + 3_000).bootAll();
+    expect(scene.send({ type: 'stop-requested' }).effects).toContainEqual({ type: 'soak-stopped', generation: 2 });
+  });
+
   test('before anything runs ends at once', () => {
     const scene = new Scene();
     expect(scene.send({ type: 'stop-requested' }).effects).toContainEqual({ type: 'end', failed: false });

@@ -14,6 +14,7 @@ import {
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
+import { readNext } from '../../src/releases/current.js';
 import { manifestPath } from '../../src/releases/layout.js';
 import { deployLockPath, releasesDir } from '../../src/shared/paths.js';
 import { killOwn } from '../helpers/cleanup.js';
@@ -245,6 +246,31 @@ test('of an app that does not run it is tried once: one that does not come up is
   );
   await startMaster({ world, cwd: world.home, args: [APP] });
   expect(await answer()).toMatch(new RegExp(`^one ${good.id} `));
+});
+
+test('stopped in its soak it is what the next start tries; where the master was killed, what was good before runs', async () => {
+  const { project, master, answer, deployed, store } = await startShop({ soak: '10m' });
+  const goodId = (await deployed()).release.id;
+  await master.run('stop');
+  await master.exited();
+  const proven = await startMaster({ world: master.world, cwd: master.world.home, args: [APP] });
+  project.write({ 'lib/word.js': word('two') });
+  const { release } = await deployed();
+  await proven.killed();
+  await until(
+    'nobody is left',
+    () => answer().catch(() => null),
+    (text) => text === null,
+  );
+  const afterCrash = await startMaster({ world: master.world, cwd: master.world.home, args: [APP] });
+  expect(await answer()).toMatch(new RegExp(`^one ${goodId} `));
+  await deployed();
+  expect((await afterCrash.run('stop')).code).toBe(0);
+  await afterCrash.exited();
+  expect(readNext(store)).toBe(release.id);
+  const afterStop = await startMaster({ world: master.world, cwd: master.world.home, args: [APP] });
+  expect(afterStop.transcript()).toContain('has yet to prove itself');
+  expect(await answer()).toMatch(new RegExp(`^two ${release.id} `));
 });
 
 test('while a deploy of it is at work, an app is not forgotten', async () => {

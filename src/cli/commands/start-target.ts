@@ -105,7 +105,7 @@ async function byName(
   };
 }
 
-/** One that was deployed since the app has ended, else the last good one; undefined where that was no release, but a folder in place. */
+/** One that was deployed since the app has ended or shortly before, else the last good one; undefined where that was no release, but a folder in place. */
 async function releaseToRun({
   state,
   name,
@@ -116,7 +116,7 @@ async function releaseToRun({
   const id = next ?? readCurrent(store);
   if (id === null) return undefined;
   const { findRelease } = await import('../../releases/store.js');
-  const why = next === null ? 'which was good last' : 'which was deployed while it did not run';
+  const why = next === null ? 'which was good last' : 'which was deployed last and has yet to prove itself';
   return { release: findRelease(store, name, id), why };
 }
 

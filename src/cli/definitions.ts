@@ -259,7 +259,9 @@ function wholeNumber(value: string): number {
 
 function heldWeight(value: string): number {
   if (/^[1-9]\d?$/.test(value)) return Number(value);
-  throw new InvalidArgumentError('Allowed is a whole number from 1 to 99; a reload without it brings in all.');
+  throw new InvalidArgumentError(
+    'Allowed is a whole number from 1 to 99: the part of the traffic, in percent, that it is held at.',
+  );
 }
 
 /** The schema judges numbers; here only what is no number at all. */

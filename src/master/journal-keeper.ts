@@ -77,13 +77,14 @@ export class JournalKeeper implements Observer {
     this.memory = options.memory ?? new PeakMemory(() => livePids(options.state()));
   }
 
-  rolloutBegun({ id, kind, source, from }: Rollout): void {
+  rolloutBegun({ id, kind, source, cause, from }: Rollout): void {
     this.openId = id;
     this.releases = new Map();
     this.lastVerdict = null;
     this.memory.begin();
     const fromRelease = this.releaseOf(from);
-    this.options.append({ type: 'rollout-begun', rolloutId: id, kind, source, from, fromRelease });
+    const why = cause === null ? {} : { cause: cause.slice(0, KEPT_MESSAGE_LENGTH) };
+    this.options.append({ type: 'rollout-begun', rolloutId: id, kind, source, ...why, from, fromRelease });
   }
 
   progress({ kind, message, generation, slot }: Progress): void {

@@ -133,6 +133,8 @@ export type ControlResult =
       generation: number | null;
       /** Of the generation that is held. */
       weight?: number;
+      /** It is in its soak for so long still. */
+      trialMs?: number;
       durationMs: number;
       message: string;
     }

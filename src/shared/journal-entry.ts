@@ -19,6 +19,8 @@ export type JournalEntry = { /** ISO 8601 instant. */ at: string } & (
       kind: string;
       /** Who asked for it: `start`, `command`, `signal`, ... */
       source: string;
+      /** Why, where it began by itself. */
+      cause?: string;
       from: number | null;
       fromRelease: JournalRelease | null;
     }

@@ -13,7 +13,10 @@ export interface PastRollout {
   toRelease: JournalRelease | null;
   /** `interrupted`: its master ended before it did. Null: it is under way. */
   outcome: string | null;
+  /** Why it ended so; of one that began by itself and succeeded, why it began. */
   reason: string | null;
+  /** The rollout that has gone back from it. */
+  undoneBy: number | null;
   durationMs: number | null;
   p99BeforeMs: number | null;
   p99DuringMs: number | null;
@@ -44,16 +47,25 @@ export function rolloutsIn(entries: JournalEntry[], isRunning: boolean): PastRol
     } else if (entry.type === 'rollout-ended') {
       // The entries of its beginning may have gone with the older file.
       const ended = rollout ?? beginningOf(entry);
-      found.set(entry.rolloutId, Object.assign(ended, endOf(entry)));
+      found.set(entry.rolloutId, Object.assign(ended, endOf(entry), { reason: entry.reason ?? ended.reason }));
       open = null;
     }
   }
   if (open && !isRunning) interrupt(open, null);
+  for (const rollout of found.values()) noteUndone(rollout, found);
   return [...found.values()].sort((a, b) => b.id - a.id);
 }
 
+/** The generations of a master are counted anew: of two with that number, the later one is meant. */
+function noteUndone({ id, kind, outcome, from }: PastRollout, found: Map<number, PastRollout>): void {
+  if (kind !== 'rollback' || outcome !== 'succeeded' || from === null) return;
+  const earlier = [...found.values()].filter((one) => one.id < id && one.to === from && one.outcome === 'succeeded');
+  const undone = earlier.sort((a, b) => b.id - a.id)[0];
+  if (undone) undone.undoneBy = id;
+}
+
 const nothingKnown = {
-  ...{ to: null, toRelease: null, outcome: null, reason: null, durationMs: null },
+  ...{ to: null, toRelease: null, outcome: null, reason: null, undoneBy: null, durationMs: null },
   ...{ p99BeforeMs: null, p99DuringMs: null, peakRssBytes: null },
 };
 
@@ -67,6 +79,7 @@ function begun(entry: EntryOf<'rollout-begun'>): PastRollout {
     from,
     fromRelease,
     ...nothingKnown,
+    reason: entry.cause ?? null,
     stderr: [],
     entries: [entry],
   };

@@ -13,6 +13,7 @@ const BAD: PastRollout = {
   ...{ id: 12, kind: 'reload', source: 'signal', startedAt: at(90), from: 3, to: 4 },
   ...{ fromRelease: { id: 'aaaa1111', path: '/srv/a' }, toRelease: { id: 'bbbb2222', path: '/srv/b' } },
   outcome: 'failed',
+  undoneBy: null,
   reason: '4.1 % of 512 requests failed, of the stable generation none;\n  by chance: less than 1 in 10,000',
   ...{ durationMs: 61_000, p99BeforeMs: 4.25, p99DuringMs: 38.6, peakRssBytes: 131 * 2 ** 20, stderr: ['Error: no'] },
   entries: [
@@ -46,6 +47,16 @@ test.for([140, 120, 100, 80, 60])(
     expect(lines.at(-1)).toMatch(/^12 .*failed .*4\.1 /);
   },
 );
+
+test('one that was gone back from says by which, and that one says why', () => {
+  const undone: PastRollout = { ...BAD, outcome: 'succeeded', reason: null, undoneBy: 13 };
+  const back: PastRollout = { ...BAD, id: 13, kind: 'rollback', outcome: 'succeeded', reason: 'it crash-loops' };
+  const [, , second, first] = renderHistory('shop', [back, undone], NOW).split('\n');
+  expect(second).toMatch(/^13 .* rollback .* succeeded .* it crash-loops$/);
+  expect(first).toMatch(/^12 .* succeeded, undone by 13 /);
+  expect(renderRollout('shop', undone)).toContain('succeeded, undone by 13');
+  expect(renderRollout('shop', back)).toMatch(/because +it crash-loops/);
+});
 
 test('without a rollout it says so', () => {
   expect(renderHistory('shop', [], NOW)).toBe('shop  no rollout is in its journal');

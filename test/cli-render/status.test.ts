@@ -189,6 +189,14 @@ describe('the rollout', () => {
     expect(lines(app({ rollout: back }))[3]).toBe('rollout    back (worker 0 crash-loops) to generation 4: shifting');
   });
 
+  test('that has gone back says from what, and why, until the next one', () => {
+    const back = { ...rollout, kind: 'rollback', step: 'done', outcome: 'succeeded', from: 5, to: 6 } as const;
+    expect(lines(app({ rollout: { ...back, cause: 'it crash-loops' } }))[3]).toBe(
+      'rollout    rolled back from generation 5: it crash-loops',
+    );
+    expect(lines(app({ rollout: back }))[3]).toBe('rollout    rolled back from generation 5');
+  });
+
   test('under way names the release that comes', () => {
     const release = { id: 'beef5678', path: '/srv/api-2' };
     expect(lines(app({ rollout: { ...rollout, release } }))[4]).toBe('to release beef5678 /srv/api-2');

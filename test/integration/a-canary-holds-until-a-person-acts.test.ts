@@ -146,7 +146,7 @@ test.concurrent('while it is held, another reload and a scale are refused, a HUP
   const { release, rollout } = await master.status();
   const stop = await master.run('stop');
   expect(stop.code).toBe(0);
-  const words = `generation 4 was held at 20 %: a later start runs release ${rollout?.release?.id} (${release?.path}) with its config`;
+  const words = `generation 4 was at 20 %: a later start runs release ${rollout?.release?.id} (${release?.path}) with its config`;
   expect(stop.stdout).toContain(`shop: stopped; ${words}`);
   await master.seen('the log says so', ({ msg }) => msg.includes(words));
   expect((await master.exited()).code).toBe(0);

@@ -61,7 +61,9 @@ test.concurrent('a second reload is refused with 4 while the first goes on to it
   await cue(master, 2);
   expect(await first).toMatchObject({
     code: 0,
-    stdout: expect.stringMatching(/^cue: generation 2 serves, the old workers have gone \(\d+\.\d s\)\n$/),
+    stdout: expect.stringMatching(
+      /^cue: generation 2 serves, the old workers have gone \(\d+\.\d s\); on trial for 30 s\n$/,
+    ),
   });
 });
 
@@ -134,6 +136,7 @@ test.concurrent('with --json each result and each error is one JSON value on std
     exitStatus: 0,
     command: 'reload',
     generation: 2,
+    trialMs: 30_000,
     durationMs: expect.any(Number),
     message: expect.any(String),
   });

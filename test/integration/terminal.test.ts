@@ -243,7 +243,7 @@ test.concurrent('`zdsup reload` redraws one line while it works, and leaves two 
   expect(other.raw.slice(from).match(/\r/g)!.length).toBeGreaterThan(4);
   expect(other.lines(from)).toEqual([
     expect.stringMatching(/^term \[#{20}\] 2\/2 {2}\d+\.\d s {2}generation 2 serves with 2 workers$/),
-    expect.stringMatching(/^term: generation 2 serves, the old workers have gone \(\d+\.\d s\)$/),
+    expect.stringMatching(/^term: generation 2 serves, the old workers have gone \(\d+\.\d s\); on trial for 30 s$/),
     '[0]>',
   ]);
 });

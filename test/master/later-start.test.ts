@@ -9,18 +9,18 @@ const stored = (id: string) => ({ release: { id, path: `/store/${id}` }, deploye
 
 test('it names the release that a later start runs, and the one that it does not', () => {
   expect(laterStart(HELD, run('bbbb', '/srv/2'), run('aaaa', '/srv/1'))).toBe(
-    'generation 2 was held at 20 %: a later start runs its release bbbb (/srv/2), not aaaa (/srv/1) of generation 1',
+    'generation 2 was at 20 %: a later start runs its release bbbb (/srv/2), not aaaa (/srv/1) of generation 1',
   );
 });
 
 test('of one release with another config it names the config', () => {
   expect(laterStart(HELD, run('aaaa', '/srv/1'), run('aaaa', '/srv/1'))).toBe(
-    'generation 2 was held at 20 %: a later start runs release aaaa (/srv/1) with its config, not with that of generation 1',
+    'generation 2 was at 20 %: a later start runs release aaaa (/srv/1) with its config, not with that of generation 1',
   );
 });
 
 test('of a release of the store it says that it is not what a later start runs', () => {
   expect(laterStart(HELD, stored('bbbb'), stored('aaaa'))).toBe(
-    'generation 2 was held at 20 %: a later start by name runs what was good last, not what was only being tried: bbbb (/store/bbbb)',
+    'generation 2 was at 20 %: a later start by name runs release aaaa (/store/aaaa), which was good last, not bbbb (/store/bbbb), which was only being tried',
   );
 });

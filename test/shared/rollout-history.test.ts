@@ -66,3 +66,16 @@ test('one whose beginning has gone with the older file is shown by its end', () 
   const [rollout] = rolloutsIn(journal(ended(9)), true);
   expect(rollout).toMatchObject({ id: 9, kind: 'reload', outcome: 'succeeded', startedAt: '2026-11-26T01:59:59.000Z' });
 });
+
+test('one that was gone back from names the rollout that did, and that one why', () => {
+  const back: NewEntry = { ...begun(2, 'soak'), kind: 'rollback', cause: 'it crash-loops', from: 2 } as NewEntry;
+  const backEnded: NewEntry = { ...ended(2), kind: 'rollback', source: 'soak', from: 2, to: 3 } as NewEntry;
+  const [second, first] = rolloutsIn(journal(master(7), begun(1), ended(1), back, backEnded), true);
+  expect(first).toMatchObject({ id: 1, outcome: 'succeeded', undoneBy: 2 });
+  expect(second).toMatchObject({ id: 2, outcome: 'succeeded', undoneBy: null, reason: 'it crash-loops' });
+  const [failed, kept] = rolloutsIn(
+    journal(begun(1), ended(1), back, { ...backEnded, outcome: 'failed' } as NewEntry),
+    true,
+  );
+  expect([failed!.undoneBy, kept!.undoneBy]).toEqual([null, null]);
+});

@@ -6,6 +6,7 @@ import type { ControlRequest, ControlResult } from '../../shared/control-protoco
 import { failedResult } from '../../shared/control-protocol.js';
 import type { StartResult } from '../../shared/daemon.js';
 import { toReport, ZdsupError } from '../../shared/errors.js';
+import { formatDuration } from '../../shared/units.js';
 import { printError } from '../render/error.js';
 import type { ProgressView } from '../render/progress.js';
 import { makeProgress } from '../render/progress.js';
@@ -87,6 +88,9 @@ export function detachOnInterrupt(
   return { end: () => void process.off('SIGINT', detach) };
 }
 
+const trial = (result: ControlResult | StartResult): string =>
+  'trialMs' in result && result.trialMs !== undefined ? `; on trial for ${formatDuration(result.trialMs)}` : '';
+
 /** The result for people. @param several it is one of several apps: its error says of which */
 export function tell(app: string, result: ControlResult | StartResult, several: boolean): void {
   if (!result.ok) {
@@ -99,6 +103,6 @@ export function tell(app: string, result: ControlResult | StartResult, several: 
   } else if ('message' in result) {
     const seconds =
       'durationMs' in result && result.durationMs > 0 ? ` (${(result.durationMs / 1000).toFixed(1)} s)` : '';
-    process.stdout.write(`${app}: ${result.message}${seconds}\n`);
+    process.stdout.write(`${app}: ${result.message}${seconds}${trial(result)}\n`);
   }
 }

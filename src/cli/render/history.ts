@@ -42,19 +42,22 @@ function fitted(rows: string[][], columns: number): string {
 const cutTo = (text: string, width: number): string => (text.length <= width ? text : `${text.slice(0, width - 3)}...`);
 
 function row(rollout: PastRollout, now: number): string[] {
-  const { id, kind, startedAt, outcome, reason, durationMs, peakRssBytes } = rollout;
+  const { id, kind, startedAt, reason, durationMs, peakRssBytes } = rollout;
   return [
     String(id),
     `${formatDuration(Math.max(0, now - Date.parse(startedAt)))} ago`,
     kind,
     releases(rollout),
-    outcome ?? 'under way',
+    outcomeOf(rollout),
     durationMs === null ? '-' : formatDuration(durationMs),
     p99(rollout) ?? '-',
     peakRssBytes === null ? '-' : memory(peakRssBytes),
     flat(reason ?? ''),
   ];
 }
+
+const outcomeOf = ({ outcome, undoneBy }: PastRollout): string =>
+  undoneBy === null ? (outcome ?? 'under way') : `${outcome}, undone by ${undoneBy}`;
 
 function releases({ from, to, fromRelease, toRelease }: PastRollout): string {
   const coming = to === null && toRelease === null ? '?' : releaseName(toRelease);
@@ -75,8 +78,8 @@ export function renderRollout(app: string, rollout: PastRollout): string {
     ['begun', dateTime(startedAt)],
     ['from', side(rollout.from, rollout.fromRelease)],
     ['to', side(rollout.to, rollout.toRelease)],
-    ['outcome', colour(outcome ?? 'under way')],
-    ['reason', reason === null ? null : flat(reason)],
+    ['outcome', colour(outcomeOf(rollout))],
+    [outcome === 'succeeded' ? 'because' : 'reason', reason === null ? null : flat(reason)],
     ['took', durationMs === null ? null : formatDuration(durationMs)],
     ['p99 before → during', p99(rollout)],
     ['peak memory', peakRssBytes === null ? null : `${memory(peakRssBytes)}, of all workers together`],

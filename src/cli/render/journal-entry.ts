@@ -34,9 +34,9 @@ export function sentenceOf(entry: JournalEntry): string {
     case 'master-ended':
       return `master ${entry.masterPid} ended: ${entry.how}${entry.reason === null ? '' : `, ${flat(entry.reason)}`}`;
     case 'rollout-begun': {
-      const { rolloutId, kind, source, from, fromRelease } = entry;
+      const { rolloutId, kind, source, cause, from, fromRelease } = entry;
       const what = source === 'start' ? 'start' : source === 'signal' ? `${kind} by a signal` : kind;
-      return `rollout ${rolloutId} begun: ${what}${from === null ? '' : ` from generation ${from} (${releaseName(fromRelease)})`}`;
+      return `rollout ${rolloutId} begun: ${what}${from === null ? '' : ` from generation ${from} (${releaseName(fromRelease)})`}${cause === undefined ? '' : `: ${flat(cause)}`}`;
     }
     case 'rollout-step':
       return `rollout ${entry.rolloutId}: ${flat(entry.message)}`;

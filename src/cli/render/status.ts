@@ -44,6 +44,10 @@ function renderApp(app: AppSnapshot, now: number, columns: number | undefined): 
     );
   if (rollout?.canary) lines.push(`canary     ${canaryWords(app.name, rollout.canary, now)}`);
   if (rollout?.release) lines.push(`to release ${rollout.release.id} ${rollout.release.path}`);
+  if (rollout?.outcome === 'succeeded' && rollout.kind === 'rollback')
+    lines.push(
+      `rollout    ${yellow('rolled back')} from generation ${rollout.from}${rollout.cause === null ? '' : `: ${rollout.cause}`}`,
+    );
   if (rollout?.outcome === 'failed') lines.push(`rollout    ${red('failed')}: ${rollout.reason}`);
   if (app.soak)
     lines.push(`soak       on trial for ${left(app.soak.until, now)} more: what goes wrong is rolled back by itself`);

@@ -30,8 +30,10 @@ export const stopped = (appName: string, verb: string): ZdsupError =>
 const canBeAborted = (rollout: Rollout | null): boolean =>
   rollout !== null && rollout.outcome === null && rollout.step !== 'aborting' && rollout.from !== null;
 
-function outOfHold(appName: string, { weight }: Rollout, wanted: number | undefined): string {
-  const out = `zdsup promote ${appName} brings it in, zdsup abort ${appName} gives it up`;
+function outOfHold(appName: string, { weight, steps, stepIndex }: Rollout, wanted: number | undefined): string {
+  const next = steps[stepIndex + 1];
+  const on = next === undefined ? 'brings it in' : `goes on to ${next.weight} % (--full brings it in)`;
+  const out = `zdsup promote ${appName} ${on}, zdsup abort ${appName} gives it up`;
   return wanted === undefined || wanted === weight
     ? out
     : `zdsup canary ${appName} ${wanted} gives it ${wanted} %, ${out}`;

@@ -71,7 +71,12 @@ export async function outcome(
   const old = isParked
     ? `generation ${from} is parked: zdsup rollback ${appName} is instant`
     : 'the old workers have gone';
-  return succeeded(command, to, startedAt, `generation ${to} serves, ${old}`);
+  return { ...succeeded(command, to, startedAt, `generation ${to} serves, ${old}`), ...trialOf(context) };
+}
+
+function trialOf({ supervisor }: CommandContext): { trialMs?: number } {
+  const { soak } = supervisor.state;
+  return soak === null ? {} : { trialMs: Math.max(0, Math.ceil((soak.until - supervisor.now()) / 1000) * 1000) };
 }
 
 /** @param startedAt 0: nothing was waited for */

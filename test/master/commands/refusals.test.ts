@@ -75,7 +75,15 @@ describe('another command while a rollout is under way', () => {
     ['the same weight is told what goes on', 20, 'zdsup promote shop brings it in, '],
     ['no weight is told what goes on', undefined, 'zdsup promote shop brings it in, '],
   ])('where it is held, a reload with %s', (_, weight, hint) => {
-    const held = masterWith({ step: 'canary', weight: 20, wantedWeight: 20 });
+    const held = masterWith({ step: 'canary', weight: 20, wantedWeight: 20, steps: [] });
     expect(underWay(held, weight).hint).toBe(`${hint}zdsup abort shop gives it up`);
+  });
+
+  test('before the last step of a canary it is told that promote goes on to the next one', () => {
+    const steps = [20, 50].map((weight) => ({ weight, pauseMs: null }));
+    const held = (stepIndex: number) =>
+      underWay(masterWith({ step: 'canary', weight: 20, wantedWeight: 20, steps, stepIndex }));
+    expect(held(0).hint).toContain('zdsup promote shop goes on to 50 % (--full brings it in), ');
+    expect(held(1).hint).toContain('zdsup promote shop brings it in, ');
   });
 });

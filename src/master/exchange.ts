@@ -261,9 +261,10 @@ export class Exchange {
       const passages = unclaimed(member).filter(
         (passage) => !this.stopping && (this.members.hasOther(member, passage) || this.members.isMissed(passage)),
       );
+      // Also about those that go elsewhere now: it may have lost them, and would never say that it answers again.
+      for (const offer of member.offers.values()) if (!offer.isClaimed && offer.sentAt < late) ask(member, offer);
       for (const [id, { passage }] of member.offers) if (passages.includes(passage)) member.offers.delete(id);
       member.queue = member.queue.filter((passage) => !passages.includes(passage));
-      for (const offer of member.offers.values()) if (!offer.isClaimed && offer.sentAt < late) ask(member, offer);
       this.placeAll(passages);
     }
     for (const passage of this.waiting) passage.declinedBy.clear();

@@ -170,11 +170,12 @@ export class Exchange {
     this.place(offer.passage);
   }
 
-  /** A worker says how many connections it has. */
-  load(peer: Peer, connections: number): void {
+  /** A worker says how many connections it has, and how many of them do not move. */
+  load(peer: Peer, connections: number, fixed = 0): void {
     const member = this.members.get(peer.id);
     if (!member) return;
     member.connections = connections;
+    member.fixed = fixed;
     this.balancer.counted(peer.id);
   }
 

@@ -154,6 +154,7 @@ function prepared(fleet: Fleet, rolloutId: number, made: Policy, effects: Effect
     modified: false,
     checked: true,
     good: rollout.kind === 'rollback',
+    alone: rollout.alone,
   };
   rollout.to = number;
   beginCanary(rollout, policy);

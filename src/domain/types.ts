@@ -175,6 +175,8 @@ export interface Generation {
   checked: boolean;
   /** It has served through its soak, or began without one: what a rollback goes back to. */
   good: boolean;
+  /** It came in by a restart: its app is not to run beside another generation. */
+  alone: boolean;
 }
 
 /** `restart`: the old workers have gone before the first new one is forked. `rollback`: to what was good before. */
@@ -186,6 +188,8 @@ export interface Rollout {
   id: number;
   kind: RolloutKind;
   source: RolloutSource;
+  /** Old and new never run at once: a restart, and the way back from what a restart has brought in. */
+  alone: boolean;
   allowListeners: boolean;
   from: number | null;
   to: number | null;

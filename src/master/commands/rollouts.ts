@@ -151,9 +151,10 @@ export function failure(end: RolloutEnd, appName: string, condition: Condition =
   return failedResult(error, end.stderr);
 }
 
-function whatNow({ from, to, kind }: RolloutEnd['rollout'], appName: string, condition: Condition): string {
+function whatNow({ from, to, kind, alone }: RolloutEnd['rollout'], appName: string, condition: Condition): string {
   if (from === null) return 'mend it and start again';
-  if (kind === 'rollback') return `generation ${from} goes on as before: see zdsup status ${appName}`;
+  if (kind === 'rollback')
+    return `generation ${from} ${alone && to !== null ? 'was started again' : 'goes on as before'}: see zdsup status ${appName}`;
   const again = `mend the release and run zdsup ${kind} ${appName} again`;
   const edited = 'its folder was edited in place, and workers that start again run what is there now';
   if (kind === 'restart' && to !== null && condition !== 'serves')

@@ -177,7 +177,7 @@ function promote(
   if (old) old.slots = [];
   settleWarmAfter(fleet, rollout, target, now);
   fleet.serving = target.number;
-  if (old?.good) fleet.lastGood = old.number;
+  if (old?.good && !target.repeats) fleet.lastGood = old.number;
   else if (rollout.backTo !== null && rollout.backTo === fleet.lastGood) fleet.lastGood = null; // It is what serves again.
   // Whoever edits the number in the config means that number from now on.
   if (fleet.scaled?.configured !== target.policy.configuredInstances) fleet.scaled = null;

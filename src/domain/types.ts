@@ -175,6 +175,8 @@ export interface Generation {
   checked: boolean;
   /** It has served through its soak, or began without one: what a rollback goes back to. */
   good: boolean;
+  /** It runs what the generation runs that it was to replace: no way back leads to that one. */
+  repeats: boolean;
   /** It came in by a restart: its app is not to run beside another generation. */
   alone: boolean;
 }
@@ -296,7 +298,8 @@ export type Event =
   | ({ type: 'verdict'; rolloutId: number } & { verdict: Verdict })
   | { type: 'abort-requested' }
   | { type: 'scale-requested'; count: number }
-  | { type: 'prepared'; rolloutId: number; policy: Policy }
+  /** `repeats`: it is to run what the serving generation runs, the same release with the same settings. */
+  | { type: 'prepared'; rolloutId: number; policy: Policy; repeats?: boolean | undefined }
   | { type: 'prepare-failed'; rolloutId: number; reason: string }
   | { type: 'forked'; id: number; pid: number }
   | { type: 'hello'; id: number }

@@ -19,6 +19,7 @@ import { laterStart } from './later-start.js';
 import type { Listeners } from './listeners.js';
 import type { Logger } from './log.js';
 import type { Plan } from './plan.js';
+import { runsTheSame } from './plan.js';
 import type { Probe } from './probe.js';
 import { startProbe } from './probe.js';
 import { ReleaseLooks } from './release-looks.js';
@@ -127,7 +128,7 @@ export class Effects {
   perform = (effect: Effect, fleet: Fleet): void => {
     switch (effect.type) {
       case 'prepare':
-        void this.prepare(effect.rolloutId, effect.scaled, effect.target);
+        void this.prepare(effect.rolloutId, effect.scaled, effect.target, this.plans.get(fleet.serving ?? -1));
         return;
       case 'fork':
         this.adoptPlan(effect.generation, fleet);
@@ -247,7 +248,13 @@ export class Effects {
       observer.workerExited?.({ id, slot, generation, pid: worker.pid, code, signal, error, stderr });
   }
 
-  private async prepare(rolloutId: number, scaled: Fleet['scaled'], target: RolloutTarget): Promise<void> {
+  /** @param serving what runs now */
+  private async prepare(
+    rolloutId: number,
+    scaled: Fleet['scaled'],
+    target: RolloutTarget,
+    serving: Plan | undefined,
+  ): Promise<void> {
     this.preparing.add(rolloutId);
     try {
       const plan =
@@ -257,7 +264,8 @@ export class Effects {
       if (!this.preparing.delete(rolloutId)) return; // It was given up meanwhile.
       for (const message of plan.warnings) this.tell({ type: 'progress', kind: 'warning', message });
       this.candidates.set(rolloutId, plan);
-      this.options.post({ type: 'prepared', rolloutId, policy: plan.policy });
+      const repeats = serving !== undefined && runsTheSame(plan, serving);
+      this.options.post({ type: 'prepared', rolloutId, policy: plan.policy, repeats });
     } catch (error) {
       const report = toReport(error);
       if (!this.preparing.delete(rolloutId)) return;

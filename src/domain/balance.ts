@@ -9,6 +9,8 @@ export interface Load {
   id: number;
   generation: number;
   connections: number;
+  /** Of them, those that never change worker, as WebSockets do not. */
+  fixed?: number;
 }
 
 /** A worker is left alone below this many times the mean, plus one: from 10 connections a worker up that is at most 1.2. */
@@ -33,7 +35,7 @@ interface Group {
  */
 export function sharesOf(loads: readonly Load[], weights: Weights): Map<number, number> {
   const shares = new Map<number, number>();
-  for (const { loads: its, target } of groupsOf(loads, weights)) {
+  for (const { loads: its, target } of groupsOf(countedOf(loads, weights), weights)) {
     const each = Math.floor(target / its.length);
     const fullest = its.toSorted((a, b) => b.connections - a.connections || a.id - b.id);
     for (const [index, { id }] of fullest.entries()) shares.set(id, index < target % its.length ? each + 1 : each);
@@ -56,7 +58,7 @@ export function due(
  * theirs where a generation was off, and nobody is far above it where none was: the same question is then answered with [].
  */
 export function surpluses(loads: readonly Load[], weights: Weights): { id: number; count: number }[] {
-  const groups = groupsOf(loads, weights);
+  const groups = groupsOf(countedOf(loads, weights), weights);
   const shares = sharesOf(loads, weights);
   const isOff = groups.some(({ connections, exact }) => Math.abs(connections - exact) >= OFF_BY);
   return groups.flatMap((group) => {
@@ -70,14 +72,15 @@ export function surpluses(loads: readonly Load[], weights: Weights): { id: numbe
 
 /**
  * Who should get one connection more: of the generation that is furthest below its share, the worker with the fewest.
- * @param loads all workers that count, also those that may not get it
+ * @param all workers that count, also those that may not get it
  * @param may who may get it; the shares are those of all
  */
 export function neediest(
-  loads: readonly Load[],
+  all: readonly Load[],
   weights: Weights,
   may: (load: Load) => boolean = () => true,
 ): number | undefined {
+  const loads = countedOf(all, weights);
   const total = sum(loads.map(({ connections }) => connections)) + 1;
   const lacks = ({ part, connections }: Group): number => part * total - connections;
   const able = ({ loads: its }: Group): Load[] => its.filter(may);
@@ -85,6 +88,15 @@ export function neediest(
   // One of weight 0 lacks nothing, and all together lack one.
   const [group] = groups.toSorted((a, b) => lacks(b) - lacks(a));
   return group && able(group).toSorted((a, b) => a.connections - b.connections || a.id - b.id)[0]?.id;
+}
+
+/**
+ * Between weighted generations what cannot move is left out: with 90 WebSockets on the old one, a weight of 10 % would take all of 10 other connections,
+ * or none. New ones come by weight, whatever they are.
+ */
+function countedOf(loads: readonly Load[], weights: Weights): readonly Load[] {
+  if (Object.keys(weights).length === 0) return loads;
+  return loads.map((load) => ({ ...load, connections: Math.max(0, load.connections - (load.fixed ?? 0)), fixed: 0 }));
 }
 
 /** One for each generation; a single one without weights, or where nobody has any. */

@@ -14,6 +14,7 @@ export function beginRollout(fleet: Fleet, asked: Asked, now: number, effects: E
     workersOf(fleet, from).some((worker) => worker.slot === slot && isConfirmed(worker));
   fleet.rollout = {
     id: fleet.nextRolloutId++,
+    alone: asked.kind === 'restart' || (asked.kind === 'rollback' && servingGeneration(fleet)?.alone === true),
     allowListeners: false,
     from,
     to: null,

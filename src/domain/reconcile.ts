@@ -156,7 +156,7 @@ function forkMissing(fleet: Fleet, now: number, effects: Effect[]): boolean {
 function hasRoomInAbort(fleet: Fleet, generation: Generation): boolean {
   const { rollout } = fleet;
   if (rollout?.step !== 'aborting' || rollout.from !== generation.number || rollout.to === null) return true;
-  if (rollout.kind === 'restart') return workersOf(fleet, rollout.to).length === 0; // No overlap on the way back either.
+  if (rollout.alone) return workersOf(fleet, rollout.to).length === 0; // No overlap on the way back either.
   const cap = roomOf(rollout, fleet.generations[rollout.to]!.policy);
   return [...workersOf(fleet, rollout.from), ...workersOf(fleet, rollout.to)].filter(fillsSlot).length < cap;
 }
@@ -228,7 +228,7 @@ function mayActivate(fleet: Fleet, worker: Worker, generation: Generation, now: 
     if (generation.smoke === 'due' || generation.smoke === 'running') return false;
     if (!isWarm(worker)) return false;
     // Nobody serves meanwhile: waiting would help no one.
-    if (fleet.rollout!.from === null || fleet.rollout!.kind === 'restart') return true;
+    if (fleet.rollout!.from === null || fleet.rollout!.alone) return true;
     if (!isRipe(worker, generation, now)) return false;
     if (!generation.policy.atomic) return true;
     // All of them, or all that a weight needs.

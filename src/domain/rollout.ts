@@ -41,7 +41,7 @@ export function advanceRollout(fleet: Fleet, now: number, effects: Effect[]): bo
 
 function leaveWaiting(fleet: Fleet, rollout: Rollout, effects: Effect[]): boolean {
   const target = fleet.generations[rollout.to as number]!;
-  if (rollout.kind === 'restart') {
+  if (rollout.alone) {
     beginEmptying(fleet, rollout, target, effects);
     return true;
   }
@@ -102,9 +102,9 @@ const isGiving = (fleet: Fleet, { from, nextStartAt }: Rollout, now: number): bo
 
 /** Live workers that both generations may have together. */
 export function roomOf(rollout: Rollout, policy: Policy): number {
-  const { kind, from, fromSlots, weight, wantedWeight } = rollout;
+  const { alone, from, fromSlots, weight, wantedWeight } = rollout;
   const { instances, surge, atomic } = policy;
-  if (kind === 'restart') return instances;
+  if (alone) return instances;
   if (atomic || from === null) return fromSlots.length + instances;
   const room = Math.max(fromSlots.length, instances) + surge;
   // A canary stands beside all of the old ones.
@@ -177,7 +177,7 @@ function promote(
   if (old) old.slots = [];
   settleWarmAfter(fleet, rollout, target, now);
   fleet.serving = target.number;
-  if (old?.good) fleet.lastGood = old.number;
+  if (old?.good && !target.repeats) fleet.lastGood = old.number;
   else if (rollout.backTo !== null && rollout.backTo === fleet.lastGood) fleet.lastGood = null; // It is what serves again.
   // Whoever edits the number in the config means that number from now on.
   if (fleet.scaled?.configured !== target.policy.configuredInstances) fleet.scaled = null;
@@ -214,7 +214,7 @@ export function abortRollout(
   rollout.step = 'aborting';
   if (fleet.warm?.until === null) fleet.warm = null; // They serve again.
   // After a restart nothing of the old release runs any more: is it still what it was?
-  if (rollout.kind === 'restart' && old && !fleet.stop) effects.push({ type: 'check-release', generation: old.number });
+  if (rollout.alone && old && !fleet.stop) effects.push({ type: 'check-release', generation: old.number });
   effects.push({
     type: 'progress',
     kind: fleet.stop ? 'aborting' : 'failed',
@@ -228,7 +228,7 @@ export function abortRollout(
 function abortByOf(fleet: Fleet, rollout: Rollout, old: Generation | undefined, now: number): number {
   if (!old) return now;
   const respawns = rollout.servedSlots.map((slot) => old.slotState[slot]?.respawnAt ?? 0);
-  const coming = rollout.kind === 'restart' && rollout.to !== null ? fleet.generations[rollout.to]!.policy : null;
+  const coming = rollout.alone && rollout.to !== null ? fleet.generations[rollout.to]!.policy : null;
   const drainMs = coming ? coming.drainTimeoutMs + coming.killTimeoutMs : 0;
   return Math.max(now, ...respawns) + drainMs + old.policy.readyDeadlineMs + old.policy.minReadyMs;
 }
@@ -239,7 +239,7 @@ function finishAbort(fleet: Fleet, rollout: Rollout, now: number, effects: Effec
   const old = rollout.from === null ? undefined : fleet.generations[rollout.from];
   const whole =
     !old ||
-    (rollout.kind === 'restart' && old.modified) || // What starts again is not what it was: nobody can say when it is ready.
+    (rollout.alone && old.modified) || // What starts again is not what it was: nobody can say when it is ready.
     rollout.servedSlots.every((slot) =>
       workersOf(fleet, old.number).some((worker) => worker.slot === slot && isConfirmed(worker)),
     );
@@ -257,7 +257,7 @@ function endFailed(rollout: Rollout, effects: Effect[]): void {
 
 /** May this worker of an aborted generation leave now, without taking capacity below what the old one had? */
 export function mayLeaveAfterAbort(fleet: Fleet, worker: Worker, rollout: Rollout, now: number): boolean {
-  if (!isConfirmed(worker) || rollout.from === null || rollout.kind === 'restart' || fleet.stop) return true;
+  if (!isConfirmed(worker) || rollout.from === null || rollout.alone || fleet.stop) return true;
   if (rollout.abortBy !== null && now >= rollout.abortBy) return true;
   const allowed = [rollout.from, rollout.to!].map((number) => fleet.generations[number]!.policy.unavailable);
   const unavailable = Math.max(...allowed); // The room was the new policy's: judged by the old one alone, nobody might move.

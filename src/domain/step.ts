@@ -3,7 +3,7 @@
  * `ignored` with a reason. The fleet handed in is never changed.
  */
 import { beginCanary } from './canary.js';
-import { changeUnderWay, emptySlot, expectedListeners, isLeaving, range } from './fleet.js';
+import { changeUnderWay, emptySlot, expectedListeners, isLeaving, range, servingGeneration } from './fleet.js';
 import { requestAbort, requestPause, requestPromotion, requestWeight } from './interventions.js';
 import { beginRollout } from './new-rollout.js';
 import { hurryDrains, reconcile } from './reconcile.js';
@@ -46,7 +46,7 @@ function apply(fleet: Fleet, event: Event, context: Context, effects: Effect[]):
     case 'abort-requested':
       return requestAbort(fleet, context.now, effects);
     case 'prepared':
-      return prepared(fleet, event.rolloutId, event.policy, effects);
+      return prepared(fleet, event, effects);
     case 'prepare-failed':
       if (fleet.rollout?.id !== event.rolloutId || fleet.rollout.step !== 'preparing') return 'that rollout is over';
       abortRollout(fleet, event.reason, null, context.now, effects);
@@ -135,7 +135,11 @@ function startQueuedReload(fleet: Fleet, context: Context, effects: Effect[]): v
   begin(fleet, { kind: 'reload', source: 'signal', allowListeners: false }, context, effects);
 }
 
-function prepared(fleet: Fleet, rolloutId: number, made: Policy, effects: Effect[]): string | undefined {
+function prepared(
+  fleet: Fleet,
+  { rolloutId, policy: made, repeats = false }: Extract<Event, { type: 'prepared' }>,
+  effects: Effect[],
+): string | undefined {
   const rollout = fleet.rollout;
   if (!rollout || rollout.id !== rolloutId || rollout.step !== 'preparing') return 'that rollout is over';
   // The plan of a generation of before knows the scale of its own time.
@@ -154,7 +158,10 @@ function prepared(fleet: Fleet, rolloutId: number, made: Policy, effects: Effect
     smoke: policy.smoke ? 'due' : 'none',
     modified: false,
     checked: true,
-    good: rollout.kind === 'rollback',
+    // What has proven itself has nothing to prove when it is brought in once more.
+    good: rollout.kind === 'rollback' || (repeats && servingGeneration(fleet)?.good === true),
+    repeats,
+    alone: rollout.alone,
   };
   rollout.to = number;
   beginCanary(rollout, policy);

@@ -175,6 +175,10 @@ export interface Generation {
   checked: boolean;
   /** It has served through its soak, or began without one: what a rollback goes back to. */
   good: boolean;
+  /** It runs what the generation runs that it was to replace: no way back leads to that one. */
+  repeats: boolean;
+  /** It came in by a restart: its app is not to run beside another generation. */
+  alone: boolean;
 }
 
 /** `restart`: the old workers have gone before the first new one is forked. `rollback`: to what was good before. */
@@ -186,6 +190,8 @@ export interface Rollout {
   id: number;
   kind: RolloutKind;
   source: RolloutSource;
+  /** Old and new never run at once: a restart, and the way back from what a restart has brought in. */
+  alone: boolean;
   allowListeners: boolean;
   from: number | null;
   to: number | null;
@@ -292,7 +298,8 @@ export type Event =
   | ({ type: 'verdict'; rolloutId: number } & { verdict: Verdict })
   | { type: 'abort-requested' }
   | { type: 'scale-requested'; count: number }
-  | { type: 'prepared'; rolloutId: number; policy: Policy }
+  /** `repeats`: it is to run what the serving generation runs, the same release with the same settings. */
+  | { type: 'prepared'; rolloutId: number; policy: Policy; repeats?: boolean | undefined }
   | { type: 'prepare-failed'; rolloutId: number; reason: string }
   | { type: 'forked'; id: number; pid: number }
   | { type: 'hello'; id: number }

@@ -20,7 +20,7 @@ import type { Effect, Fleet, Generation, Rollout, Worker } from './types.js';
 export function keepsWarm(fleet: Fleet, rollout: Rollout): boolean {
   if (rollout.kind !== 'reload' || rollout.from === null || rollout.to === null || fleet.stop) return false;
   const [old, target] = [fleet.generations[rollout.from], fleet.generations[rollout.to]];
-  return (old?.good ?? false) && (target?.policy.keepWarmMs ?? 0) > 0;
+  return old?.good === true && target?.repeats === false && target.policy.keepWarmMs > 0;
 }
 
 /** Instead of being retired. */

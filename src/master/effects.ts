@@ -14,10 +14,12 @@ import { toReport, ZdsupError } from '../shared/errors.js';
 import type { HttpTarget } from './ask-worker.js';
 import type { P99s, VerdictNews } from './judge.js';
 import { Judge } from './judge.js';
+import { LastWords } from './last-words.js';
 import { laterStart } from './later-start.js';
 import type { Listeners } from './listeners.js';
 import type { Logger } from './log.js';
 import type { Plan } from './plan.js';
+import { runsTheSame } from './plan.js';
 import type { Probe } from './probe.js';
 import { startProbe } from './probe.js';
 import { ReleaseLooks } from './release-looks.js';
@@ -99,7 +101,9 @@ export class Effects {
   readonly observers = new Set<Observer>();
   private readonly candidates = new Map<number, Plan>();
   private readonly prepareErrors = new Map<number, ErrorReport>();
-  private readonly lastWords = new Map<number, string[]>();
+  /** Rollouts whose plan is being made, and is wanted still. */
+  private readonly preparing = new Set<number>();
+  private readonly lastWords = new LastWords();
   private readonly looks = new ReleaseLooks();
   private readonly smokeWords = new Map<number, string[]>();
   private readonly probes = new Map<number, Probe>();
@@ -126,7 +130,7 @@ export class Effects {
   perform = (effect: Effect, fleet: Fleet): void => {
     switch (effect.type) {
       case 'prepare':
-        void this.prepare(effect.rolloutId, effect.scaled, effect.target);
+        void this.prepare(effect.rolloutId, effect.scaled, effect.target, this.plans.get(fleet.serving ?? -1));
         return;
       case 'fork':
         this.adoptPlan(effect.generation, fleet);
@@ -194,7 +198,7 @@ export class Effects {
         return;
       case 'scale-ended': {
         const { id, reason, culprit } = effect;
-        const stderr = (culprit === null ? undefined : this.lastWords.get(culprit)) ?? [];
+        const stderr = (culprit === null ? undefined : this.lastWords.of(culprit)) ?? [];
         for (const observer of this.observers) observer.scaleEnded?.({ id, reason, stderr });
         return;
       }
@@ -240,7 +244,7 @@ export class Effects {
   private noteExit({ id, code, signal, error }: Extract<Event, { type: 'exited' }>): void {
     const worker = this.workers.get(id);
     const stderr = worker?.lastLines() ?? [];
-    this.lastWords.set(id, stderr);
+    this.lastWords.note(id, stderr);
     if (!worker) return;
     if (!worker.isSentAway) this.judge.crashed(id);
     this.judge.workerGone(id);
@@ -249,17 +253,27 @@ export class Effects {
       observer.workerExited?.({ id, slot, generation, pid: worker.pid, code, signal, error, stderr });
   }
 
-  private async prepare(rolloutId: number, scaled: Fleet['scaled'], target: RolloutTarget): Promise<void> {
+  /** @param serving what runs now */
+  private async prepare(
+    rolloutId: number,
+    scaled: Fleet['scaled'],
+    target: RolloutTarget,
+    serving: Plan | undefined,
+  ): Promise<void> {
+    this.preparing.add(rolloutId);
     try {
       const plan =
         target.kind === 'generation'
           ? await this.planOfBefore(target.number)
           : await this.options.makePlan(scaled, target.kind === 'release' ? target.release : undefined);
+      if (!this.preparing.delete(rolloutId)) return; // It was given up meanwhile.
       for (const message of plan.warnings) this.tell({ type: 'progress', kind: 'warning', message });
       this.candidates.set(rolloutId, plan);
-      this.options.post({ type: 'prepared', rolloutId, policy: plan.policy });
+      const repeats = serving !== undefined && runsTheSame(plan, serving);
+      this.options.post({ type: 'prepared', rolloutId, policy: plan.policy, repeats });
     } catch (error) {
       const report = toReport(error);
+      if (!this.preparing.delete(rolloutId)) return;
       this.prepareErrors.set(rolloutId, report);
       this.options.post({ type: 'prepare-failed', rolloutId, reason: report.message });
     }
@@ -406,10 +420,11 @@ export class Effects {
 
   private endRollout(rollout: Rollout): void {
     this.candidates.delete(rollout.id);
+    this.preparing.delete(rollout.id);
     const error = this.prepareErrors.get(rollout.id) ?? null;
     this.prepareErrors.delete(rollout.id);
     const { culprit } = rollout;
-    const stderr = (culprit === null ? undefined : (this.smokeWords.get(culprit) ?? this.lastWords.get(culprit))) ?? [];
+    const stderr = (culprit === null ? undefined : (this.smokeWords.get(culprit) ?? this.lastWords.of(culprit))) ?? [];
     this.lastWords.clear();
     this.smokeWords.clear();
     for (const observer of this.observers) observer.rolloutEnded?.({ rollout, error, stderr });

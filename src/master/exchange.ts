@@ -170,11 +170,12 @@ export class Exchange {
     this.place(offer.passage);
   }
 
-  /** A worker says how many connections it has. */
-  load(peer: Peer, connections: number): void {
+  /** A worker says how many connections it has, and how many of them do not move. */
+  load(peer: Peer, connections: number, fixed = 0): void {
     const member = this.members.get(peer.id);
     if (!member) return;
     member.connections = connections;
+    member.fixed = fixed;
     this.balancer.counted(peer.id);
   }
 
@@ -261,9 +262,10 @@ export class Exchange {
       const passages = unclaimed(member).filter(
         (passage) => !this.stopping && (this.members.hasOther(member, passage) || this.members.isMissed(passage)),
       );
+      // Also about those that go elsewhere now: it may have lost them, and would never say that it answers again.
+      for (const offer of member.offers.values()) if (!offer.isClaimed && offer.sentAt < late) ask(member, offer);
       for (const [id, { passage }] of member.offers) if (passages.includes(passage)) member.offers.delete(id);
       member.queue = member.queue.filter((passage) => !passages.includes(passage));
-      for (const offer of member.offers.values()) if (!offer.isClaimed && offer.sentAt < late) ask(member, offer);
       this.placeAll(passages);
     }
     for (const passage of this.waiting) passage.declinedBy.clear();

@@ -30,6 +30,8 @@ export interface Member {
   peer: Peer;
   /** As it said last, with what other workers have passed to it and it to them since. */
   connections: number;
+  /** Of them, those that do not move. */
+  fixed: number;
   /** Sent, and neither granted nor declined. */
   offers: Map<number, Offer>;
   queue: Passage[];
@@ -50,6 +52,7 @@ export class Members {
       this.byId.set(peer.id, {
         peer,
         connections: 0,
+        fixed: 0,
         offers: new Map(),
         queue: [],
         isStalled: false,
@@ -115,13 +118,14 @@ export const isBusy = (member: Member): boolean => pendingOf(member) > 0;
 
 /** As the core sees it: what is under way to it counts as its own. */
 export function candidateOf(member: Member): Candidate {
-  const { peer, connections, isStalled } = member;
+  const { peer, connections, fixed, isStalled } = member;
   const pending = pendingOf(member);
   return {
     id: peer.id,
     generation: peer.generation,
     slot: peer.slot,
     connections: connections + pending,
+    fixed,
     pending,
     isStalled,
   };

@@ -9,6 +9,7 @@ import { existsSync } from 'node:fs';
 import { constants, getPriority, setPriority } from 'node:os';
 import { basename, dirname } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { isDeepStrictEqual } from 'node:util';
 import type { Fleet, Policy } from '../domain/types.js';
 import { keepNonBlocking } from '../node-internals/stdio.cjs';
 import type { StartRequest } from '../shared/app-record.js';
@@ -38,6 +39,13 @@ export interface Plan {
   readAt: number;
   /** What was passed over, a line each: told once, when the generation is prepared. */
   warnings: string[];
+}
+
+/** The same release of the store, settings and environment, however many workers there are. Of a folder in place it cannot be known. */
+export function runsTheSame(one: Plan, other: Plan): boolean {
+  if (one.deployed === null) return false;
+  const ran = ({ appName: _, policy: __, readAt: ___, warnings: ____, ...rest }: Plan) => rest;
+  return isDeepStrictEqual(ran(one), ran(other));
 }
 
 /** A release in the store (src/releases): what the plan names in the folder `from` lies in `path` instead. */

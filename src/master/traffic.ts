@@ -102,9 +102,11 @@ export class Traffic {
       case 'decline':
         this.exchange.decline(worker, message.id);
         break;
-      case 'load':
-        if (Number.isInteger(message.connections)) this.exchange.load(worker, message.connections);
+      case 'load': {
+        const { connections, fixed } = message;
+        if (Number.isInteger(connections) && Number.isInteger(fixed)) this.exchange.load(worker, connections, fixed);
         break;
+      }
       case 'bounced':
         if (isHandle(handle) && Number.isInteger(message.backlog))
           this.dispatch.bounced(message.key, message.backlog, handle as unknown as ServerHandle);

@@ -86,6 +86,12 @@ export function idleSockets(server: object): net.Socket[] {
   );
 }
 
+/** Connections that have requests, one after the other, and rest in between: not those that were upgraded, nor those with a stream of events. */
+export function requestingCount(server: object): number {
+  const sockets = socketsOf(connectionsList(server)?.all() ?? []);
+  return sockets.filter(({ _httpMessage: response }) => !(response && isEventStream(response))).length;
+}
+
 /**
  * The last response that each connection is owed right now. Most are owed one; where requests were pipelined, those between
  * the first and the last are left out.

@@ -16,7 +16,6 @@ import {
   mkdirSync,
   openSync,
   readdirSync,
-  readFileSync,
   readSync,
   renameSync,
   unlinkSync,
@@ -196,7 +195,21 @@ function intact(object: string, size: number, hash: string): Stats | null {
   return info?.size === size && hashOf(object) === hash ? info : null;
 }
 
-export const hashOf = (path: string): string => createHash('sha256').update(readFileSync(path)).digest('hex');
+/** Piece by piece: Node reads no file beyond 2 GiB in one. */
+export function hashOf(path: string): string {
+  const fd = openSync(path, 'r');
+  try {
+    const hash = createHash('sha256');
+    const chunk = Buffer.allocUnsafe(Math.min(CHUNK_BYTES, fstatSync(fd).size + 1));
+    for (;;) {
+      const length = readFully(fd, chunk);
+      hash.update(chunk.subarray(0, length));
+      if (length < chunk.length) return hash.digest('hex');
+    }
+  } finally {
+    closeSync(fd);
+  }
+}
 
 function openSteady(absolute: string): number {
   try {

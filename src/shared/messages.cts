@@ -74,8 +74,8 @@ export type WorkerMessage = { cmd: typeof CMD } & (
   | { act: 'claim'; id: number }
   /** Answers `take`: this worker has no room for it, or no such listener. */
   | { act: 'decline'; id: number }
-  /** Open connections, said where the number has changed. */
-  | { act: 'load'; connections: number }
+  /** Open connections, said where the number has changed. `fixed`: of them, those that never change worker. */
+  | { act: 'load'; connections: number; fixed: number }
   /** What came of its requests since it told last, while it is to `observe`. */
   | ({ act: 'observed' } & ObservedDelta)
   /** Idle connections of some server of this worker stay where they are: why. Said once for each reason. */

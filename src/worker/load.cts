@@ -1,5 +1,6 @@
 /** Runs in the worker. Tells the master how many connections it has, where that has changed: it evens them out. */
 import { openConnections } from '../node-internals/cluster-seam.cjs';
+import { requestingCount } from '../node-internals/http-connections.cjs';
 import { tell } from './channel.cjs';
 import { servingServers } from './listen-seam.cjs';
 
@@ -10,6 +11,13 @@ let told = 0;
 let looking: NodeJS.Timeout | null = null;
 
 export const connectionCount = (): number => servingServers().reduce((sum, server) => sum + openConnections(server), 0);
+
+/** Whatever has no end that it could move at: WebSockets, streams of events, all that is no plain HTTP/1.1. */
+const fixedCount = (): number =>
+  servingServers().reduce((sum, server) => {
+    const moving = 'setSecureContext' in server ? 0 : requestingCount(server);
+    return sum + Math.max(0, openConnections(server) - moving);
+  }, 0);
 
 /** From its activation on. */
 export function reportLoad(): void {
@@ -34,5 +42,5 @@ function look(): void {
 /** Also where nothing has changed: the master has asked. */
 export function tellLoad(): void {
   told = connectionCount();
-  tell({ act: 'load', connections: told });
+  tell({ act: 'load', connections: told, fixed: fixedCount() });
 }

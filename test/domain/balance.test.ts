@@ -159,6 +159,17 @@ describe('with weights', () => {
     expect(surpluses(loadsOf([25, 23], [2]), { 1: 99, 2: 1 })).toEqual([{ id: 200, count: 1 }]);
   });
 
+  test('what cannot move counts for nothing: of the others each generation has its part', () => {
+    const [full, mixed, fresh] = loadsOf([66, 34], [0]);
+    const weights = { 1: 90, 2: 10 };
+    const loads = [{ ...full!, fixed: 66 }, { ...mixed!, fixed: 24 }, fresh!];
+    expect(surpluses(loads, weights)).toEqual([{ id: 101, count: 5 }]);
+    const after = [loads[0]!, { ...loads[1]!, connections: 33 }, { ...fresh!, connections: 1 }];
+    expect(sharesOf(after, weights).get(200)).toBe(1);
+    expect(neediest(after, weights), 'the old one: it lacks nine tenths of one more').toBe(100);
+    expect(neediest([...loads, { ...fresh!, id: 201, connections: 9, fixed: 9 }], weights)).toBe(200);
+  });
+
   test('a generation that is even is evened out within, too', () => {
     const { loads } = evenedOut(loadsOf([40, 0], [40, 40]), { 1: 33, 2: 67 });
     expect(loads.map(({ connections }) => connections)).toEqual([20, 20, 40, 40]);

@@ -46,7 +46,7 @@ function isOutOfSlots(fleet: Fleet, id: number): boolean {
 }
 
 function floorOf(rollout: Rollout, fleet: Fleet): number {
-  if (rollout.from === null || rollout.kind === 'restart') return 0;
+  if (rollout.from === null || rollout.alone) return 0;
   const aborted = rollout.step === 'aborting' || rollout.outcome === 'failed' || rollout.step === 'canary';
   const [old, coming] = [rollout.from, rollout.to ?? rollout.from].map(
     (number) => fleet.generations[number]?.policy.unavailable ?? 0,
@@ -62,7 +62,7 @@ export const atMostTwoGenerationsServe: Pledge = ({ after }) => {
 /** With an old generation serving, the workers of an atomic rollout take traffic all in one step; of one that is held, all that its weight needs. */
 export const anAtomicSwitchIsOneStep: Pledge = (moment) => {
   const rollout = sameRollout(moment);
-  if (!rollout || rollout.from === null || rollout.kind === 'restart') return;
+  if (!rollout || rollout.from === null || rollout.alone) return;
   if (rollout.step !== 'booting' && rollout.step !== 'canary' && rollout.step !== 'shifting') return;
   const { number, policy, slots } = moment.after.generations[rollout.to!]!;
   const isOfIt = (id: number): boolean => moment.after.workers[id]!.generation === number;
@@ -110,15 +110,14 @@ export const anAbortKeepsToTheSurge: Pledge = (moment) => {
 };
 
 /** A canary stands beside all of the old ones. */
-function keepsToSurge(fleet: Fleet, { kind, from, to, fromSlots, wantedWeight }: Rollout): void {
+function keepsToSurge(fleet: Fleet, { alone, from, to, fromSlots, wantedWeight }: Rollout): void {
   if (from === null) return;
   const { instances, surge, atomic, keepWarmMs } = fleet.generations[to!]!.policy;
-  let cap =
-    kind === 'restart'
-      ? Math.max(fromSlots.length, instances)
-      : atomic || wantedWeight !== null || keepWarmMs > 0 // Who keeps the old ones warm has room for both.
-        ? fromSlots.length + instances
-        : Math.max(fromSlots.length, instances) + surge;
+  let cap = alone
+    ? Math.max(fromSlots.length, instances)
+    : atomic || wantedWeight !== null || keepWarmMs > 0 // Who keeps the old ones warm has room for both.
+      ? fromSlots.length + instances
+      : Math.max(fromSlots.length, instances) + surge;
   if (wantedWeight !== null && !atomic) cap = Math.max(cap, Math.max(fromSlots.length, instances) + surge);
   const workers = all(fleet).filter(
     (worker) => live(worker) && stays(worker) && (worker.generation === from || worker.generation === to),
@@ -140,7 +139,7 @@ export const noServedListenerIsClosed: Pledge = ({ after, effects }, world) => {
 /** No worker of the one runs beside a worker of the other, on the way there and on the way back. */
 export const aRestartNeverOverlaps: Pledge = ({ after }) => {
   const { rollout } = after;
-  if (!underWay(rollout) || rollout.kind !== 'restart' || after.stop) return;
+  if (!underWay(rollout) || !rollout.alone || after.stop) return;
   const generations = new Set(all(after).map(({ generation }) => generation));
   hold(
     rollout.to === null || !generations.has(rollout.to) || generations.size === 1,

@@ -53,7 +53,7 @@ export const noTrafficBeforeReady: Pledge = ({ before, event, after, effects, co
     const readyAt = earlier.state === 'ready' ? earlier.readyAt : now; // Else it became ready in this very step.
     const coming = underWay(before.rollout) && before.rollout.to === worker.generation;
     const mayHurry = coming
-      ? before.rollout!.from === null || before.rollout!.kind === 'restart'
+      ? before.rollout!.from === null || before.rollout!.alone
       : serving.size === 0 && checked && !modified;
     hold(mayHurry || now >= readyAt + policy.minReadyMs, `worker ${worker.id} sits its minReady out`);
     // In an outage alone: of a start and of a restart everybody knows that they take their time.

@@ -317,6 +317,22 @@ describe('a rollback by hand', () => {
     expect(goodOnes(scene), 'a later start runs what was gone back to').toEqual([1, 2, 3, 4]);
   });
 
+  test('leads past a generation that was brought in once more: it runs the same', () => {
+    for (const keepWarmMs of [0, 600_000]) {
+      const scene = promoted({ soakMs: 1_000, keepWarmMs });
+      scene.until(scene.now + 5_000);
+      expect(scene.fleet).toMatchObject({ serving: 2, lastGood: 1 });
+      scene.send({ type: 'rollout-requested', kind: 'reload', source: 'command', allowListeners: false });
+      scene.send({ type: 'prepared', rolloutId: scene.preparing!, policy: scene.policy, repeats: true });
+      scene.until(scene.now + 5_000).bootAll();
+      expect(scene.fleet, 'what has proven itself is not on trial again').toMatchObject({ serving: 3, soak: null });
+      expect(scene.rollBack()).toBeUndefined();
+      expect(scene.fleet.rollout).toMatchObject({ backTo: 1 });
+      scene.until(scene.now + 5_000).bootAll();
+      expect(scene.verdicts.at(-1)).toMatchObject({ kind: 'rollback', outcome: 'succeeded', from: 3 });
+    }
+  });
+
   test('of a canary in flight is its abort', () => {
     const scene = new Scene({ instances: 2 }).start();
     scene.canary(5);

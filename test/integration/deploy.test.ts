@@ -305,6 +305,21 @@ test('what was gone back to is what a start runs after the master was killed', a
   expect(await answer()).toMatch(new RegExp(`^one ${first.id} `));
 });
 
+test('a rollback leads past a release that was deployed twice in a row, also one that is held warm', async () => {
+  for (const keepWarm of [0, '1m']) {
+    const { project, master, answer, deployed } = await startShop({ soak: 0, keepWarm });
+    const first = await deployed();
+    project.write({ 'lib/word.js': word('two') });
+    const second = await deployed();
+    expect((await deployed()).release.id, 'the same once more').toBe(second.release.id);
+    const { code, stderr } = await master.run('rollback');
+    expect(code, stderr).toBe(0);
+    expect(await answer()).toContain(`one ${first.release.id}`);
+    await master.run('stop');
+    await master.exited();
+  }
+});
+
 test('delete forgets the releases, and leaves what the app has written', async () => {
   const { master, deployed, store } = await startShop({ shared: ['uploads'] });
   const { release } = await deployed();

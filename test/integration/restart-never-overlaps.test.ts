@@ -137,3 +137,43 @@ require('node:http').createServer((request, response) => {
   setTimeout(() => { for (;;); }, 50);
 }).listen(process.env.PORT);
 `;
+
+/** Serves for a moment, and ends: it gets through the restart, and not through the soak. */
+const SHORT_LIVED = `${ALONE}\nsetTimeout(() => process.exit(3), 400);`;
+
+test('the way back from a restart does not overlap either: by itself in the soak, and by hand', {
+  timeout: 60_000,
+}, async () => {
+  const port = await freePort();
+  const project = makeProject({
+    'good/app.js': ALONE,
+    'bad/app.js': SHORT_LIVED,
+    'other/app.js': ALONE,
+    'zdsup.config.json': JSON.stringify({
+      name: 'alone',
+      script: 'current/app.js',
+      instances: 2,
+      minReady: 100,
+      soak: '3s',
+      crashLoop: '3 in 10s',
+      backoff: { initial: 50, cap: 100 },
+      env: { PORT: port },
+    }),
+  });
+  project.link('current', 'good');
+  const master = await startMaster({ cwd: project.folder, args: [] });
+  project.link('current', 'bad');
+  const restart = master.run('restart'); // Its word may come before the way back, or after it.
+  await master.serving(2);
+  await master.seen('the way back', ({ kind }) => kind === 'rolling-back');
+  await master.serving(3);
+  await restart;
+  expect((await fetch(`http://127.0.0.1:${port}/`)).status).toBe(200);
+
+  project.link('current', 'other');
+  expect((await master.run('restart')).code).toBe(0);
+  await master.seen('its soak is over', ({ kind }) => kind === 'soaked');
+  const { code, stderr } = await master.run('rollback');
+  expect(code, stderr).toBe(0);
+  expect(master.stderrLines.filter((line) => line.includes('beside'))).toEqual([]);
+});

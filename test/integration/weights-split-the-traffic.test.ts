@@ -2,6 +2,8 @@
  * A weight is a share: of the requests where each has a connection of its own, and of the connections that are open. REQUESTS of them at each
  * weight (2,000).
  */
+import { once } from 'node:events';
+import { connect } from 'node:net';
 import { expect, onTestFinished, test } from 'vitest';
 import type { AppSnapshot } from '../../src/shared/snapshot.js';
 import { startLoad } from '../helpers/load/client.js';
@@ -20,10 +22,13 @@ const REQUESTS = Number(process.env.REQUESTS ?? 2_000);
 const CLIENTS = 50;
 const KEPT = 20;
 
-async function start(instances: number): Promise<{ master: Master; port: number; snapshot(): Promise<AppSnapshot> }> {
+async function start(
+  instances: number,
+  app = (port: number): string => answering('process.env.ZDSUP_GENERATION', port),
+): Promise<{ master: Master; port: number; snapshot(): Promise<AppSnapshot> }> {
   const port = await freePort();
   const project = makeProject({
-    'app.js': answering('process.env.ZDSUP_GENERATION', port),
+    'app.js': app(port),
     'zdsup.config.json': JSON.stringify({ name: 'shares', script: 'app.js', instances, minReady: 50 }),
   });
   const master = await startMaster({ cwd: project.folder, args: [] });
@@ -99,4 +104,41 @@ test('open connections keep to the weight beside clients that open one for each 
   console.log(`weight 20: ${share.toFixed(2)} % of the requests on kept connections`);
   expect(Math.abs(share - 20), `${share} % at weight 20`).toBeLessThanOrEqual(10);
   expect([crowd.lost, crowd.ended, others.tally.lost]).toEqual([{}, 0, {}]);
+});
+
+/** What it upgrades, and its `/events`, have no end. */
+const withLongOnes = (port: number): string => `
+  const server = require('node:http').createServer((request, response) => {
+    if (request.url === '/events') response.writeHead(200, { 'Content-Type': 'text/event-stream' }).write('data: 1\\n\\n');
+    else response.end(process.env.ZDSUP_GENERATION);
+  });
+  server.on('upgrade', (request, socket) => {
+    socket.on('error', () => {}).write('HTTP/1.1 101 Switching\\r\\nConnection: Upgrade\\r\\nUpgrade: echo\\r\\n\\r\\n');
+  });
+  server.listen(${port});`;
+
+test('open connections keep to the weight beside such as never move, WebSockets and streams of events', async () => {
+  const { master, port } = await start(2, withLongOnes);
+  const long = await Promise.all(
+    Array.from({ length: 60 }, async (_, index) => {
+      const socket = connect(port, '127.0.0.1');
+      onTestFinished(() => void socket.destroy());
+      const head = index % 2 === 0 ? '/events HTTP/1.1' : '/ HTTP/1.1\r\nConnection: Upgrade\r\nUpgrade: echo';
+      socket.write(`GET ${head}\r\nHost: app\r\n\r\n`);
+      await once(socket, 'data');
+      return socket;
+    }),
+  );
+  const crowd = gather({ port }, KEPT, { thinkMs: 20 });
+  onTestFinished(() => crowd.stop());
+  await crowd.reached(200);
+  expect((await master.run('reload', '--weight', '20')).code).toBe(0);
+  const shareOfNew = async (): Promise<number> => {
+    crowd.mark();
+    await crowd.reached(crowd.answered + 20 * KEPT);
+    return (100 * (crowd.answers.get('2') ?? 0)) / [...crowd.answers.values()].reduce((sum, one) => sum + one, 0);
+  };
+  await until('20 % of the requests', shareOfNew, (share) => Math.abs(share - 20) <= 5, 10_000);
+  expect(Math.abs((await shareOfNew()) - 20), 'and it stays so').toBeLessThanOrEqual(5);
+  expect([crowd.lost, crowd.ended, long.filter(({ destroyed }) => destroyed)]).toEqual([{}, 0, []]);
 });

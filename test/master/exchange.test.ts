@@ -135,6 +135,24 @@ test('connections that no worker had a descriptor for are offered again once the
   expect(accepted.map(({ closedCount }) => closedCount)).toEqual(accepted.map(() => 1));
 });
 
+test('a worker that had no descriptor for what went elsewhere since is asked as well, and gets connections again', () => {
+  const [full, other] = [new StandIn(1), new StandIn(2)];
+  const exchange = exchangeOf(full, other);
+  // What is offered to `full` is lost on its way; `other` claims at once.
+  const round = (): void => {
+    for (const { id } of other.offers.splice(0)) exchange.claim(other, id);
+    vi.advanceTimersByTime(100);
+  };
+  for (let count = 0; count < 4; count++) exchange.accepted(KEY, connection());
+  for (let count = 0; count < 10; count++) round();
+  expect(full.offers.length).toBeGreaterThan(0);
+  expect(new Set(full.missed)).toEqual(new Set(full.offers.map(({ id }) => id)));
+  for (const id of full.missed) exchange.decline(full, id);
+  const before = full.offers.length;
+  for (let count = 0; count < 4; count++) exchange.accepted(KEY, connection());
+  expect(full.offers.length).toBeGreaterThan(before);
+});
+
 test('a receiver that does not claim in time loses it to another one, and what it claims late is revoked', () => {
   const [giver, blocked, other] = [new StandIn(1), new StandIn(2), new StandIn(3)];
   const exchange = exchangeOf(giver, blocked);

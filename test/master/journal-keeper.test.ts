@@ -8,7 +8,7 @@ import type { Progress } from '../../src/shared/control-protocol.js';
 import type { NewEntry } from '../../src/shared/journal-entry.js';
 
 const ROLLOUT: Rollout = {
-  ...{ id: 4, kind: 'reload', source: 'command', allowListeners: false, from: 1, to: 2, step: 'booting' },
+  ...{ id: 4, kind: 'reload', source: 'command', alone: false, allowListeners: false, from: 1, to: 2, step: 'booting' },
   ...{ weight: null, wantedWeight: null, startedAt: 1_000, fromSlots: [0], servedSlots: [0] },
   ...{ outcome: null, reason: null, culprit: null, nextStartAt: 0, abortBy: null },
   ...{ steps: [], stepIndex: 0, heldAt: 0, paused: false, verdict: null, noCanary: false, backTo: null, cause: null },

@@ -180,9 +180,15 @@ export function failure(end: RolloutEnd, hint = 'mend it and start again'): Fail
   return failedResult(error, end.stderr);
 }
 
-function whatNow(context: CommandContext, { from, to, kind }: Rollout, condition: Condition, verb: string): string {
+function whatNow(
+  context: CommandContext,
+  { from, to, kind, alone }: Rollout,
+  condition: Condition,
+  verb: string,
+): string {
   if (from === null) return 'mend it and start again';
-  if (kind === 'rollback') return `generation ${from} goes on as before: see zdsup status ${context.appName}`;
+  if (kind === 'rollback')
+    return `generation ${from} ${alone && to !== null ? 'was started again' : 'goes on as before'}: see zdsup status ${context.appName}`;
   const retry = again(context, verb);
   const edited = 'its folder was edited in place, and workers that start again run what is there now';
   if (kind === 'restart' && to !== null && condition !== 'serves')

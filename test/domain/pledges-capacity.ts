@@ -75,7 +75,8 @@ export const anAtomicSwitchIsOneStep: Pledge = (moment) => {
 /**
  * A rollout does not start to boot while `maxDraining` other generations (neither the one it comes from nor itself) have
  * workers that drain or are killed. From this follows that, the serving and the coming generation left aside, never more
- * generations drain than the largest `maxDraining` of any policy so far.
+ * generations drain than the largest `maxDraining` of any policy so far. The way back to parked workers boots nothing and waits
+ * for nobody: after it, one more.
  */
 export const generationsDoNotPileUp: Pledge = ({ before, after }, world) => {
   const drainingBeside = (...besides: (number | null)[]): number =>
@@ -86,14 +87,16 @@ export const generationsDoNotPileUp: Pledge = ({ before, after }, world) => {
     ).size;
   const { rollout } = after;
   const boots = (step: Rollout['step'] | undefined): boolean => step === 'booting' || step === 'shifting';
-  if (rollout && boots(rollout.step) && !(before.rollout?.id === rollout.id && boots(before.rollout.step)))
+  const wakes = rollout?.kind === 'rollback' && before.warm !== null && rollout.to === before.warm.generation;
+  if (wakes) world.hasWoken = true;
+  if (rollout && boots(rollout.step) && !wakes && !(before.rollout?.id === rollout.id && boots(before.rollout.step)))
     hold(
       drainingBeside(rollout.from, rollout.to) < after.generations[rollout.to!]!.policy.maxDraining,
       `generation ${rollout.to} boots while ${drainingBeside(rollout.from, rollout.to)} others drain`,
     );
   const coming = underWay(rollout) ? rollout.to : null;
   const draining = drainingBeside(after.serving, coming);
-  hold(draining <= world.largestMaxDraining, `${draining} generations drain at once`);
+  hold(draining <= world.largestMaxDraining + (world.hasWoken ? 1 : 0), `${draining} generations drain at once`);
 };
 
 /** Live workers of both generations while a rollout goes forward. An abort has a promise of its own. */

@@ -73,6 +73,8 @@ export class World {
   readonly everForked = new Set<number>();
   /** Of all policies that were prepared so far. */
   largestMaxDraining = 0;
+  /** There was a rollback to parked workers. */
+  hasWoken = false;
   readonly effects: Effect[] = [];
   /** Every event, for the report of a failure. */
   readonly trail: string[] = [];

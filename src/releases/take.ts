@@ -80,8 +80,8 @@ export async function takeRelease(request: TakeRequest): Promise<Taken> {
   }
 }
 
-/** Of a deploy that was killed: what it had begun, and contents that no release has. */
-function clearLeftovers(store: string): void {
+/** Of a deploy that was killed, or is about to end in the middle: what it had begun, and contents that no release has. */
+export function clearLeftovers(store: string): void {
   if (!existsSync(temporaryDir(store))) return;
   rmSync(temporaryDir(store), { recursive: true, force: true });
   if (existsSync(objectsDir(store))) sweepObjects(store);

@@ -121,11 +121,7 @@ async function deployUntil(
     const release = { id: taken.head.id, path: taken.path, from };
     const tidy = (isWaiting: boolean): string[] => {
       try {
-        const pruned = pruneReleases(
-          store,
-          keep,
-          new Set([release.id, ...inUse(name, before), ...idsOf(taken.previous)]),
-        );
+        const pruned = pruneReleases(store, keep, new Set(inUse(name, before)), release.id);
         const damaged = isWaiting ? makeSpare(store, name, release.id) : [];
         if (damaged.length > 0)
           warn(
@@ -148,8 +144,6 @@ async function deployUntil(
     lock.leave();
   }
 }
-
-const idsOf = (id: string | null): string[] => (id === null ? [] : [id]);
 
 /** @throws ZdsupError ZDSUP_ROLLOUT_UNDER_WAY: what the master would refuse need not be stored */
 async function statusOf({ name, running }: DeployTarget): Promise<AppSnapshot | null> {

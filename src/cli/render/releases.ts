@@ -6,7 +6,8 @@ import { table } from './table.js';
 export interface ListedRelease {
   id: string;
   path: string;
-  state: 'serves' | 'in use' | 'starts next' | 'last good' | 'stored';
+  /** `last good`: what `zdsup rollback` goes back to, of an app that does not run what its next start by name runs. */
+  state: 'serves' | 'parked' | 'last good' | 'in use' | 'starts next' | 'failed' | 'stored';
   /** Null where its manifest is damaged. */
   head: Head | null;
   /** What is wrong with it, a line each. */

@@ -74,7 +74,7 @@ export async function chooseApps(name: string | undefined): Promise<RunningApp[]
     if (!found) throw await notRunning(name, running);
     return [found];
   }
-  if (running.length === 0) throw noneRuns();
+  if (running.length === 0) throw await nothingRuns();
   return [pickApp(running, 'are running')];
 }
 
@@ -136,6 +136,21 @@ const noneRuns = (): ZdsupError =>
     hint: 'start one with zdsup start <script>',
     exitStatus: 3,
   });
+
+/** Of the app of the current folder, else of the only one that is remembered, it is said how it ended. */
+async function nothingRuns(): Promise<ZdsupError> {
+  const { rememberedApps } = await import('./records.js');
+  const known = rememberedApps().filter(({ record }) => record !== null);
+  const here = logicalFolder();
+  const names = namesHere(here);
+  const from = known.filter(({ record }) => {
+    const { configPath, baseDir } = record!.request;
+    return (configPath === undefined ? baseDir : dirname(configPath)) === here;
+  });
+  const found =
+    known.find(({ name }) => names.includes(name)) ?? [from, known].find((some) => some.length === 1)?.[0] ?? null;
+  return found === null ? noneRuns() : notRunning(found.name, []);
+}
 
 /** `$PWD` names the links that were followed to get here; process.cwd() has resolved them. */
 export function logicalFolder(): string {

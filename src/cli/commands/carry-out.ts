@@ -59,7 +59,8 @@ export async function carryOutOne(
         options.asked?.();
       },
       onProgress(step) {
-        progress.show(step);
+        // Without a generation there is nothing to take back: the result follows at once, and says the same.
+        if (step.kind !== 'failed' || step.generation !== undefined) progress.show(step);
         begun?.();
         begun = undefined;
       },

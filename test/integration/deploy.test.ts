@@ -228,6 +228,24 @@ test('of an app that does not run it is stored, and the start by name runs it', 
   expect(inPlace.transcript()).not.toContain('note: ');
 });
 
+test('a start by config or script of an app that was deployed says what a start by name would run', async () => {
+  const { project, master, deployed } = await startShop({ soak: 0 });
+  const { release } = await deployed();
+  await master.run('stop');
+  await master.exited();
+  const { world } = master;
+  const note = `note: shop runs its folder as it is; zdsup start shop runs its release ${release.id}, which was good last`;
+  const again = await startMaster({ world, cwd: project.folder, args: [] });
+  expect(again.transcript()).toContain(note);
+  const refused = await again.run('start', '--daemon');
+  expect(refused.code).toBe(4);
+  expect(refused.stderr, 'it runs already').not.toContain('note: ');
+  await again.killed();
+  await deployed(APP);
+  const inPlace = await startMaster({ world, cwd: project.folder, args: ['--in-place'] });
+  expect(inPlace.transcript()).not.toContain('note: ');
+});
+
 test('of an app that does not run it is tried once: one that does not come up is passed over for what was good', async () => {
   const { project, master, answer, deployed } = await startShop({ soak: 0 });
   const { release: good } = await deployed();

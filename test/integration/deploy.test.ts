@@ -102,7 +102,9 @@ test('what runs is the release, whatever becomes of the folder; a reload goes ba
       `^shop\nrelease +state +deployed +files +size +what\n${release.id} +serves .* better\n[0-9a-f]{8} +stored `,
     ),
   );
-  expect((await master.run('releases', APP, '--verify')).code).toBe(0);
+  const verified = await master.run('releases', APP, '--verify');
+  expect(verified).toMatchObject({ code: 0, stdout: expect.stringMatching(/\nall files of 2 releases verified\n$/) });
+  expect(listed.stdout).not.toContain('verified');
 
   project.write({ 'lib/word.js': word('three') });
   expect((await master.run('reload')).code).toBe(0);

@@ -21,7 +21,10 @@ export async function releases(
     (await chooseKnown(name)).map(async (app) => ({ app: app.name, releases: await listOf(app, verify) })),
   );
   if (json) process.stdout.write(`${JSON.stringify(name === 'all' ? { apps: listed } : listed[0], null, 2)}\n`);
-  else process.stdout.write(`${listed.map((one) => renderReleases(one.app, one.releases, Date.now())).join('\n\n')}\n`);
+  else
+    process.stdout.write(
+      `${listed.map((one) => renderReleases(one.app, one.releases, Date.now(), verify)).join('\n\n')}\n`,
+    );
   return listed.some((one) => one.releases.some(({ faults }) => faults.length > 0)) ? 1 : 0;
 }
 

@@ -43,7 +43,8 @@ export function sizeOf(bytes: number): string {
 export const releaseName = ({ id, label }: Pick<Head, 'id' | 'label'>): string =>
   label === null ? id : `${id} (${label.commit} ${label.subject})`;
 
-export function renderReleases(app: string, releases: ListedRelease[], now: number): string {
+/** @param verified every file was read */
+export function renderReleases(app: string, releases: ListedRelease[], now: number, verified: boolean): string {
   if (releases.length === 0) return `${app}: no release is stored; zdsup deploy ${app} makes one`;
   const rows = releases.map(({ id, state, head, faults }) => [
     id,
@@ -54,7 +55,9 @@ export function renderReleases(app: string, releases: ListedRelease[], now: numb
     head ? [head.label && `${head.label.commit} ${head.label.subject}`, head.message].filter(Boolean).join('; ') : '-',
   ]);
   const faults = releases.flatMap(({ id, faults: lines }) => lines.map((line) => `${id}: ${line}`));
-  return [app, table(['release', 'state', 'deployed', 'files', 'size', 'what'], rows), ...faults].join('\n');
+  const count = releases.length === 1 ? '1 release' : `${releases.length} releases`;
+  const last = verified && faults.length === 0 ? [`all files of ${count} verified`] : faults;
+  return [app, table(['release', 'state', 'deployed', 'files', 'size', 'what'], rows), ...last].join('\n');
 }
 
 const UNITS: [ms: number, name: string][] = [

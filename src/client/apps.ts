@@ -97,7 +97,8 @@ export function pickApp<T extends { name: string }>(apps: T[], are: string, othe
 /** Says how it ended, where it is remembered. */
 export async function notRunning(name: string, running: RunningApp[]): Promise<ZdsupError> {
   const { rememberedApps, endOf } = await import('./records.js');
-  const remembered = rememberedApps().find((one) => one.name === name && one.record !== null);
+  const known = rememberedApps();
+  const remembered = known.find((one) => one.name === name && one.record !== null);
   if (remembered) {
     const { how, reason } = endOf(remembered);
     return new ZdsupError({
@@ -109,13 +110,18 @@ export async function notRunning(name: string, running: RunningApp[]): Promise<Z
   }
   const near = nearestWord(
     name,
-    running.map((app) => app.name),
+    [...running, ...known].map((app) => app.name),
   );
+  const isAnyKnown = running.length + known.length > 0;
   const others = running.length === 0 ? 'no app is' : `running: ${running.map((app) => app.name).join(', ')}`;
   return new ZdsupError({
     code: 'ZDSUP_APP_NOT_RUNNING',
     message: `${name} is not running (${others})`,
-    hint: near ? `did you mean ${near}?` : 'start it with zdsup start <script>',
+    hint: near
+      ? `did you mean ${near}?`
+      : isAnyKnown
+        ? 'zdsup status lists the apps that are known'
+        : 'start it with zdsup start <script>',
     exitStatus: 3,
   });
 }
@@ -125,7 +131,7 @@ export const gone = (name: string): ZdsupError =>
   new ZdsupError({
     code: 'ZDSUP_APP_NOT_RUNNING',
     message: `${name} is not running any more`,
-    hint: 'start it with zdsup start <script>',
+    hint: `bring it back with zdsup start ${name}`,
     exitStatus: 3,
   });
 

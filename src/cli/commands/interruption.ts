@@ -1,6 +1,6 @@
 /**
- * Runs in the CLI. Until a deploy has asked for its rollout, whoever interrupts it has it end: nothing is brought in. The folder is read without
- * a turn of the event loop, so a signal is heard late: the deploy looks whether one came before it asks, and keeps its listeners until then, since what
+ * Runs in the CLI. Until a deploy has asked for its rollout, whoever interrupts it has it end: nothing is brought in. The event loop
+ * seldom turns while the folder is read, so a signal is heard late: the deploy looks whether one came before it asks, and keeps its listeners until then, since what
  * binds some for a moment meanwhile (a planner's orphan guard) would take the signal for its own and be gone before it is told.
  */
 import { constants } from 'node:os';

@@ -74,7 +74,7 @@ export async function chooseApps(name: string | undefined): Promise<RunningApp[]
     if (!found) throw await notRunning(name, running);
     return [found];
   }
-  if (running.length === 0) throw noneRuns();
+  if (running.length === 0) throw await nothingRuns();
   return [pickApp(running, 'are running')];
 }
 
@@ -97,7 +97,8 @@ export function pickApp<T extends { name: string }>(apps: T[], are: string, othe
 /** Says how it ended, where it is remembered. */
 export async function notRunning(name: string, running: RunningApp[]): Promise<ZdsupError> {
   const { rememberedApps, endOf } = await import('./records.js');
-  const remembered = rememberedApps().find((one) => one.name === name && one.record !== null);
+  const known = rememberedApps();
+  const remembered = known.find((one) => one.name === name && one.record !== null);
   if (remembered) {
     const { how, reason } = endOf(remembered);
     return new ZdsupError({
@@ -109,13 +110,18 @@ export async function notRunning(name: string, running: RunningApp[]): Promise<Z
   }
   const near = nearestWord(
     name,
-    running.map((app) => app.name),
+    [...running, ...known].map((app) => app.name),
   );
+  const isAnyKnown = running.length + known.length > 0;
   const others = running.length === 0 ? 'no app is' : `running: ${running.map((app) => app.name).join(', ')}`;
   return new ZdsupError({
     code: 'ZDSUP_APP_NOT_RUNNING',
     message: `${name} is not running (${others})`,
-    hint: near ? `did you mean ${near}?` : 'start it with zdsup start <script>',
+    hint: near
+      ? `did you mean ${near}?`
+      : isAnyKnown
+        ? 'zdsup status lists the apps that are known'
+        : 'start it with zdsup start <script>',
     exitStatus: 3,
   });
 }
@@ -125,7 +131,7 @@ export const gone = (name: string): ZdsupError =>
   new ZdsupError({
     code: 'ZDSUP_APP_NOT_RUNNING',
     message: `${name} is not running any more`,
-    hint: 'start it with zdsup start <script>',
+    hint: `bring it back with zdsup start ${name}`,
     exitStatus: 3,
   });
 
@@ -136,6 +142,21 @@ const noneRuns = (): ZdsupError =>
     hint: 'start one with zdsup start <script>',
     exitStatus: 3,
   });
+
+/** Of the app of the current folder, else of the only one that is remembered, it is said how it ended. */
+async function nothingRuns(): Promise<ZdsupError> {
+  const { rememberedApps } = await import('./records.js');
+  const known = rememberedApps().filter(({ record }) => record !== null);
+  const here = logicalFolder();
+  const names = namesHere(here);
+  const from = known.filter(({ record }) => {
+    const { configPath, baseDir } = record!.request;
+    return (configPath === undefined ? baseDir : dirname(configPath)) === here;
+  });
+  const found =
+    known.find(({ name }) => names.includes(name)) ?? [from, known].find((some) => some.length === 1)?.[0] ?? null;
+  return found === null ? noneRuns() : notRunning(found.name, []);
+}
 
 /** `$PWD` names the links that were followed to get here; process.cwd() has resolved them. */
 export function logicalFolder(): string {

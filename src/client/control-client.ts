@@ -12,6 +12,8 @@ export class NobodyThere extends Error {}
 
 export interface AskOptions {
   onProgress?: (progress: Progress) => void;
+  /** The request is in the kernel's hands: it reaches the master also where this process goes at once. */
+  onSent?: () => void;
   /** Give up when no byte came by then, in ms. @default none: long work takes as long as it takes */
   answerWithinMs?: number;
 }
@@ -48,7 +50,10 @@ export function ask(socketPath: string, request: ControlRequest, options: AskOpt
       else if (code === 'ECONNRESET' || code === 'EPIPE') ended();
       else fail(brokenConnection(app, message));
     });
-    socket.on('connect', () => socket.write(`${JSON.stringify(request)}\n`));
+    socket.on('connect', () => {
+      socket.write(`${JSON.stringify(request)}\n`);
+      options.onSent?.();
+    });
     onLine(socket, (line) => {
       answered = true;
       clearTimeout(timer);

@@ -67,3 +67,12 @@ export async function chooseKnown(name: string | undefined): Promise<KnownApp[]>
   const running = known.filter((app) => app.running);
   return [pickApp(known, 'are known', running.length === 1 ? running[0] : undefined)];
 }
+
+/** Whom a command without a name would mean, for the example in a hint. */
+export async function nameForHints(): Promise<string> {
+  try {
+    return (await chooseKnown(undefined))[0]!.name;
+  } catch {
+    return '<app>'; // None, or several.
+  }
+}

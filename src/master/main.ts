@@ -23,6 +23,7 @@ import type { LogFormat } from './log.js';
 import { makeLogger } from './log.js';
 import type { Plan, PlanRequest } from './plan.js';
 import { readPlan, refuseRename } from './plan.js';
+import { markReleases } from './release-marks.js';
 import { installSignals } from './signals.js';
 import { takeSnapshot } from './snapshot.js';
 import type { FileId } from './state-folder.js';
@@ -156,6 +157,7 @@ export async function runMaster(
       }
     },
   });
+  effects.observers.add(markReleases(releasesDir(state, appName), { effects, supervisor }, warn));
   watchLiveness(
     effects,
     () => supervisor.state,

@@ -11,11 +11,16 @@ export function releasesInUse(app: string, proc = '/proc'): Set<string> {
     if (!/^\d+$/.test(name)) continue;
     const variables = environmentOf(`${proc}/${name}/environ`);
     if (!variables.includes(`ZDSUP_APP=${app}\0`)) continue;
-    const id = /(?:^|\0)ZDSUP_RELEASE=([^\0]*)/.exec(variables)?.[1];
+    const id = releaseIn(variables);
     if (id) found.add(id);
   }
   return found;
 }
+
+/** Undefined where the process has gone, or is none of a master's. */
+export const releaseOf = (pid: number): string | undefined => releaseIn(environmentOf(`/proc/${pid}/environ`));
+
+const releaseIn = (variables: string): string | undefined => /(?:^|\0)ZDSUP_RELEASE=([^\0]*)/.exec(variables)?.[1];
 
 function environmentOf(path: string): string {
   try {

@@ -2,6 +2,7 @@
  * Runs in the CLI and the master. Where what lies in the store of an app, `<state>/releases/<app>/`:
  *
  *   <id>/.manifest    what the release is made of; it is there once the release is whole
+ *   <id>/.failed      its last rollout has failed, and why; gone once it proves itself
  *   <id>/<app>/       its tree: folders of its own, files that are hard links to objects
  *   objects/ab/…      each content once, read-only, named by its hash and its mode
  *   shared/           the folders that an app writes to, linked into every release
@@ -17,6 +18,7 @@ import { join } from 'node:path';
 export const RELEASE_ID = /^[0-9a-f]{8,64}$/;
 
 export const manifestPath = (store: string, id: string): string => join(store, id, '.manifest');
+export const failedPath = (store: string, id: string): string => join(store, id, '.failed');
 /** Named as the app, since an app without a name of its own takes that of its folder. */
 export const treePath = (store: string, app: string, id: string): string => join(store, id, app);
 export const objectsDir = (store: string): string => join(store, 'objects');

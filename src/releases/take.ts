@@ -25,6 +25,8 @@ const TRIES = 3;
 /** What changes in so short a time is caught file by file; after a longer reading the folder is looked at once more, in ms. */
 const LONG_READ_MS = 500;
 const PAUSE_MS = 50;
+/** So often the event loop turns while a folder is read, in ms: whoever interrupts is heard. */
+const TURN_EVERY_MS = 100;
 const ID_DIGITS = 8;
 
 export interface TakeRequest {
@@ -80,8 +82,8 @@ export async function takeRelease(request: TakeRequest): Promise<Taken> {
   }
 }
 
-/** Of a deploy that was killed: what it had begun, and contents that no release has. */
-function clearLeftovers(store: string): void {
+/** Of a deploy that was killed, or is about to end in the middle: what it had begun, and contents that no release has. */
+export function clearLeftovers(store: string): void {
   if (!existsSync(temporaryDir(store))) return;
   rmSync(temporaryDir(store), { recursive: true, force: true });
   if (existsSync(objectsDir(store))) sweepObjects(store);
@@ -184,10 +186,10 @@ async function prepare(work: Work, shared: readonly string[]): Promise<Ready> {
   const { request, staging, before, objects, step } = work;
   const { store, app } = request;
   const isLookedAt = before !== null && hasSpare(store, before.head.id);
-  let { entries, sockets } = read(request, shared, before, objects, isLookedAt, step);
+  let { entries, sockets } = await read(request, shared, before, objects, isLookedAt, step);
   if (before && objects.mends(before.entries)) {
     removeSpares(store); // It has what was lost or written into.
-    if (isLookedAt) ({ entries, sockets } = read(request, shared, before, objects, false, step));
+    if (isLookedAt) ({ entries, sockets } = await read(request, shared, before, objects, false, step));
   }
   const tree = treeHash(entries);
   const storedBytes = await objects.publish(entries);
@@ -241,14 +243,14 @@ interface Found {
  * Looks and reads until a look finds the folder as it was read.
  * @param isLookedAt the contents of the release before need no look
  */
-function read(
+async function read(
   request: TakeRequest,
   shared: readonly string[],
   before: Manifest | null,
   objects: NewObjects,
   isLookedAt: boolean,
   step: (name: string) => void,
-): Found {
+): Promise<Found> {
   const { store, source, logical } = request;
   const known = new Map<string, FileEntry>();
   for (const entry of before?.entries ?? []) if (entry.kind === 'file') known.set(entry.path, entry);
@@ -258,7 +260,14 @@ function read(
     try {
       const { seen, sockets } = scan(source, logical, { shared, leaveOut: [store] });
       step('scanned');
-      const entries = seen.map((one) => entryOf(one, request, known, objects, isLookedAt, step));
+      const entries: Entry[] = [];
+      let turnedAt = startedAt;
+      for (const one of seen) {
+        entries.push(entryOf(one, request, known, objects, isLookedAt, step));
+        if (performance.now() - turnedAt < TURN_EVERY_MS) continue;
+        await new Promise(setImmediate);
+        turnedAt = performance.now();
+      }
       const isLast = tried === TRIES - 1;
       objects.beginFlush();
       if (isLast || performance.now() - startedAt < LONG_READ_MS) return { entries, sockets };

@@ -341,6 +341,8 @@ test.concurrent.each(RELOADS)(
     spoil(project.path);
     const { code, stderr } = await master.run('reload', 'shop');
     expect(stderr).toMatch(says);
+    const [, message] = /^error: (.+) \(ZDSUP_\w+\)$/m.exec(stderr)!;
+    expect(stderr.split(message!), 'it is told once').toHaveLength(2);
     expect(stderr).toMatch(/^hint: \S/m);
     expect(stderr).not.toMatch(/\n\s+at /);
     expect(code).toBe(exitStatus);

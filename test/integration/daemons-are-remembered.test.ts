@@ -188,6 +188,27 @@ test.concurrent('status shows what was stopped and what crashed, and with a name
   });
 });
 
+test.concurrent('where no app runs, a command without a name tells of the app of the folder, else of the only one', async () => {
+  const world = makeDaemonWorld();
+  const [here, other] = [serving('here'), serving('other')];
+  await startDaemon(world, here);
+  await zdsup(world, ['stop', 'here']);
+  const elsewhere = makeProject();
+  const told = async (command: string, cwd: string): Promise<[number | null, string]> => {
+    const { code, stderr } = await zdsup(world, [command], { cwd });
+    return [code, stderr];
+  };
+  const stopped = [
+    3,
+    'error: here is not running: it was stopped (ZDSUP_APP_NOT_RUNNING)\nhint: bring it back with zdsup start here\n',
+  ];
+  for (const command of ['reload', 'rollback']) expect(await told(command, elsewhere.folder)).toEqual(stopped);
+  await startDaemon(world, other);
+  await zdsup(world, ['stop', 'other']);
+  expect(await told('reload', here.folder)).toEqual(stopped);
+  expect(await told('reload', elsewhere.folder)).toEqual([3, expect.stringContaining('error: no app is running (')]);
+});
+
 test.concurrent('start <name> brings an app back as it was started, from any folder', async () => {
   const port = await freePort();
   const world = makeDaemonWorld();

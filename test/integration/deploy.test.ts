@@ -102,7 +102,9 @@ test('what runs is the release, whatever becomes of the folder; a reload goes ba
       `^shop\nrelease +state +deployed +files +size +what\n${release.id} +serves .* better\n[0-9a-f]{8} +stored `,
     ),
   );
-  expect((await master.run('releases', APP, '--verify')).code).toBe(0);
+  const verified = await master.run('releases', APP, '--verify');
+  expect(verified).toMatchObject({ code: 0, stdout: expect.stringMatching(/\nall files of 2 releases verified\n$/) });
+  expect(listed.stdout).not.toContain('verified');
 
   project.write({ 'lib/word.js': word('three') });
   expect((await master.run('reload')).code).toBe(0);
@@ -225,6 +227,24 @@ test('of an app that does not run it is stored, and the start by name runs it', 
   await again.exited();
   const inPlace = await startMaster({ world: master.world, cwd: master.world.home, args: [APP, '--in-place'] });
   expect(await answer()).toMatch(/^three /);
+  expect(inPlace.transcript()).not.toContain('note: ');
+});
+
+test('a start by config or script of an app that was deployed says what a start by name would run', async () => {
+  const { project, master, deployed } = await startShop({ soak: 0 });
+  const { release } = await deployed();
+  await master.run('stop');
+  await master.exited();
+  const { world } = master;
+  const note = `note: shop runs its folder as it is; zdsup start shop runs its release ${release.id}, which was good last`;
+  const again = await startMaster({ world, cwd: project.folder, args: [] });
+  expect(again.transcript()).toContain(note);
+  const refused = await again.run('start', '--daemon');
+  expect(refused.code).toBe(4);
+  expect(refused.stderr, 'it runs already').not.toContain('note: ');
+  await again.killed();
+  await deployed(APP);
+  const inPlace = await startMaster({ world, cwd: project.folder, args: ['--in-place'] });
   expect(inPlace.transcript()).not.toContain('note: ');
 });
 

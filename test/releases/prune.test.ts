@@ -2,8 +2,9 @@
 import { execFileSync, spawn } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { noteGood, noteNext, passOver, readCurrent, readNext, readPrevious } from '../../src/releases/current.js';
+import { clearFailed, hasFailed, noteFailed } from '../../src/releases/failed.js';
 import { releasesInUse } from '../../src/releases/in-use.js';
 import { objectsDir, spareDir } from '../../src/releases/layout.js';
 import { pruneReleases } from '../../src/releases/prune.js';
@@ -50,6 +51,45 @@ test('never one that is in use, nor the one that was good last', async () => {
   noteGood(state, APP, { id: ids[3]! });
   expect(pruneReleases(store.path, 1, new Set([ids[1]!]))).toEqual([ids[2]]);
   expect(idsOf(store)).toEqual([ids[0], ids[1], ids[3]]);
+});
+
+describe('releases that have failed', () => {
+  test('go before the others, however old those are', async () => {
+    const store = makeStore({});
+    const good = await deploy(store, 3);
+    const failed = await deploy(store, 3);
+    for (const id of failed) noteFailed(store.path, id, 'it threw');
+    expect(pruneReleases(store.path, 3, new Set()), 'the newest is kept for a look').toEqual(failed.slice(1));
+    expect(idsOf(store)).toEqual([failed[0], ...good]);
+  });
+
+  test('stay where there is room, and where they are in use', async () => {
+    const store = makeStore({});
+    const good = await deploy(store, 1);
+    const failed = await deploy(store, 4);
+    for (const id of failed) noteFailed(store.path, id, 'it threw');
+    expect(pruneReleases(store.path, 3, new Set([failed[3]!]))).toEqual([failed[2]]);
+    expect(idsOf(store)).toEqual([failed[0], failed[1], failed[3], ...good]);
+  });
+
+  test('one that is being brought in takes the room of no good one: it may fail yet', async () => {
+    const store = makeStore({});
+    const ids = await deploy(store, 4);
+    expect(pruneReleases(store.path, 3, new Set(), ids[0]!)).toEqual([]);
+    expect(pruneReleases(store.path, 2, new Set(), ids[0]!)).toEqual([ids[3]]);
+  });
+
+  test('are as the others once they have proven themselves; what was good last or before that is none of them', async () => {
+    const state = temporaryFolder();
+    const store = makeStore({}, releasesDir(state, APP));
+    const [third, second, first] = (await deploy(store, 3)) as [string, string, string];
+    for (const id of [first, second]) noteGood(state, APP, { id });
+    for (const id of [first, second, third]) noteFailed(store.path, id, 'it threw');
+    expect([first, second, third].map((id) => hasFailed(store.path, id))).toEqual([false, false, true]);
+    clearFailed(store.path, third);
+    expect(hasFailed(store.path, third)).toBe(false);
+    noteFailed(store.path, '0'.repeat(8), 'it has gone meanwhile');
+  });
 });
 
 test('50 deploys leave the store as large as 5 do', async () => {

@@ -195,6 +195,21 @@ test('a release that was damaged makes way for a whole one, unless it is run; on
   expect(verifyRelease(store.path, APP, head.id)).toEqual([]);
 });
 
+test('whoever waits for the event loop has its turn while a folder is read', async () => {
+  const store = makeStore(Object.fromEntries(Array.from({ length: 9 }, (_, n) => [`${n}.js`, String(n)])));
+  let read = 0;
+  let readThen = -1;
+  setImmediate(() => {
+    readThen = read;
+  });
+  await store.take({
+    step(name) {
+      if (name === 'file read' && ++read === 5) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 150);
+    },
+  });
+  expect({ readThen, read }).toEqual({ readThen: 5, read: 9 });
+});
+
 test('a large file is stored as it is, and once', async () => {
   const text = 'x'.repeat(9 * 1024 * 1024 + 5);
   const store = makeStore({ 'a.bin': text, 'b.bin': text });

@@ -19,6 +19,8 @@ export interface CarryOutOptions {
   verb: string;
   /** It moves a rollout on, which `zdsup abort` can end. */
   isRollout?: boolean;
+  /** Called once, when the request is on its way: from then on Ctrl-C only detaches. */
+  asked?(): void;
   /** Called once, when the master is at work. */
   begun?(): void;
   /** All were meant: the results are a list, each with the app's name, also where only one runs. */
@@ -47,13 +49,19 @@ export async function carryOutOne(
   options: Omit<CarryOutOptions, 'all'>,
 ): Promise<ControlResult> {
   const progress = progressOf(app.name, options.json);
-  const attached = detachOnInterrupt(app.name, options.verb, progress, options.isRollout);
+  let attached: { end(): void } | undefined;
   try {
     await askAlive(app.socketPath); // A master that does not answer would carry the request out much later.
     let { begun } = options;
     return await ask(app.socketPath, request, {
+      onSent() {
+        // Not before: it would say that something goes on which nobody was asked for.
+        attached = detachOnInterrupt(app.name, options.verb, progress, options.isRollout);
+        options.asked?.();
+      },
       onProgress(step) {
-        progress.show(step);
+        // Without a generation there is nothing to take back: the result follows at once, and says the same.
+        if (step.kind !== 'failed' || step.generation !== undefined) progress.show(step);
         begun?.();
         begun = undefined;
       },
@@ -63,7 +71,7 @@ export async function carryOutOne(
     return failedResult(toReport(error instanceof NobodyThere ? gone(app.name) : error));
   } finally {
     progress.end();
-    attached.end();
+    attached?.end();
   }
 }
 

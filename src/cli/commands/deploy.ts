@@ -15,7 +15,7 @@ import { pruneReleases } from '../../releases/prune.js';
 import { makeSpare } from '../../releases/spare.js';
 import { listReleases, readHead } from '../../releases/store.js';
 import type { Taken } from '../../releases/take.js';
-import { takeRelease } from '../../releases/take.js';
+import { clearLeftovers, takeRelease } from '../../releases/take.js';
 import type { ControlResult } from '../../shared/control-protocol.js';
 import { ZdsupError } from '../../shared/errors.js';
 import { releasesDir } from '../../shared/paths.js';
@@ -27,6 +27,8 @@ import { lockDeploys } from './deploy-lock.js';
 import type { DeployTarget } from './deploy-target.js';
 import { defaultFolder, deployTarget, isIn, liesIn } from './deploy-target.js';
 import { environmentOf } from './environment.js';
+import type { Interruption } from './interruption.js';
+import { endWhenInterrupted } from './interruption.js';
 
 export interface DeployOptions {
   message: string | null;
@@ -61,13 +63,52 @@ export async function deploy(
   second: string | undefined,
   options: DeployOptions,
 ): Promise<number> {
+  const held: Held = { target: null, leave: () => {} };
+  const interruption = endWhenInterrupted(() => lastWords(held));
+  try {
+    return await deployUntil(interruption, held, first, second, options);
+  } finally {
+    interruption.end();
+  }
+}
+
+/** What an interruption finds. */
+interface Held {
+  target: DeployTarget | null;
+  /** Gives back what was taken of the store: its lock, and what has come to nothing. */
+  leave(): void;
+}
+
+function lastWords({ target, leave }: Held): string {
+  leave();
+  const rest =
+    target === null ? '' : target.running ? `; ${target.name} serves as before` : `; ${target.name} is as before`;
+  return `deploy: interrupted, nothing was brought in${rest}`;
+}
+
+async function deployUntil(
+  interruption: Interruption,
+  held: Held,
+  first: string | undefined,
+  second: string | undefined,
+  options: DeployOptions,
+): Promise<number> {
   const target = await deployTarget(first, second);
+  held.target = target;
   const { name, state } = target;
   const [paths, before] = await Promise.all([import('../../master/state-folder.js'), statusOf(target)]);
   const store = releasesDir(state, name);
   const runDir = join(state, 'run');
   for (const folder of [store, runDir]) paths.claimFolder(folder);
   const lock = await lockDeploys(runDir, name, paths);
+  held.leave = () => {
+    try {
+      clearLeftovers(store);
+    } catch {
+      // A disk that takes nothing: the next deploy removes it.
+    }
+    lock.leave();
+  };
   try {
     const warn = (message: string): void => void (options.json || process.stderr.write(`${name}: ${message}\n`));
     const { taken, from, keep } = await take(target, store, before, options.message);
@@ -80,11 +121,7 @@ export async function deploy(
     const release = { id: taken.head.id, path: taken.path, from };
     const tidy = (isWaiting: boolean): string[] => {
       try {
-        const pruned = pruneReleases(
-          store,
-          keep,
-          new Set([release.id, ...inUse(name, before), ...idsOf(taken.previous)]),
-        );
+        const pruned = pruneReleases(store, keep, new Set(inUse(name, before)), release.id);
         const damaged = isWaiting ? makeSpare(store, name, release.id) : [];
         if (damaged.length > 0)
           warn(
@@ -96,7 +133,7 @@ export async function deploy(
         return [];
       }
     };
-    const { result, pruned } = await bringIn(target, state, release, options, tidy);
+    const { result, pruned } = await bringIn(target, state, release, options, tidy, interruption);
     const { head, changed, changedBytes, removed, storedBytes } = taken;
     const deployed = { files: head.files, changed, changedBytes, removed, storedBytes, storedInMs, pruned };
     const outcome = { ...result, ...(result.ok ? { command: 'deploy' } : {}), release, ...deployed };
@@ -107,8 +144,6 @@ export async function deploy(
     lock.leave();
   }
 }
-
-const idsOf = (id: string | null): string[] => (id === null ? [] : [id]);
 
 /** @throws ZdsupError ZDSUP_ROLLOUT_UNDER_WAY: what the master would refuse need not be stored */
 async function statusOf({ name, running }: DeployTarget): Promise<AppSnapshot | null> {
@@ -210,9 +245,12 @@ async function bringIn(
   release: Deployed['release'],
   { allowListeners, noWait, noCanary, weight, json }: DeployOptions,
   tidy: (isWaiting: boolean) => string[],
+  interruption: Interruption,
 ): Promise<{ result: Outcome; pruned: string[] }> {
   const running = before ?? (await startedMeanwhile(name));
+  await interruption.heard();
   if (!running) {
+    interruption.end();
     noteNext(state, name, release);
     const message = `${name} does not run: zdsup start ${name} runs release ${release.id}`;
     return { result: { type: 'result', ok: true, exitStatus: 0, command: 'deploy', message }, pruned: tidy(false) };
@@ -227,7 +265,10 @@ async function bringIn(
     setImmediate(tidyOnce, true);
   };
   const request = { command: 'reload' as const, allowListeners, noWait, noCanary, weight, release };
-  const result = await carryOutOne(running, request, { json, verb: 'deploy', isRollout: true, begun });
+  const result = await carryOutOne(running, request, {
+    ...{ json, verb: 'deploy', isRollout: true, begun },
+    asked: () => interruption.end(),
+  });
   // What the master has refused, it has refused for another rollout: that may be on its way to any release.
   return { result, pruned: result.ok || pruned ? tidyOnce(false) : [] };
 }

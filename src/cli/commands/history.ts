@@ -2,7 +2,7 @@
 import type { FoundJournal } from '../../client/journal.js';
 import { readJournal } from '../../client/journal.js';
 import type { KnownApp } from '../../client/known-apps.js';
-import { chooseKnown } from '../../client/known-apps.js';
+import { chooseKnown, nameForHints } from '../../client/known-apps.js';
 import { ZdsupError } from '../../shared/errors.js';
 import type { PastRollout } from '../../shared/rollout-history.js';
 import { rolloutsIn } from '../../shared/rollout-history.js';
@@ -14,26 +14,28 @@ interface AppHistory {
   unreadableLines: number;
 }
 
-/** @param operands `api`, `12` or `api 12`: names begin with a letter, so they cannot be mistaken for each other */
+/** @param operands `shop`, `12` or `shop 12`: names begin with a letter, so they cannot be mistaken for each other */
 export async function history(operands: string[], options: { count: number; json: boolean }): Promise<number> {
-  const { name, id } = read(operands);
+  const { name, id } = await read(operands);
   const found = (await chooseKnown(name)).map(historyOf);
   if (id !== null) showOne(found[0]!, id, options.json);
   else showAll(found, name === 'all', options);
   return 0;
 }
 
-function read(operands: string[]): { name: string | undefined; id: number | null } {
+async function read(operands: string[]): Promise<{ name: string | undefined; id: number | null }> {
   const last = operands.at(-1);
   const id = last !== undefined && /^\d{1,15}$/.test(last) ? Number(last) : null;
   const rest = id === null ? operands : operands.slice(0, -1);
-  if (rest.length > 1 || rest.some((word) => /^\d|^-/.test(word)) || (id !== null && rest[0] === 'all'))
+  if (rest.length > 1 || rest.some((word) => /^\d|^-/.test(word)) || (id !== null && rest[0] === 'all')) {
+    const app = await nameForHints();
     throw new ZdsupError({
       code: 'ZDSUP_USAGE',
       message: `history: ${operands.join(' ')} is no app and no rollout`,
-      hint: 'zdsup history api, zdsup history api 12',
+      hint: `zdsup history ${app}, zdsup history ${app} 12`,
       exitStatus: 2,
     });
+  }
   return { name: rest[0], id };
 }
 

@@ -1,5 +1,6 @@
 /** Runs in the CLI. What `zdsup start` is to start: a script, a config file, or an app that is remembered; with the flags that win over it. */
 import { existsSync, readdirSync, statSync } from 'node:fs';
+import { homedir } from 'node:os';
 import { basename, dirname, extname, join, resolve } from 'node:path';
 import type { RunningApp } from '../../client/apps.js';
 import type { Remembered } from '../../client/records.js';
@@ -10,7 +11,7 @@ import { CONFIG_FILE_NAMES, isConfigPath } from '../../shared/config-file-names.
 import type { ErrorCode } from '../../shared/errors.js';
 import { ZdsupError } from '../../shared/errors.js';
 import { nearestWord } from '../../shared/nearest.js';
-import { releasesDir } from '../../shared/paths.js';
+import { releasesDir, stateDir } from '../../shared/paths.js';
 import type { StartOptions } from './start.js';
 
 export interface Wanted {
@@ -111,13 +112,34 @@ async function releaseToRun({
   name,
 }: Remembered): Promise<{ release: DeployedRelease; why: string } | undefined> {
   const store = releasesDir(state, name);
+  const found = await chosenIn(store);
+  if (found === undefined) return undefined;
+  const { findRelease } = await import('../../releases/store.js');
+  return { release: findRelease(store, name, found.id), why: found.why };
+}
+
+async function chosenIn(store: string): Promise<{ id: string; why: string } | undefined> {
   const { readCurrent, readNext } = await import('../../releases/current.js');
   const next = readNext(store);
   const id = next ?? readCurrent(store);
   if (id === null) return undefined;
-  const { findRelease } = await import('../../releases/store.js');
-  const why = next === null ? 'which was good last' : 'which was deployed last and has yet to prove itself';
-  return { release: findRelease(store, name, id), why };
+  return {
+    id,
+    why: next === null ? 'which was good last' : 'which was deployed last and has yet to prove itself',
+  };
+}
+
+/** Of apps that a script or config has named, and that a start by name would run otherwise. @param env of the master to be */
+export async function noteInPlace(plans: { appName: string }[], env: NodeJS.ProcessEnv): Promise<void> {
+  for (const { appName } of plans) {
+    const found = await chosenIn(releasesDir(resolve(stateDir(env, homedir())), appName));
+    if (found === undefined) continue;
+    const { runningApps } = await import('../../client/apps.js');
+    if ((await runningApps()).some(({ name }) => name === appName)) continue; // It is refused, or reloaded.
+    process.stderr.write(
+      `note: ${appName} runs its folder as it is; zdsup start ${appName} runs its release ${found.id}, ${found.why}\n`,
+    );
+  }
 }
 
 /** A second app of the same script or config is another start, and none that brings this one back. */

@@ -12,7 +12,7 @@ import { toReport, ZdsupError } from '../../shared/errors.js';
 import { VERSION } from '../../shared/version.cjs';
 import { environmentAtStart } from './environment.js';
 import type { Wanted } from './start-target.js';
-import { resolveTarget } from './start-target.js';
+import { noteInPlace, resolveTarget } from './start-target.js';
 
 export interface StartOptions {
   name?: string;
@@ -48,6 +48,11 @@ async function foreground({ request: asked, release, logFormat }: Wanted, option
   const first = readPlan({ ...request, release }, masterEnv);
   first.catch(() => {}); // Told by runMaster, which awaits it.
   const { runMaster } = await import('../../master/main.js');
+  if (release === undefined && !options.inPlace)
+    await first.then(
+      (plan) => noteInPlace([plan], masterEnv),
+      () => {},
+    );
   try {
     const status = await runMaster(request, first, masterEnv, { logFormat: options.json ? 'json' : logFormat });
     // The master is done: a timer or handle that somebody left must not keep it.
@@ -72,6 +77,7 @@ async function detach({ request, release, logFormat }: Wanted, options: StartOpt
   const { readPlans } = await import('../../master/plan.js');
   const { claimFolder } = await import('../../master/state-folder.js');
   const plans = await readPlans({ version: VERSION, ...request, release }, env);
+  if (release === undefined && !options.inPlace) await noteInPlace(plans, env);
   const { startDaemons } = await import('./start-daemon.js');
   return startDaemons(plans, request, {
     env,

@@ -6,7 +6,8 @@ import { table } from './table.js';
 export interface ListedRelease {
   id: string;
   path: string;
-  state: 'serves' | 'in use' | 'starts next' | 'last good' | 'stored';
+  /** `last good`: what `zdsup rollback` goes back to, of an app that does not run what its next start by name runs. */
+  state: 'serves' | 'parked' | 'last good' | 'in use' | 'starts next' | 'failed' | 'stored';
   /** Null where its manifest is damaged. */
   head: Head | null;
   /** What is wrong with it, a line each. */
@@ -42,7 +43,8 @@ export function sizeOf(bytes: number): string {
 export const releaseName = ({ id, label }: Pick<Head, 'id' | 'label'>): string =>
   label === null ? id : `${id} (${label.commit} ${label.subject})`;
 
-export function renderReleases(app: string, releases: ListedRelease[], now: number): string {
+/** @param verified every file was read */
+export function renderReleases(app: string, releases: ListedRelease[], now: number, verified: boolean): string {
   if (releases.length === 0) return `${app}: no release is stored; zdsup deploy ${app} makes one`;
   const rows = releases.map(({ id, state, head, faults }) => [
     id,
@@ -53,7 +55,9 @@ export function renderReleases(app: string, releases: ListedRelease[], now: numb
     head ? [head.label && `${head.label.commit} ${head.label.subject}`, head.message].filter(Boolean).join('; ') : '-',
   ]);
   const faults = releases.flatMap(({ id, faults: lines }) => lines.map((line) => `${id}: ${line}`));
-  return [app, table(['release', 'state', 'deployed', 'files', 'size', 'what'], rows), ...faults].join('\n');
+  const count = releases.length === 1 ? '1 release' : `${releases.length} releases`;
+  const last = verified && faults.length === 0 ? [`all files of ${count} verified`] : faults;
+  return [app, table(['release', 'state', 'deployed', 'files', 'size', 'what'], rows), ...last].join('\n');
 }
 
 const UNITS: [ms: number, name: string][] = [

@@ -1,12 +1,12 @@
 /**
- * The time on trial after a promotion: a crash loop or a bad verdict in it rolls back by itself. A generation that comes through is good, and
- * what a later rollback goes back to. A rollout that fails leaves it on trial. Pure.
+ * The time on trial after a promotion: a crash loop or a bad verdict in it rolls back by itself. A generation that comes through without a
+ * crash is good, and what a later rollback goes back to. A rollout that fails leaves it on trial. Pure.
  */
 import { isCrashLooping } from './crash-loop.js';
 import { isConfirmed, rolloutUnderWay, servingGeneration, workersOf } from './fleet.js';
 import { beginRollback, targetOfRollback } from './rollback.js';
 import { takeScaleBack } from './scaling.js';
-import type { Effect, Fleet, Generation, Rollout } from './types.js';
+import type { Effect, Fleet, Generation, Rollout, Soak, Worker } from './types.js';
 
 /** At the promotion. What went back to a good one is not tried again; a later start is to run it, and not what it has replaced. */
 export function beginSoak(fleet: Fleet, rollout: Rollout, target: Generation, now: number, effects: Effect[]): void {
@@ -20,8 +20,27 @@ export function beginSoak(fleet: Fleet, rollout: Rollout, target: Generation, no
     generation: target.number,
     from: rollout.from,
     until: now + target.policy.soakMs,
+    crashes: [],
   };
 }
+
+/**
+ * A worker of the generation that serves has crashed: what crashes while it serves has not served. Its time begins anew, and the crashes of
+ * all its slots count together: with many workers each of them may crash too seldom for a loop of its own.
+ * @returns what of it is to be told
+ */
+export function noteCrashInSoak(fleet: Fleet, worker: Worker, now: number): string {
+  const { soak } = fleet;
+  if (!soak || !worker.served || worker.generation !== soak.generation || targetOfRollback(fleet) === null) return '';
+  const generation = fleet.generations[worker.generation]!;
+  const { crashLoop, soakMs } = generation.policy;
+  soak.crashes = [...soak.crashes.filter((at) => at > now - crashLoop.windowMs), now].slice(-crashLoop.count);
+  soak.until = now + soakMs;
+  return hasCrashedTooOften(soak, generation) ? '' : `: its soak of ${soakMs / 1000} s begins anew`;
+}
+
+const hasCrashedTooOften = ({ crashes }: Soak, { policy }: Generation): boolean =>
+  crashes.length >= policy.crashLoop.count;
 
 /** Once its time is over, also beside a canary that is held for days. One that is down at that moment, all of it or a worker, is not good yet. */
 export function settleSoak(fleet: Fleet, now: number, effects: Effect[]): boolean {
@@ -38,13 +57,25 @@ export function settleSoak(fleet: Fleet, now: number, effects: Effect[]): boolea
     rollBackFromSoak(fleet, 'it crash-loops', now, effects);
     return true;
   }
-  if (now < soak.until || !isWhole(fleet, generation)) return false;
+  const isOver = now >= soak.until;
+  if (!isOver && hasCrashedTooOften(soak, generation)) {
+    if (rolloutUnderWay(fleet)) return false; // Once that has failed, unless it has served its time without a crash by then.
+    const { count, windowMs } = generation.policy.crashLoop;
+    rollBackFromSoak(
+      fleet,
+      `${count} ${count === 1 ? 'crash' : 'crashes'} within ${windowMs / 1000} s of its soak`,
+      now,
+      effects,
+    );
+    return true;
+  }
+  if (!isOver || !isWhole(fleet, generation)) return false;
   fleet.soak = null;
   become(generation, effects);
   effects.push({
     type: 'progress',
     kind: 'soaked',
-    message: `generation ${generation.number} has served for ${generation.policy.soakMs / 1000} s since its promotion: it is good`,
+    message: `generation ${generation.number} has served for ${generation.policy.soakMs / 1000} s since its ${soak.crashes.length > 0 ? 'last crash' : 'promotion'}: it is good`,
     generation: generation.number,
   });
   return true;
@@ -53,7 +84,9 @@ export function settleSoak(fleet: Fleet, now: number, effects: Effect[]): boolea
 /** It serves before it has proven itself, and nothing speaks against it. */
 export function isOnTrial(fleet: Fleet): boolean {
   const generation = servingGeneration(fleet);
-  return fleet.soak !== null && fleet.soak.generation === generation?.number && !isCrashLooping(generation);
+  const { soak } = fleet;
+  if (soak === null || !generation || soak.generation !== generation.number) return false;
+  return !isCrashLooping(generation) && !hasCrashedTooOften(soak, generation);
 }
 
 const isWhole = (fleet: Fleet, { number, slots }: Generation): boolean =>

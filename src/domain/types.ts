@@ -239,7 +239,10 @@ export interface Soak {
   generation: number;
   /** The one before, whose figures the judge has. */
   from: number;
+  /** A crash of a worker that had taken traffic moves it on. */
   until: number;
+  /** Instants of such crashes, in whichever slot, that still count for a crash loop. */
+  crashes: number[];
 }
 
 export interface Fleet {

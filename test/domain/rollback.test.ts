@@ -122,14 +122,99 @@ describe('in its soak', () => {
   });
 
   test('one that is down when its time is over is good once it is whole again', () => {
-    const scene = promoted({ crashLoop: { count: 3, windowMs: 60_000 } });
+    const scene = promoted();
     const { until } = scene.fleet.soak!;
     scene.until(until - 50);
-    scene.crash(scene.worker(2, 0, 'active'));
+    scene.block(scene.worker(2, 0, 'active'));
     scene.advance(60);
     expect(scene.told('soaked')).toEqual([]);
     scene.until(until + 5_000);
     expect(scene.told('soaked')).toHaveLength(1);
+  });
+
+  test('a crash of a worker that had taken traffic begins its time anew: good is what has served that long without one', () => {
+    const scene = promoted();
+    const began = scene.fleet.soak!.until - 30_000;
+    for (const after of [8_000, 37_000]) {
+      scene.until(began + after);
+      scene.crash(scene.worker(2, 0, 'active'));
+      expect(scene.fleet.soak!.until).toBe(began + after + 30_000);
+    }
+    expect(scene.told('worker-exited').at(-1)).toMatch(
+      /^worker 0 of generation 2 exited with code 1: its soak of 30 s begins anew; it is started again in \d+ ms$/,
+    );
+    scene.until(began + 66_000);
+    expect(goodOnes(scene)).toEqual([1]);
+    scene.until(began + 68_000);
+    expect(goodOnes(scene)).toEqual([1, 2]);
+    expect(scene.told('soaked')).toEqual(['generation 2 has served for 30 s since its last crash: it is good']);
+  });
+
+  test('the crash of a respawn that has not taken traffic begins nothing anew', () => {
+    const scene = promoted();
+    scene.crash(scene.worker(2, 0, 'active'));
+    const { until } = scene.fleet.soak!;
+    scene.advance(2_000);
+    scene.crash(scene.worker(2, 0, 'starting'));
+    expect(scene.fleet.soak).toMatchObject({ until, crashes: [expect.any(Number)] });
+  });
+
+  /** In turn, so that no slot loops. */
+  const crashInTurn = (scene: Scene, count: number, everyMs = 3_000): void => {
+    for (let crash = 0; crash < count; crash++) {
+      scene.until(scene.now + everyMs).bootAll();
+      scene.crash(scene.worker(2, crash % 2, 'active'));
+    }
+  };
+
+  test('as many crashes as make a loop, of all its slots together, roll it back: each slot alone does not loop', () => {
+    const scene = promoted({ crashLoop: { count: 5, windowMs: 60_000 } });
+    crashInTurn(scene, 4);
+    expect(scene.told('rolling-back')).toEqual([]);
+    crashInTurn(scene, 1);
+    expect(scene.told('crash-looping')).toEqual([]);
+    expect(scene.told('rolling-back')).toEqual([
+      'generation 2 has failed in its soak: 5 crashes within 60 s of its soak; rolling back',
+    ]);
+    expect(scene.fleet.rollout).toMatchObject({ source: 'soak', cause: '5 crashes within 60 s of its soak' });
+    scene.settle();
+    expect(scene.slots('active')).toEqual(['3/0', '3/1']);
+    expect(goodOnes(scene)).toEqual([1, 3]);
+  });
+
+  test('crashes further apart than that do not, and after the soak those of all slots are not counted together', () => {
+    const scene = promoted({ crashLoop: { count: 3, windowMs: 10_000 } });
+    crashInTurn(scene, 6, 6_000);
+    expect(scene.told('rolling-back')).toEqual([]);
+    scene.until(scene.now + 31_000).bootAll();
+    expect(goodOnes(scene)).toEqual([1, 2]);
+    crashInTurn(scene, 4, 2_000);
+    expect(scene.fleet.rollout).toMatchObject({ kind: 'reload', to: 2 });
+  });
+
+  test.each([
+    ['rolled back once that has failed', 1_000, ['5 crashes within 60 s of its soak']],
+    ['good where it has served its time by then', 40_000, []],
+  ])('too many crashes beside a canary: it is %s', (_, waitMs, reasons) => {
+    const scene = promoted();
+    scene.canary(5);
+    scene.until(scene.now + 3_000).bootAll();
+    crashInTurn(scene, 5);
+    expect(scene.fleet.rollout).toMatchObject({ kind: 'reload', step: 'canary' });
+    scene.until(scene.now + waitMs).bootAll();
+    scene.abort();
+    scene.until(scene.now + 5_000).bootAll();
+    expect(scene.told('rolling-back')).toEqual(
+      reasons.map((reason) => `generation 2 has failed in its soak: ${reason}; rolling back`),
+    );
+    expect(scene.fleet.generations[2]?.good ?? false).toBe(reasons.length === 0);
+  });
+
+  test('one crash of a worker says nothing of the others: a stop upon the trial has the next start try it', () => {
+    const scene = promoted();
+    scene.crash(scene.worker(2, 0, 'active'));
+    scene.send({ type: 'stop-requested' });
+    expect(scene.effects).toContainEqual({ type: 'soak-stopped', generation: 2 });
   });
 
   test('a scale under way is taken back first', () => {

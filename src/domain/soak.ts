@@ -8,11 +8,21 @@ import { beginRollback, targetOfRollback } from './rollback.js';
 import { takeScaleBack } from './scaling.js';
 import type { Effect, Fleet, Generation, Rollout, Soak, Worker } from './types.js';
 
-/** At the promotion. What went back to a good one is not tried again; a later start is to run it, and not what it has replaced. */
-export function beginSoak(fleet: Fleet, rollout: Rollout, target: Generation, now: number, effects: Effect[]): void {
+/**
+ * At the promotion. What went back to a good one is not tried again; a later start is to run it, and not what it has replaced.
+ * @param leavesLoop what it has replaced crash-loops, and was left for that
+ */
+export function beginSoak(
+  fleet: Fleet,
+  rollout: Rollout,
+  target: Generation,
+  leavesLoop: boolean,
+  now: number,
+  effects: Effect[],
+): void {
   fleet.soak = null;
   if (target.good || rollout.from === null || rollout.kind === 'rollback' || target.policy.soakMs === 0) {
-    become(target, effects);
+    become(target, leavesLoop, effects);
     return;
   }
   fleet.soak = {
@@ -69,9 +79,9 @@ export function settleSoak(fleet: Fleet, now: number, effects: Effect[]): boolea
     );
     return true;
   }
-  if (!isOver || !isWhole(fleet, generation)) return false;
+  if (!isOver || !isWhole(fleet, generation) || isBeingLeft(fleet)) return false;
   fleet.soak = null;
-  become(generation, effects);
+  become(generation, false, effects);
   effects.push({
     type: 'progress',
     kind: 'soaked',
@@ -89,12 +99,15 @@ export function isOnTrial(fleet: Fleet): boolean {
   return !isCrashLooping(generation) && !hasCrashedTooOften(soak, generation);
 }
 
+/** Nobody goes back to what was on trial when it was left: its time does not run out meanwhile. */
+const isBeingLeft = (fleet: Fleet): boolean => rolloutUnderWay(fleet) && fleet.rollout!.kind === 'rollback';
+
 const isWhole = (fleet: Fleet, { number, slots }: Generation): boolean =>
   slots.every((slot) => workersOf(fleet, number).some((worker) => worker.slot === slot && isConfirmed(worker)));
 
-function become(generation: Generation, effects: Effect[]): void {
+function become(generation: Generation, leavesLoop: boolean, effects: Effect[]): void {
   generation.good = true;
-  effects.push({ type: 'good', generation: generation.number });
+  effects.push({ type: 'good', generation: generation.number, leavesLoop });
 }
 
 /** Something has gone wrong in the soak: back, where there is a way. */

@@ -344,8 +344,8 @@ export type Effect =
   | { type: 'route'; routing: Routing }
   /** From now on; null: observe nobody. */
   | { type: 'judge'; judging: Judging | null }
-  /** The generation has proven itself: a start after a crash runs its release. */
-  | { type: 'good'; generation: number }
+  /** The generation has proven itself: a start after a crash runs its release. `leavesLoop`: what served before is no way back from it. */
+  | { type: 'good'; generation: number; leavesLoop: boolean }
   | Omit<Progress, 'at'>
   | { type: 'rollout-begun'; rollout: Rollout }
   | { type: 'rollout-ended'; rollout: Rollout }

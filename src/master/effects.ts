@@ -79,8 +79,8 @@ export interface Observer {
   scaleEnded?(end: ScaleEnd): void;
   generationGone?(generation: number): void;
   workerExited?(exit: WorkerExit): void;
-  /** It has come through its time on trial, or had none. */
-  proven?(generation: number): void;
+  /** It has come through its time on trial, or had none. @param leavesLoop it was gone back to from one that crash-loops */
+  proven?(generation: number, leavesLoop: boolean): void;
   /** One path of a worker's warm-up. */
   warmUpAsked?(answer: WarmUpAnswer): void;
 }
@@ -168,7 +168,7 @@ export class Effects {
         this.judge.set(effect.judging);
         return;
       case 'good':
-        for (const observer of this.observers) observer.proven?.(effect.generation);
+        for (const observer of this.observers) observer.proven?.(effect.generation, effect.leavesLoop);
         return;
       case 'route':
         this.traffic.route(effect.routing);

@@ -136,11 +136,11 @@ export async function runMaster(
   });
 
   effects.observers.add({
-    proven(generation) {
+    proven(generation, leavesLoop) {
       const plan = effects.plans.get(generation);
       if (!plan) return; // It has gone already, so nothing is to be started from it.
       try {
-        noteGood(state, appName, plan.deployed);
+        noteGood(state, appName, plan.deployed, leavesLoop);
       } catch (error) {
         warn(`which release was good last cannot be noted: ${(error as Error).message}`);
       }

@@ -402,6 +402,31 @@ describe('a rollback by hand', () => {
     expect(goodOnes(scene), 'a later start runs what was gone back to').toEqual([1, 2, 3, 4]);
   });
 
+  test('a second one does not lead back to what crash-looped when it was left, good as it was before', () => {
+    const scene = promoted({ soakMs: 0, crashLoop: { count: 2, windowMs: 60_000 } });
+    for (const _ of [1, 2]) {
+      scene.crash(scene.worker(2, 1, 'active'));
+      scene.until(scene.now + 2_000).bootAll();
+    }
+    expect(scene.told('crash-looping')).toHaveLength(1);
+    expect(scene.rollBack()).toBeUndefined();
+    scene.settle();
+    expect(scene.fleet).toMatchObject({ serving: 3, lastGood: null });
+    expect(scene.effects.findLast(({ type }) => type === 'good')).toMatchObject({ generation: 3, leavesLoop: true });
+    expect(scene.rollBack()).toBe('back-already');
+  });
+
+  test('nor to what had crashed in its soak when it was left', () => {
+    const scene = promoted();
+    scene.crash(scene.worker(2, 1, 'active'));
+    scene.until(scene.now + 29_000).bootAll();
+    expect(scene.fleet.soak).not.toBeNull();
+    expect(scene.rollBack()).toBeUndefined();
+    scene.settle();
+    expect([scene.fleet.serving, scene.fleet.lastGood]).toEqual([3, null]);
+    expect(scene.rollBack()).toBe('back-already');
+  });
+
   test('of a canary in flight is its abort', () => {
     const scene = new Scene({ instances: 2 }).start();
     scene.canary(5);

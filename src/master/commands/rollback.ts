@@ -7,6 +7,7 @@ import { abort } from './abort.js';
 import type { CommandContext, Tell } from './context.js';
 import { late } from './late.js';
 import { refusedRollback } from './refusals.js';
+import { releaseName } from './release-name.js';
 import { outcome, watchRollout } from './rollouts.js';
 
 /**
@@ -33,7 +34,7 @@ export async function rollback(context: CommandContext, to: string | undefined, 
     }
     // What a soak has begun by itself is what is asked for: it is waited for.
     if (ignored !== undefined && ignored !== ('rolling-back' satisfies RollbackRefusal))
-      throw refusedRollback(context, ignored);
+      throw refusedRollback(context, ignored, await releaseName(context, supervisor.state.serving));
     return await outcome(context, 'rollback', watch, startedAt);
   } finally {
     watch.stop();

@@ -7,6 +7,7 @@ import { failedResult } from '../../shared/control-protocol.js';
 import type { Observer, RolloutEnd } from '../effects.js';
 import type { CommandContext, Tell } from './context.js';
 import { ended, refuseWhileStopping, stopped, underWay } from './refusals.js';
+import { releaseName } from './release-name.js';
 
 export async function rollOut(
   context: CommandContext,
@@ -71,7 +72,9 @@ export async function outcome(
   const old = isParked
     ? `generation ${from} is parked: zdsup rollback ${appName} is instant`
     : 'the old workers have gone';
-  return succeeded(command, to, startedAt, `generation ${to} serves, ${old}`);
+  // Of a rollback that is the question: numbers of generations say nothing of what they run.
+  const name = command === 'rollback' ? await releaseName(context, to) : null;
+  return succeeded(command, to, startedAt, `generation ${to} serves${name === null ? '' : ` release ${name}`}, ${old}`);
 }
 
 /** @param startedAt 0: nothing was waited for */

@@ -290,8 +290,11 @@ export type Event =
   | { type: 'promote-requested'; full?: boolean | undefined }
   /** The steps of a canary wait for a person. */
   | { type: 'pause-requested' }
-  /** To the given release, else to the parked generation, else to the last good one; of a rollout under way, its abort. */
-  | { type: 'rollback-requested'; release?: ReleaseRef | undefined }
+  /**
+   * To the given release, else to the parked generation, else to the last good one; of a rollout under way, its abort.
+   * `ranBy`: the generation that runs that release already; it is woken where it is parked.
+   */
+  | { type: 'rollback-requested'; release?: ReleaseRef | undefined; ranBy?: number | undefined }
   | ({ type: 'verdict'; rolloutId: number } & { verdict: Verdict })
   | { type: 'abort-requested' }
   | { type: 'scale-requested'; count: number }

@@ -288,6 +288,20 @@ describe('a parked generation', () => {
     expect(scene.verdicts.at(-1)).toMatchObject({ kind: 'rollback', outcome: 'succeeded', from: 2, to: 1 });
   });
 
+  test.each([
+    ['it runs: it is woken', 1, 0, 1],
+    ['another generation has run: that is booted', 2, 2, 3],
+    ['nobody is known to run: it is booted', undefined, 2, 3],
+  ])('and a rollback to a release that %s', (_, ranBy, forks, serving) => {
+    const scene = promoted({ keepWarmMs: 600_000 });
+    const before = scene.everForked.size;
+    const release = { id: 'r1', path: '/releases/r1', from: '/app' };
+    expect(scene.send({ type: 'rollback-requested', release, ranBy }).ignored).toBeUndefined();
+    scene.until(scene.now + 5_000).bootAll();
+    expect(scene.everForked.size - before).toBe(forks);
+    expect(scene.fleet.serving).toBe(serving);
+  });
+
   test('is what a soak goes back to', () => {
     const scene = promoted({ keepWarmMs: 600_000, crashLoop: { count: 1, windowMs: 60_000 } });
     scene.crash(scene.worker(2, 1, 'active'));

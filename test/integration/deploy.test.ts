@@ -305,6 +305,20 @@ test('what was gone back to is what a start runs after the master was killed', a
   expect(await answer()).toMatch(new RegExp(`^one ${first.id} `));
 });
 
+test('a rollback to the release that is parked wakes its workers', async () => {
+  const { project, master, answer, deployed } = await startShop({ soak: 0, keepWarm: '10m' });
+  const { release: first } = await deployed();
+  const before = await master.status();
+  project.write({ 'lib/word.js': word('two') });
+  await deployed();
+  const rollback = await master.run('rollback', '--to', first.id.slice(0, 6));
+  expect(rollback.stdout, rollback.stderr).toContain(`generation ${before.generation} serves release ${first.id}`);
+  expect(await answer()).toMatch(/^one /);
+  const pidsOf = ({ workers, generation }: typeof before) =>
+    workers.filter((worker) => worker.generation === generation).map(({ pid }) => pid);
+  expect(pidsOf(await master.status())).toEqual(pidsOf(before));
+});
+
 test('delete forgets the releases, and leaves what the app has written', async () => {
   const { master, deployed, store } = await startShop({ shared: ['uploads'] });
   const { release } = await deployed();

@@ -23,7 +23,7 @@ export async function rollback(context: CommandContext, to: string | undefined, 
   const release = to === undefined ? undefined : await stored(context, to);
   const watch = watchRollout(context, supervisor.state.serving, tell);
   try {
-    let ignored = await supervisor.request({ type: 'rollback-requested', release });
+    let ignored = await supervisor.request({ type: 'rollback-requested', release, ranBy: parkedOn(context, release) });
     if (ignored === ('nothing-before' satisfies RollbackRefusal)) {
       // Of before the start of this master, the store alone knows.
       const previous = readPrevious(context.store);
@@ -39,6 +39,13 @@ export async function rollback(context: CommandContext, to: string | undefined, 
   } finally {
     watch.stop();
   }
+}
+
+/** The parked generation, where it runs that release: no boot is needed. */
+function parkedOn({ supervisor, effects }: CommandContext, release: ReleaseRef | undefined): number | undefined {
+  const parked = supervisor.state.warm?.generation;
+  if (parked === undefined || release === undefined) return undefined;
+  return effects.plans.get(parked)?.deployed?.id === release.id ? parked : undefined;
 }
 
 /** @throws ZdsupError ZDSUP_RELEASE_MISSING, ZDSUP_RELEASE_BROKEN */

@@ -3,6 +3,7 @@ import { stepOverAt } from '../domain/canary.js';
 import { isCrashLooping } from '../domain/crash-loop.js';
 import { liveIn, servingGeneration, slotOf } from '../domain/fleet.js';
 import type { Fleet, Rollout, Worker } from '../domain/types.js';
+import { bootsToWake } from '../domain/warm.js';
 import type { AppSnapshot, AppState, RolloutSnapshot, WorkerSnapshot } from '../shared/snapshot.js';
 import { VERSION } from '../shared/version.cjs';
 import type { Effects } from './effects.js';
@@ -55,7 +56,7 @@ export async function takeSnapshot(
     weights: shownWeights(fleet),
     rollout: fleet.rollout && { ...rolloutSnapshot(fleet.rollout, time), ...comingRelease(fleet.rollout, effects) },
     ...(fleet.soak ? { soak: { until: iso(time.wallOf(fleet.soak.until)) } } : {}),
-    ...(fleet.warm ? { parked: parked(fleet.warm, time) } : {}),
+    ...(fleet.warm ? { parked: parked(fleet, fleet.warm, time) } : {}),
     workers: [
       ...Object.values(fleet.workers).map((worker) =>
         workerSnapshot(worker, fleet, time, known.get(worker.id) ?? null, usage.get(worker.pid ?? -1)),
@@ -74,11 +75,13 @@ async function inTime<T>(look: Promise<T>, otherwise: T): Promise<T> {
 }
 
 const parked = (
+  fleet: Fleet,
   { generation, until }: NonNullable<Fleet['warm']>,
   { wallOf }: Time,
 ): NonNullable<AppSnapshot['parked']> => ({
   generation,
   until: until === null ? null : iso(wallOf(until)),
+  boots: bootsToWake(fleet),
 });
 
 function stateOf(fleet: Fleet): AppState {

@@ -27,8 +27,11 @@ export interface AppSnapshot {
   rollout: RolloutSnapshot | null;
   /** The serving generation is on trial until then (ISO 8601); what goes wrong rolls it back. Left out where it is not. */
   soak?: { until: string };
-  /** Kept for the way back, without traffic. `until` (ISO 8601) is null while the rollout that parks it is under way. */
-  parked?: { generation: number; until: string | null };
+  /**
+   * Kept for the way back, without traffic. `until` (ISO 8601) is null while the rollout that parks it is under way. `boots`: so many of its
+   * workers have gone meanwhile, and a rollback boots them.
+   */
+  parked?: { generation: number; until: string | null; boots: number };
   workers: WorkerSnapshot[];
   /** Of one that is `stopped` or `crashed`. */
   ended?: {

@@ -1,6 +1,7 @@
 /** The way back: out of a soak by itself, by hand, to a parked generation and to what one has run. */
 import { describe, expect, test } from 'vitest';
 import type { Policy } from '../../src/domain/types.js';
+import { bootsToWake } from '../../src/domain/warm.js';
 import { Scene } from './scene.js';
 
 /** Generation 2 has just been promoted over generation 1. */
@@ -312,8 +313,10 @@ describe('a parked generation', () => {
 
   test('that has lost a worker meanwhile is filled up by a fork of its own', () => {
     const scene = promoted({ keepWarmMs: 600_000 });
+    expect(bootsToWake(scene.fleet)).toBe(0);
     scene.crash(scene.worker(1, 1, 'parked'));
     expect(scene.slots('parked')).toEqual(['1/0']);
+    expect(bootsToWake(scene.fleet), 'and it is known beforehand').toBe(1);
     expect(scene.fleet.generations[1]!.slotState[1], 'it must open what that one had').toMatchObject({
       expected: { kind: 'exactly', keys: ['tcp:3000'] },
     });
@@ -355,6 +358,17 @@ describe('a parked generation', () => {
     expect(scene.slots('active').sort()).toEqual(['1/0', '1/1']);
     expect(scene.slots('parked')).toEqual([]);
     expect(scene.everForked.size).toBeLessThanOrEqual(4);
+  });
+
+  test('has no boot ahead of it while it is still being parked, and some where the app was scaled up since', () => {
+    const scene = new Scene({ instances: 2, keepWarmMs: 600_000 }).start();
+    scene.reload();
+    while (scene.slots('parked').length === 0) scene.goOn();
+    expect(scene.slots('parked')).toHaveLength(1);
+    expect(bootsToWake(scene.fleet)).toBe(0);
+    scene.until(scene.now + 5_000).bootAll();
+    scene.scale(5);
+    expect(bootsToWake(scene.fleet)).toBe(3);
   });
 
   test('ends with a stop', () => {

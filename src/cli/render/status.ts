@@ -1,4 +1,5 @@
 /** Runs in the CLI. Snapshots as a table for people: within 100 columns, and within those of a terminal that has fewer. */
+import { wakeWords } from '../../shared/parked-words.js';
 import type {
   AppSnapshot,
   AppState,
@@ -73,8 +74,12 @@ function canaryWords(
   return `step ${step} of ${steps}, ${wait}; ${verdict ? `${verdict.kind}: ${verdict.reason}` : 'no verdict yet'}`;
 }
 
-const parkedWords = (name: string, { generation, until }: NonNullable<AppSnapshot['parked']>, now: number): string =>
-  `generation ${generation}${until === null ? '' : `, for ${left(until, now)} more`}; zdsup rollback ${name} is instant`;
+const parkedWords = (
+  name: string,
+  { generation, until, boots }: NonNullable<AppSnapshot['parked']>,
+  now: number,
+): string =>
+  `generation ${generation}${until === null ? '' : `, for ${left(until, now)} more`}; ${wakeWords(name, boots)}`;
 
 const left = (until: string, now: number): string =>
   formatDuration(Math.max(0, Math.ceil((Date.parse(until) - now) / 1000) * 1000));

@@ -2,8 +2,10 @@
 import { isCrashLooping } from '../../domain/crash-loop.js';
 import { changeUnderWay, isConfirmed, workersOf } from '../../domain/fleet.js';
 import type { ReleaseRef, Rollout, RolloutKind } from '../../domain/types.js';
+import { bootsToWake } from '../../domain/warm.js';
 import type { ControlResult, FailedResult } from '../../shared/control-protocol.js';
 import { failedResult } from '../../shared/control-protocol.js';
+import { wakeWords } from '../../shared/parked-words.js';
 import type { Observer, RolloutEnd } from '../effects.js';
 import type { CommandContext, Tell } from './context.js';
 import { ended, refuseWhileStopping, stopped, underWay } from './refusals.js';
@@ -70,7 +72,7 @@ export async function outcome(
     return wentBack(rollout, context, watch);
   if (to !== null && isCrashLooping(supervisor.state.generations[to])) return crashLoops(to, context, watch);
   const old = isParked
-    ? `generation ${from} is parked: zdsup rollback ${appName} is instant`
+    ? `generation ${from} is parked: ${wakeWords(appName, bootsToWake(supervisor.state))}`
     : 'the old workers have gone';
   // Of a rollback that is the question: numbers of generations say nothing of what they run.
   const name = command === 'rollback' ? await releaseName(context, to) : null;

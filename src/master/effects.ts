@@ -31,6 +31,8 @@ export interface EffectsOptions {
   listeners: Listeners;
   logger: Logger;
   output: OutputMode;
+  /** Folder of the app's releases. @default it has none */
+  store?: string;
   /** Reads the config afresh and resolves the release. */
   makePlan(scaled: Fleet['scaled'], release: ReleaseRef | undefined): Promise<Plan>;
   post(event: Event): void;
@@ -272,11 +274,20 @@ export class Effects {
   private async planOfBefore(generation: number): Promise<Plan> {
     const plan = this.plans.get(generation)!;
     if (!(await this.looks.isModified(plan))) return plan;
-    const { appName } = this.options;
+    const { appName, store } = this.options;
+    // Loaded here: few apps ever ask. Where it cannot be, the hint is the shorter one.
+    const stored =
+      store === undefined
+        ? []
+        : await import('../releases/store.js').then(({ listReleases }) => listReleases(store)).catch(() => []);
+    const toStored =
+      stored.length === 0
+        ? ''
+        : `zdsup releases ${appName} lists what is stored, and zdsup rollback ${appName} --to <release> goes there; or `;
     throw new ZdsupError({
       code: 'ZDSUP_RELEASE_CHANGED',
       message: `${plan.release.path} was edited in place, or removed, since generation ${generation} started: what it ran is not there any more`,
-      hint: `put the old files back and run zdsup reload ${appName}; zdsup deploy ${appName} keeps releases that one can go back to`,
+      hint: `${toStored}put the old files back and run zdsup reload ${appName}; zdsup deploy ${appName} keeps releases that one can go back to`,
       exitStatus: 1,
     });
   }

@@ -75,6 +75,7 @@ export async function runMaster(
     listeners,
     logger,
     output: process.stdout.isTTY ? 'labelled' : 'plain',
+    store: releasesDir(state, appName),
     makePlan: async (scaled, release) => {
       const plan = waiting ?? (await readPlan({ ...request, scaled, release }, masterEnv));
       waiting = null;

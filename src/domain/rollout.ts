@@ -209,7 +209,8 @@ export function abortRollout(
 ): void {
   const rollout = fleet.rollout;
   if (!rollout || rollout.step === 'done' || rollout.step === 'aborting') return;
-  rollout.reason = reason;
+  const isAutomatic = rollout.source === 'soak' && !fleet.stop;
+  rollout.reason = isAutomatic ? `the automatic rollback of generation ${rollout.from} has failed: ${reason}` : reason;
   rollout.culprit = culprit;
   const old = rollout.from === null ? undefined : fleet.generations[rollout.from];
   if (old) old.slots = [...rollout.fromSlots];
@@ -222,7 +223,7 @@ export function abortRollout(
   effects.push({
     type: 'progress',
     kind: fleet.stop ? 'aborting' : 'failed',
-    message: reason,
+    message: rollout.reason,
     ...(rollout.to === null ? {} : { generation: rollout.to }),
   });
   if (rollout.to === null) endFailed(rollout, effects);

@@ -30,6 +30,7 @@ export function beginSoak(
     generation: target.number,
     from: rollout.from,
     until: now + target.policy.soakMs,
+    isJudged: target.policy.canary !== null && rollout.heldAt > 0, // It had a weight at some time.
     crashes: [],
   };
 }

@@ -241,6 +241,8 @@ export interface Soak {
   from: number;
   /** A crash of a worker that had taken traffic moves it on. */
   until: number;
+  /** It was a canary: the figures of its soak have something to be held against. */
+  isJudged: boolean;
   /** Instants of such crashes, in whichever slot, that still count for a crash loop. */
   crashes: number[];
 }

@@ -229,6 +229,12 @@ export class Effects {
     this.options.post({ type: 'release-checked', generation, modified });
   }
 
+  /** Does what that generation has run lie in its folder still? Of a release of the store nobody has to look. Never rejects. */
+  async isUnchanged(generation: number): Promise<boolean> {
+    const plan = this.plans.get(generation);
+    return plan !== undefined && (plan.deployed !== null || !(await this.looks.isModified(plan)));
+  }
+
   /** An exit reaches the core only when this has noted the worker's last words. */
   private readonly postFromWorker = (event: Event): void => {
     if (event.type === 'exited') {

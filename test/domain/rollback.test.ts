@@ -72,6 +72,18 @@ describe('in its soak', () => {
     expect(scene.slots('active')).toEqual(['3/0', '3/1']);
   });
 
+  test('a generation that came without a canary is judged by its crashes alone, whatever its policy says of canaries', () => {
+    const canary = { steps: [{ weight: 50, pauseMs: null }], inconclusive: 'wait' as const, sticky: false };
+    const scene = new Scene({ instances: 2, soakMs: 30_000, canary }).start();
+    scene.send({
+      ...{ type: 'rollout-requested', kind: 'reload', source: 'command', allowListeners: false },
+      noCanary: true,
+    });
+    scene.until(scene.now + 3_000).bootAll();
+    expect(scene.fleet.soak).toMatchObject({ generation: 2, isJudged: false });
+    expect(scene.fleet.judging).toBeNull();
+  });
+
   test('a generation that comes through is good, and the next crash loop changes nothing', () => {
     const scene = promoted({ crashLoop: { count: 1, windowMs: 60_000 } });
     scene.until(scene.now + 30_000);
@@ -244,7 +256,9 @@ describe('in its soak', () => {
     const rolloutId = scene.preparing!;
     scene.send({ type: 'prepare-failed', rolloutId, reason: 'the folder was edited in place' });
     scene.settle();
-    expect(scene.verdicts.at(-1)).toMatchObject({ kind: 'rollback', outcome: 'failed' });
+    const reason = 'the automatic rollback of generation 2 has failed: the folder was edited in place';
+    expect(scene.verdicts.at(-1)).toMatchObject({ kind: 'rollback', outcome: 'failed', reason });
+    expect(scene.told('failed')).toEqual([reason]);
     expect(scene.slots('active').sort()).toEqual(['2/0', '2/1']);
   });
 });

@@ -5,6 +5,7 @@ import type {
   AppState,
   ListenerSnapshot,
   RolloutSnapshot,
+  SoakSnapshot,
   WorkerSnapshot,
 } from '../../shared/snapshot.js';
 import { formatDuration } from '../../shared/units.js';
@@ -46,8 +47,7 @@ function renderApp(app: AppSnapshot, now: number, columns: number | undefined): 
   if (rollout?.canary) lines.push(`canary     ${canaryWords(app.name, rollout.canary, now)}`);
   if (rollout?.release) lines.push(`to release ${rollout.release.id} ${rollout.release.path}`);
   if (rollout?.outcome === 'failed') lines.push(`rollout    ${red('failed')}: ${rollout.reason}`);
-  if (app.soak)
-    lines.push(`soak       on trial for ${left(app.soak.until, now)} more: what goes wrong is rolled back by itself`);
+  if (app.soak) lines.push(`soak       ${soakWords(app.soak, now)}`);
   if (app.parked) lines.push(`parked     ${parkedWords(app.name, app.parked, now)}`);
   if (app.workers.length === 0) return [...lines, dim('workers    none')].join('\n');
   const drains = app.workers.flatMap((worker) => (worker.drain ? [drainLine(worker, worker.drain)] : []));
@@ -72,6 +72,12 @@ function canaryWords(
 ): string {
   const wait = until === null ? `waits for zdsup promote ${name}` : `${left(until, now)} left`;
   return `step ${step} of ${steps}, ${wait}; ${verdict ? `${verdict.kind}: ${verdict.reason}` : 'no verdict yet'}`;
+}
+
+function soakWords({ generation, until, judged, goesBack }: SoakSnapshot, now: number): string {
+  const trial = `generation ${generation} is on trial for ${left(until, now)} more`;
+  if (!goesBack) return `${trial}: no way back, the old files were edited`;
+  return `${trial}: ${judged ? 'a crash loop or a bad verdict rolls it back' : 'crashes roll it back, bad figures do not'}`;
 }
 
 const parkedWords = (

@@ -12,7 +12,7 @@ type Way = { warm: Generation } | { cold: RolloutTarget };
 /** Returns why it is refused, where it is. */
 export function requestRollback(
   fleet: Fleet,
-  release: ReleaseRef | undefined,
+  { release, ranBy }: { release?: ReleaseRef | undefined; ranBy?: number | undefined },
   now: number,
   effects: Effect[],
 ): RollbackRefusal | undefined {
@@ -28,7 +28,7 @@ export function requestRollback(
   }
   if (fleet.serving === null) return 'nothing-serves';
   if (fleet.scaling) return 'scale-under-way';
-  const way = release ? { cold: { kind: 'release' as const, release } } : targetOfRollback(fleet);
+  const way = release ? wayTo(fleet, release, ranBy) : targetOfRollback(fleet);
   if (way === null) return isBack(fleet) ? 'back-already' : 'nothing-before';
   beginRollback(fleet, way, 'command', null, now, effects);
   return undefined;
@@ -37,6 +37,11 @@ export function requestRollback(
 /** From one that was never good: what was good before that lies one step further, and is another question. */
 function isBack({ rollout, serving }: Fleet): boolean {
   return rollout !== null && rollout.outcome === 'succeeded' && rollout.backTo !== null && rollout.to === serving;
+}
+
+function wayTo(fleet: Fleet, release: ReleaseRef, ranBy: number | undefined): Way {
+  const warm = warmGeneration(fleet);
+  return warm && warm.number === ranBy ? { warm } : { cold: { kind: 'release', release } };
 }
 
 /** Null where nothing that was good before is known. */

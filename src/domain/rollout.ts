@@ -177,7 +177,8 @@ function promote(
   if (old) old.slots = [];
   settleWarmAfter(fleet, rollout, target, now);
   fleet.serving = target.number;
-  if (old?.good && !target.repeats) fleet.lastGood = old.number;
+  const leavesLoop = rollout.kind === 'rollback' && old !== null && loops(old, rollout.fromSlots);
+  if (old?.good && !target.repeats && !leavesLoop) fleet.lastGood = old.number;
   else if (rollout.backTo !== null && rollout.backTo === fleet.lastGood) fleet.lastGood = null; // It is what serves again.
   // Whoever edits the number in the config means that number from now on.
   if (fleet.scaled?.configured !== target.policy.configuredInstances) fleet.scaled = null;
@@ -192,8 +193,11 @@ function promote(
     generation: target.number,
   });
   effects.push({ type: 'rollout-ended', rollout: { ...rollout } });
-  beginSoak(fleet, rollout, target, now, effects);
+  beginSoak(fleet, rollout, target, leavesLoop, now, effects);
 }
+
+/** Whoever flees from it is not to be led back to it, good as it was once. Its slots are given up one by one meanwhile. */
+const loops = ({ slotState }: Generation, slots: number[]): boolean => slots.some((slot) => slotState[slot]?.looping);
 
 /** Gives up the coming generation: the desired state is the old one again. The first cause wins. */
 export function abortRollout(
@@ -205,7 +209,8 @@ export function abortRollout(
 ): void {
   const rollout = fleet.rollout;
   if (!rollout || rollout.step === 'done' || rollout.step === 'aborting') return;
-  rollout.reason = reason;
+  const isAutomatic = rollout.source === 'soak' && !fleet.stop;
+  rollout.reason = isAutomatic ? `the automatic rollback of generation ${rollout.from} has failed: ${reason}` : reason;
   rollout.culprit = culprit;
   const old = rollout.from === null ? undefined : fleet.generations[rollout.from];
   if (old) old.slots = [...rollout.fromSlots];
@@ -218,7 +223,7 @@ export function abortRollout(
   effects.push({
     type: 'progress',
     kind: fleet.stop ? 'aborting' : 'failed',
-    message: reason,
+    message: rollout.reason,
     ...(rollout.to === null ? {} : { generation: rollout.to }),
   });
   if (rollout.to === null) endFailed(rollout, effects);

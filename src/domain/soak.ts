@@ -1,18 +1,28 @@
 /**
- * The time on trial after a promotion: a crash loop or a bad verdict in it rolls back by itself. A generation that comes through is good, and
- * what a later rollback goes back to. A rollout that fails leaves it on trial. Pure.
+ * The time on trial after a promotion: a crash loop or a bad verdict in it rolls back by itself. A generation that comes through without a
+ * crash is good, and what a later rollback goes back to. A rollout that fails leaves it on trial. Pure.
  */
 import { isCrashLooping } from './crash-loop.js';
 import { isConfirmed, rolloutUnderWay, servingGeneration, workersOf } from './fleet.js';
 import { beginRollback, targetOfRollback } from './rollback.js';
 import { takeScaleBack } from './scaling.js';
-import type { Effect, Fleet, Generation, Rollout } from './types.js';
+import type { Effect, Fleet, Generation, Rollout, Soak, Worker } from './types.js';
 
-/** At the promotion. What went back to a good one is not tried again; a later start is to run it, and not what it has replaced. */
-export function beginSoak(fleet: Fleet, rollout: Rollout, target: Generation, now: number, effects: Effect[]): void {
+/**
+ * At the promotion. What went back to a good one is not tried again; a later start is to run it, and not what it has replaced.
+ * @param leavesLoop what it has replaced crash-loops, and was left for that
+ */
+export function beginSoak(
+  fleet: Fleet,
+  rollout: Rollout,
+  target: Generation,
+  leavesLoop: boolean,
+  now: number,
+  effects: Effect[],
+): void {
   fleet.soak = null;
   if (target.good || rollout.from === null || rollout.kind === 'rollback' || target.policy.soakMs === 0) {
-    become(target, effects);
+    become(target, leavesLoop, effects);
     return;
   }
   fleet.soak = {
@@ -20,8 +30,28 @@ export function beginSoak(fleet: Fleet, rollout: Rollout, target: Generation, no
     generation: target.number,
     from: rollout.from,
     until: now + target.policy.soakMs,
+    isJudged: target.policy.canary !== null && rollout.heldAt > 0, // It had a weight at some time.
+    crashes: [],
   };
 }
+
+/**
+ * A worker of the generation that serves has crashed: what crashes while it serves has not served. Its time begins anew, and the crashes of
+ * all its slots count together: with many workers each of them may crash too seldom for a loop of its own.
+ * @returns what of it is to be told
+ */
+export function noteCrashInSoak(fleet: Fleet, worker: Worker, now: number): string {
+  const { soak } = fleet;
+  if (!soak || !worker.served || worker.generation !== soak.generation || targetOfRollback(fleet) === null) return '';
+  const generation = fleet.generations[worker.generation]!;
+  const { crashLoop, soakMs } = generation.policy;
+  soak.crashes = [...soak.crashes.filter((at) => at > now - crashLoop.windowMs), now].slice(-crashLoop.count);
+  soak.until = now + soakMs;
+  return hasCrashedTooOften(soak, generation) ? '' : `: its soak of ${soakMs / 1000} s begins anew`;
+}
+
+const hasCrashedTooOften = ({ crashes }: Soak, { policy }: Generation): boolean =>
+  crashes.length >= policy.crashLoop.count;
 
 /** Once its time is over, also beside a canary that is held for days. One that is down at that moment, all of it or a worker, is not good yet. */
 export function settleSoak(fleet: Fleet, now: number, effects: Effect[]): boolean {
@@ -38,13 +68,25 @@ export function settleSoak(fleet: Fleet, now: number, effects: Effect[]): boolea
     rollBackFromSoak(fleet, 'it crash-loops', now, effects);
     return true;
   }
-  if (now < soak.until || !isWhole(fleet, generation)) return false;
+  const isOver = now >= soak.until;
+  if (!isOver && hasCrashedTooOften(soak, generation)) {
+    if (rolloutUnderWay(fleet)) return false; // Once that has failed, unless it has served its time without a crash by then.
+    const { count, windowMs } = generation.policy.crashLoop;
+    rollBackFromSoak(
+      fleet,
+      `${count} ${count === 1 ? 'crash' : 'crashes'} within ${windowMs / 1000} s of its soak`,
+      now,
+      effects,
+    );
+    return true;
+  }
+  if (!isOver || !isWhole(fleet, generation) || isBeingLeft(fleet)) return false;
   fleet.soak = null;
-  become(generation, effects);
+  become(generation, false, effects);
   effects.push({
     type: 'progress',
     kind: 'soaked',
-    message: `generation ${generation.number} has served for ${generation.policy.soakMs / 1000} s since its promotion: it is good`,
+    message: `generation ${generation.number} has served for ${generation.policy.soakMs / 1000} s since its ${soak.crashes.length > 0 ? 'last crash' : 'promotion'}: it is good`,
     generation: generation.number,
   });
   return true;
@@ -53,15 +95,20 @@ export function settleSoak(fleet: Fleet, now: number, effects: Effect[]): boolea
 /** It serves before it has proven itself, and nothing speaks against it. */
 export function isOnTrial(fleet: Fleet): boolean {
   const generation = servingGeneration(fleet);
-  return fleet.soak !== null && fleet.soak.generation === generation?.number && !isCrashLooping(generation);
+  const { soak } = fleet;
+  if (soak === null || !generation || soak.generation !== generation.number) return false;
+  return !isCrashLooping(generation) && !hasCrashedTooOften(soak, generation);
 }
+
+/** Nobody goes back to what was on trial when it was left: its time does not run out meanwhile. */
+const isBeingLeft = (fleet: Fleet): boolean => rolloutUnderWay(fleet) && fleet.rollout!.kind === 'rollback';
 
 const isWhole = (fleet: Fleet, { number, slots }: Generation): boolean =>
   slots.every((slot) => workersOf(fleet, number).some((worker) => worker.slot === slot && isConfirmed(worker)));
 
-function become(generation: Generation, effects: Effect[]): void {
+function become(generation: Generation, leavesLoop: boolean, effects: Effect[]): void {
   generation.good = true;
-  effects.push({ type: 'good', generation: generation.number });
+  effects.push({ type: 'good', generation: generation.number, leavesLoop });
 }
 
 /** Something has gone wrong in the soak: back, where there is a way. */

@@ -40,7 +40,7 @@ function apply(fleet: Fleet, event: Event, context: Context, effects: Effect[]):
     case 'pause-requested':
       return requestPause(fleet, effects);
     case 'rollback-requested':
-      return requestRollback(fleet, event.release, context.now, effects);
+      return requestRollback(fleet, event, context.now, effects);
     case 'verdict':
       return judged(fleet, event.rolloutId, event.verdict, context.now, effects);
     case 'abort-requested':

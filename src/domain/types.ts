@@ -245,7 +245,12 @@ export interface Soak {
   generation: number;
   /** The one before, whose figures the judge has. */
   from: number;
+  /** A crash of a worker that had taken traffic moves it on. */
   until: number;
+  /** It was a canary: the figures of its soak have something to be held against. */
+  isJudged: boolean;
+  /** Instants of such crashes, in whichever slot, that still count for a crash loop. */
+  crashes: number[];
 }
 
 export interface Fleet {
@@ -293,8 +298,11 @@ export type Event =
   | { type: 'promote-requested'; full?: boolean | undefined }
   /** The steps of a canary wait for a person. */
   | { type: 'pause-requested' }
-  /** To the given release, else to the parked generation, else to the last good one; of a rollout under way, its abort. */
-  | { type: 'rollback-requested'; release?: ReleaseRef | undefined }
+  /**
+   * To the given release, else to the parked generation, else to the last good one; of a rollout under way, its abort.
+   * `ranBy`: the generation that runs that release already; it is woken where it is parked.
+   */
+  | { type: 'rollback-requested'; release?: ReleaseRef | undefined; ranBy?: number | undefined }
   | ({ type: 'verdict'; rolloutId: number } & { verdict: Verdict })
   | { type: 'abort-requested' }
   | { type: 'scale-requested'; count: number }
@@ -348,8 +356,8 @@ export type Effect =
   | { type: 'route'; routing: Routing }
   /** From now on; null: observe nobody. */
   | { type: 'judge'; judging: Judging | null }
-  /** The generation has proven itself: a start after a crash runs its release. */
-  | { type: 'good'; generation: number }
+  /** The generation has proven itself: a start after a crash runs its release. `leavesLoop`: what served before is no way back from it. */
+  | { type: 'good'; generation: number; leavesLoop: boolean }
   | Omit<Progress, 'at'>
   | { type: 'rollout-begun'; rollout: Rollout }
   | { type: 'rollout-ended'; rollout: Rollout }

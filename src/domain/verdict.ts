@@ -49,7 +49,7 @@ export function judgingOf(fleet: Fleet): Judging | null {
     const isJudged = rollout.steps.length > 0 || step === 'canary';
     return { rolloutId: id, stable: from, canary: to, isJudged, phase };
   }
-  if (!soak || !fleet.generations[soak.generation]?.policy.canary) return null;
+  if (!soak?.isJudged) return null;
   return { rolloutId: soak.rolloutId, stable: soak.from, canary: soak.generation, isJudged: true, phase: 'soak' };
 }
 

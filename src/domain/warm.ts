@@ -8,12 +8,14 @@ import {
   isLive,
   isParked,
   opensWhatItMust,
+  range,
   rememberListeners,
   rolloutUnderWay,
   stays,
   workersOf,
 } from './fleet.js';
 import { nameOf, where } from './names.js';
+import { withScale } from './scaling.js';
 import type { Effect, Fleet, Generation, Rollout, Worker } from './types.js';
 
 /** The old generation of this rollout is to be kept: it is known to be good, and the new config wants it. */
@@ -109,6 +111,17 @@ export function settleWarm(fleet: Fleet, now: number, effects: Effect[]): boolea
       generation: warm.generation,
     });
   return true;
+}
+
+/** So many workers a rollback to the parked generation would have to boot: those that have gone meanwhile, or came with a scale. */
+export function bootsToWake(fleet: Fleet): number {
+  const generation = fleet.generations[fleet.warm?.generation ?? -1];
+  if (!generation) return 0;
+  const kept = workersOf(fleet, generation.number).filter(
+    (worker) => (isParked(worker) || isLive(worker)) && !isNoWayBack(worker, generation),
+  );
+  const { instances } = withScale(fleet, generation.policy);
+  return range(instances).filter((slot) => !kept.some((worker) => worker.slot === slot)).length;
 }
 
 /** The generation that a rollback goes to without a boot; null where none is parked whole enough to serve. */

@@ -19,7 +19,7 @@ import { nameOf, where } from './names.js';
 import { isComing } from './reconcile.js';
 import { abortRollout, isRipe } from './rollout.js';
 import { isScaledUp, takeScaleBack } from './scaling.js';
-import { rollBackFromSoak } from './soak.js';
+import { noteCrashInSoak, rollBackFromSoak } from './soak.js';
 import type { Context, Effect, Event, Fleet, Worker } from './types.js';
 import { warmedUp } from './warm-up.js';
 
@@ -198,7 +198,8 @@ function exited(
       : status.state === 'ready'
         ? `, ${now - status.readyAt} ms after it was ready`
         : ' before it was ready';
-  vacate(fleet, worker, `${nameOf(worker)} ${cause}${moment}${whyBeforeReady(worker, event.code)}`, context, effects);
+  const why = `${cause}${moment}${whyBeforeReady(worker, event.code)}`;
+  vacate(fleet, worker, `${nameOf(worker)} ${why}${noteCrashInSoak(fleet, worker, now)}`, context, effects);
 }
 
 function whyBeforeReady(worker: Worker, code: number | null): string {

@@ -33,6 +33,8 @@ export interface EffectsOptions {
   listeners: Listeners;
   logger: Logger;
   output: OutputMode;
+  /** Folder of the app's releases. @default it has none */
+  store?: string;
   /** Reads the config afresh and resolves the release. */
   makePlan(scaled: Fleet['scaled'], release: ReleaseRef | undefined): Promise<Plan>;
   post(event: Event): void;
@@ -81,8 +83,8 @@ export interface Observer {
   scaleEnded?(end: ScaleEnd): void;
   generationGone?(generation: number): void;
   workerExited?(exit: WorkerExit): void;
-  /** It has come through its time on trial, or had none. */
-  proven?(generation: number): void;
+  /** It has come through its time on trial, or had none. @param leavesLoop it was gone back to from one that crash-loops */
+  proven?(generation: number, leavesLoop: boolean): void;
   /** One path of a worker's warm-up. */
   warmUpAsked?(answer: WarmUpAnswer): void;
 }
@@ -172,7 +174,7 @@ export class Effects {
         this.judge.set(effect.judging);
         return;
       case 'good':
-        for (const observer of this.observers) observer.proven?.(effect.generation);
+        for (const observer of this.observers) observer.proven?.(effect.generation, effect.leavesLoop);
         return;
       case 'route':
         this.traffic.route(effect.routing);
@@ -231,6 +233,12 @@ export class Effects {
     this.options.post({ type: 'release-checked', generation, modified });
   }
 
+  /** Does what that generation has run lie in its folder still? Of a release of the store nobody has to look. Never rejects. */
+  async isUnchanged(generation: number): Promise<boolean> {
+    const plan = this.plans.get(generation);
+    return plan !== undefined && (plan.deployed !== null || !(await this.looks.isModified(plan)));
+  }
+
   /** An exit reaches the core only when this has noted the worker's last words. */
   private readonly postFromWorker = (event: Event): void => {
     if (event.type === 'exited') {
@@ -286,11 +294,20 @@ export class Effects {
   private async planOfBefore(generation: number): Promise<Plan> {
     const plan = this.plans.get(generation)!;
     if (!(await this.looks.isModified(plan))) return plan;
-    const { appName } = this.options;
+    const { appName, store } = this.options;
+    // Loaded here: few apps ever ask. Where it cannot be, the hint is the shorter one.
+    const stored =
+      store === undefined
+        ? []
+        : await import('../releases/store.js').then(({ listReleases }) => listReleases(store)).catch(() => []);
+    const toStored =
+      stored.length === 0
+        ? ''
+        : `zdsup releases ${appName} lists what is stored, and zdsup rollback ${appName} --to <release> goes there; or `;
     throw new ZdsupError({
       code: 'ZDSUP_RELEASE_CHANGED',
       message: `${plan.release.path} was edited in place, or removed, since generation ${generation} started: what it ran is not there any more`,
-      hint: `put the old files back and run zdsup reload ${appName}; zdsup deploy ${appName} keeps releases that one can go back to`,
+      hint: `${toStored}put the old files back and run zdsup reload ${appName}; zdsup deploy ${appName} keeps releases that one can go back to`,
       exitStatus: 1,
     });
   }

@@ -5,7 +5,7 @@
 
 import type { Judging } from '../domain/types.js';
 import { add, EMPTY, quantile } from '../domain/verdict/histogram.js';
-import { beginJudging, beginSoak, judge, NOTHING, stableAfter } from '../domain/verdict/judge.js';
+import { beginJudging, beginSoak, judge, NOTHING } from '../domain/verdict/judge.js';
 import type { Observed, Verdict, VerdictSettings, VerdictState } from '../domain/verdict/types.js';
 import type { ObservedDelta } from '../shared/messages.cjs';
 
@@ -154,7 +154,6 @@ export class Judge {
     this.gathered = new Map();
     if (judging.phase === 'boot') {
       this.before = add(this.before, observation.stable.latency);
-      this.state = stableAfter(this.state, observation.stable);
       return;
     }
     this.during = add(add(this.during, observation.stable.latency), observation.canary.latency);

@@ -76,6 +76,7 @@ export async function runMaster(
     listeners,
     logger,
     output: process.stdout.isTTY ? 'labelled' : 'plain',
+    store: releasesDir(state, appName),
     makePlan: async (scaled, release) => {
       const plan = waiting ?? (await readPlan({ ...request, scaled, release }, masterEnv));
       waiting = null;
@@ -137,11 +138,11 @@ export async function runMaster(
   });
 
   effects.observers.add({
-    proven(generation) {
+    proven(generation, leavesLoop) {
       const plan = effects.plans.get(generation);
       if (!plan) return; // It has gone already, so nothing is to be started from it.
       try {
-        noteGood(state, appName, plan.deployed);
+        noteGood(state, appName, plan.deployed, leavesLoop);
       } catch (error) {
         warn(`which release was good last cannot be noted: ${(error as Error).message}`);
       }

@@ -2,8 +2,10 @@
 import { stepOverAt } from '../domain/canary.js';
 import { isCrashLooping } from '../domain/crash-loop.js';
 import { liveIn, servingGeneration, slotOf } from '../domain/fleet.js';
-import type { Fleet, Rollout, Worker } from '../domain/types.js';
-import type { AppSnapshot, AppState, RolloutSnapshot, WorkerSnapshot } from '../shared/snapshot.js';
+import { targetOfRollback } from '../domain/rollback.js';
+import type { Fleet, Rollout, Soak, Worker } from '../domain/types.js';
+import { bootsToWake } from '../domain/warm.js';
+import type { AppSnapshot, AppState, RolloutSnapshot, SoakSnapshot, WorkerSnapshot } from '../shared/snapshot.js';
 import { VERSION } from '../shared/version.cjs';
 import type { Effects } from './effects.js';
 import type { Listeners } from './listeners.js';
@@ -33,12 +35,13 @@ export async function takeSnapshot(
   const looked = serving === null ? Promise.resolve() : effects.checkRelease(serving);
   const workers = Object.values(state().workers);
   const pids = workers.flatMap((worker) => (worker.pid === null ? [] : [worker.pid]));
-  const [usage, figures] = await Promise.all([
+  const [usage, figures, , goesBack] = await Promise.all([
     inTime(usageOf(pids), new Map<number, Usage>()),
     Promise.all(
       workers.map(async (worker) => [worker.id, (await effects.workers.get(worker.id)?.figures()) ?? null] as const),
     ),
     inTime(looked, undefined),
+    state().soak ? inTime(goesBackFrom(state(), effects), true) : true,
   ]);
   const fleet = state();
   const plan = fleet.serving === null ? undefined : effects.plans.get(fleet.serving);
@@ -54,8 +57,8 @@ export async function takeSnapshot(
     listeners: listeners.snapshot(),
     weights: shownWeights(fleet),
     rollout: fleet.rollout && { ...rolloutSnapshot(fleet.rollout, time), ...comingRelease(fleet.rollout, effects) },
-    ...(fleet.soak ? { soak: { until: iso(time.wallOf(fleet.soak.until)) } } : {}),
-    ...(fleet.warm ? { parked: parked(fleet.warm, time) } : {}),
+    ...(fleet.soak ? { soak: soakOf(fleet.soak, goesBack, time) } : {}),
+    ...(fleet.warm ? { parked: parked(fleet, fleet.warm, time) } : {}),
     workers: [
       ...Object.values(fleet.workers).map((worker) =>
         workerSnapshot(worker, fleet, time, known.get(worker.id) ?? null, usage.get(worker.pid ?? -1)),
@@ -73,12 +76,28 @@ async function inTime<T>(look: Promise<T>, otherwise: T): Promise<T> {
   return Promise.race([look, late]).finally(() => clearTimeout(timer));
 }
 
+/** What its rollback would go to is there still. */
+async function goesBackFrom(fleet: Fleet, effects: Effects): Promise<boolean> {
+  const way = targetOfRollback(fleet);
+  if (way === null || 'warm' in way) return way !== null;
+  return way.cold.kind !== 'generation' || (await effects.isUnchanged(way.cold.number));
+}
+
+const soakOf = ({ generation, until, isJudged }: Soak, goesBack: boolean, { wallOf }: Time): SoakSnapshot => ({
+  generation,
+  until: iso(wallOf(until)),
+  judged: isJudged,
+  goesBack,
+});
+
 const parked = (
+  fleet: Fleet,
   { generation, until }: NonNullable<Fleet['warm']>,
   { wallOf }: Time,
 ): NonNullable<AppSnapshot['parked']> => ({
   generation,
   until: until === null ? null : iso(wallOf(until)),
+  boots: bootsToWake(fleet),
 });
 
 function stateOf(fleet: Fleet): AppState {

@@ -10,13 +10,14 @@ import { currentPath, nextPath, previousPath, RELEASE_ID } from './layout.js';
 /**
  * To be called when a release has proven itself. Replaces each pointer by one rename: a reader sees the old one or the new one.
  * @param release null: what serves now is a folder edited in place
+ * @param leavesBad what was good until now is left for its crashes: nobody goes back to it unasked
  * @throws where the state folder cannot be written to
  */
-export function noteGood(stateDir: string, app: string, release: { id: string } | null): void {
+export function noteGood(stateDir: string, app: string, release: { id: string } | null, leavesBad = false): void {
   const store = releasesDir(stateDir, app);
   const before = readCurrent(store);
   if ((release?.id ?? null) !== before) {
-    if (before !== null) point(store, previousPath(store), join(before, app));
+    if (before !== null && !leavesBad) point(store, previousPath(store), join(before, app));
     if (release === null) rmSync(currentPath(store), { force: true });
     else point(store, currentPath(store), join(release.id, app));
   }

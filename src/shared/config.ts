@@ -109,7 +109,7 @@ export interface AnalysisConfig {
   /** The canary's share of failed requests, 0 to 1; null: no limit. */
   maxErrorRate: number | null;
   maxP99Ms: number | null;
-  /** Crashes of its workers. */
+  /** Crashes of its workers in its soak; in the canary itself the first one ends it. */
   maxRestarts: number | null;
   /** By so much, as a share, it may be worse than the stable generation. @default 0.2 */
   tolerance: number;

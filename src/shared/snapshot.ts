@@ -25,10 +25,13 @@ export interface AppSnapshot {
   /** Share of new connections for each serving generation, in percent. */
   weights: Record<string, number>;
   rollout: RolloutSnapshot | null;
-  /** The serving generation is on trial until then (ISO 8601); what goes wrong rolls it back. Left out where it is not. */
-  soak?: { until: string };
-  /** Kept for the way back, without traffic. `until` (ISO 8601) is null while the rollout that parks it is under way. */
-  parked?: { generation: number; until: string | null };
+  /** The serving generation is on trial. Left out where it is not. */
+  soak?: SoakSnapshot;
+  /**
+   * Kept for the way back, without traffic. `until` (ISO 8601) is null while the rollout that parks it is under way. `boots`: so many of its
+   * workers have gone meanwhile, and a rollback boots them.
+   */
+  parked?: { generation: number; until: string | null; boots: number };
   workers: WorkerSnapshot[];
   /** Of one that is `stopped` or `crashed`. */
   ended?: {
@@ -36,6 +39,16 @@ export interface AppSnapshot {
     at: string | null;
     reason: string | null;
   };
+}
+
+export interface SoakSnapshot {
+  generation: number;
+  /** ISO 8601 instant; a crash moves it on. */
+  until: string;
+  /** By its figures as well: after a canary. Else crashes alone roll it back. */
+  judged: boolean;
+  /** There is something to roll back to: not where the folder was edited in place. */
+  goesBack: boolean;
 }
 
 export interface ListenerSnapshot {

@@ -216,11 +216,24 @@ describe('the rollout', () => {
 });
 
 test('a generation on trial, and one that is parked, say for how long', () => {
-  const soak = { until: new Date(NOW + 12_000).toISOString() };
-  const parked = { generation: 3, until: new Date(NOW + 540_000).toISOString() };
+  const soak = { generation: 4, until: new Date(NOW + 12_000).toISOString(), judged: false, goesBack: true };
+  const parked = { generation: 3, until: new Date(NOW + 540_000).toISOString(), boots: 0 };
   const shown = lines(app({ name: 'api', soak, parked }));
-  expect(shown[3]).toBe('soak       on trial for 12 s more: what goes wrong is rolled back by itself');
+  expect(shown[3]).toBe('soak       generation 4 is on trial for 12 s more: crashes roll it back, bad figures do not');
   expect(shown[4]).toBe('parked     generation 3, for 9 min more; zdsup rollback api is instant');
+  expect(lines(app({ name: 'api', parked: { ...parked, boots: 1 } }))[3], 'one of its workers has gone').toBe(
+    'parked     generation 3, for 9 min more; zdsup rollback api takes a boot, of 1 worker',
+  );
+});
+
+test('of a trial nothing is promised that does not come', () => {
+  const soak = { generation: 4, until: new Date(NOW + 12_000).toISOString(), judged: true, goesBack: true };
+  expect(lines(app({ soak }))[3]).toBe(
+    'soak       generation 4 is on trial for 12 s more: a crash loop or a bad verdict rolls it back',
+  );
+  expect(lines(app({ soak: { ...soak, goesBack: false } }))[3]).toBe(
+    'soak       generation 4 is on trial for 12 s more: no way back, the old files were edited',
+  );
 });
 
 test('a release that was edited in place is marked', () => {

@@ -1,6 +1,7 @@
 /** The way back: out of a soak by itself, by hand, to a parked generation and to what one has run. */
 import { describe, expect, test } from 'vitest';
 import type { Policy } from '../../src/domain/types.js';
+import { bootsToWake } from '../../src/domain/warm.js';
 import { Scene } from './scene.js';
 
 /** Generation 2 has just been promoted over generation 1. */
@@ -71,6 +72,18 @@ describe('in its soak', () => {
     expect(scene.slots('active')).toEqual(['3/0', '3/1']);
   });
 
+  test('a generation that came without a canary is judged by its crashes alone, whatever its policy says of canaries', () => {
+    const canary = { steps: [{ weight: 50, pauseMs: null }], inconclusive: 'wait' as const, sticky: false };
+    const scene = new Scene({ instances: 2, soakMs: 30_000, canary }).start();
+    scene.send({
+      ...{ type: 'rollout-requested', kind: 'reload', source: 'command', allowListeners: false },
+      noCanary: true,
+    });
+    scene.until(scene.now + 3_000).bootAll();
+    expect(scene.fleet.soak).toMatchObject({ generation: 2, isJudged: false });
+    expect(scene.fleet.judging).toBeNull();
+  });
+
   test('a generation that comes through is good, and the next crash loop changes nothing', () => {
     const scene = promoted({ crashLoop: { count: 1, windowMs: 60_000 } });
     scene.until(scene.now + 30_000);
@@ -122,14 +135,99 @@ describe('in its soak', () => {
   });
 
   test('one that is down when its time is over is good once it is whole again', () => {
-    const scene = promoted({ crashLoop: { count: 3, windowMs: 60_000 } });
+    const scene = promoted();
     const { until } = scene.fleet.soak!;
     scene.until(until - 50);
-    scene.crash(scene.worker(2, 0, 'active'));
+    scene.block(scene.worker(2, 0, 'active'));
     scene.advance(60);
     expect(scene.told('soaked')).toEqual([]);
     scene.until(until + 5_000);
     expect(scene.told('soaked')).toHaveLength(1);
+  });
+
+  test('a crash of a worker that had taken traffic begins its time anew: good is what has served that long without one', () => {
+    const scene = promoted();
+    const began = scene.fleet.soak!.until - 30_000;
+    for (const after of [8_000, 37_000]) {
+      scene.until(began + after);
+      scene.crash(scene.worker(2, 0, 'active'));
+      expect(scene.fleet.soak!.until).toBe(began + after + 30_000);
+    }
+    expect(scene.told('worker-exited').at(-1)).toMatch(
+      /^worker 0 of generation 2 exited with code 1: its soak of 30 s begins anew; it is started again in \d+ ms$/,
+    );
+    scene.until(began + 66_000);
+    expect(goodOnes(scene)).toEqual([1]);
+    scene.until(began + 68_000);
+    expect(goodOnes(scene)).toEqual([1, 2]);
+    expect(scene.told('soaked')).toEqual(['generation 2 has served for 30 s since its last crash: it is good']);
+  });
+
+  test('the crash of a respawn that has not taken traffic begins nothing anew', () => {
+    const scene = promoted();
+    scene.crash(scene.worker(2, 0, 'active'));
+    const { until } = scene.fleet.soak!;
+    scene.advance(2_000);
+    scene.crash(scene.worker(2, 0, 'starting'));
+    expect(scene.fleet.soak).toMatchObject({ until, crashes: [expect.any(Number)] });
+  });
+
+  /** In turn, so that no slot loops. */
+  const crashInTurn = (scene: Scene, count: number, everyMs = 3_000): void => {
+    for (let crash = 0; crash < count; crash++) {
+      scene.until(scene.now + everyMs).bootAll();
+      scene.crash(scene.worker(2, crash % 2, 'active'));
+    }
+  };
+
+  test('as many crashes as make a loop, of all its slots together, roll it back: each slot alone does not loop', () => {
+    const scene = promoted({ crashLoop: { count: 5, windowMs: 60_000 } });
+    crashInTurn(scene, 4);
+    expect(scene.told('rolling-back')).toEqual([]);
+    crashInTurn(scene, 1);
+    expect(scene.told('crash-looping')).toEqual([]);
+    expect(scene.told('rolling-back')).toEqual([
+      'generation 2 has failed in its soak: 5 crashes within 60 s of its soak; rolling back',
+    ]);
+    expect(scene.fleet.rollout).toMatchObject({ source: 'soak', cause: '5 crashes within 60 s of its soak' });
+    scene.settle();
+    expect(scene.slots('active')).toEqual(['3/0', '3/1']);
+    expect(goodOnes(scene)).toEqual([1, 3]);
+  });
+
+  test('crashes further apart than that do not, and after the soak those of all slots are not counted together', () => {
+    const scene = promoted({ crashLoop: { count: 3, windowMs: 10_000 } });
+    crashInTurn(scene, 6, 6_000);
+    expect(scene.told('rolling-back')).toEqual([]);
+    scene.until(scene.now + 31_000).bootAll();
+    expect(goodOnes(scene)).toEqual([1, 2]);
+    crashInTurn(scene, 4, 2_000);
+    expect(scene.fleet.rollout).toMatchObject({ kind: 'reload', to: 2 });
+  });
+
+  test.each([
+    ['rolled back once that has failed', 1_000, ['5 crashes within 60 s of its soak']],
+    ['good where it has served its time by then', 40_000, []],
+  ])('too many crashes beside a canary: it is %s', (_, waitMs, reasons) => {
+    const scene = promoted();
+    scene.canary(5);
+    scene.until(scene.now + 3_000).bootAll();
+    crashInTurn(scene, 5);
+    expect(scene.fleet.rollout).toMatchObject({ kind: 'reload', step: 'canary' });
+    scene.until(scene.now + waitMs).bootAll();
+    scene.abort();
+    scene.until(scene.now + 5_000).bootAll();
+    expect(scene.told('rolling-back')).toEqual(
+      reasons.map((reason) => `generation 2 has failed in its soak: ${reason}; rolling back`),
+    );
+    expect(scene.fleet.generations[2]?.good ?? false).toBe(reasons.length === 0);
+  });
+
+  test('one crash of a worker says nothing of the others: a stop upon the trial has the next start try it', () => {
+    const scene = promoted();
+    scene.crash(scene.worker(2, 0, 'active'));
+    scene.send({ type: 'stop-requested' });
+    expect(scene.effects).toContainEqual({ type: 'soak-stopped', generation: 2 });
   });
 
   test('a scale under way is taken back first', () => {
@@ -158,7 +256,9 @@ describe('in its soak', () => {
     const rolloutId = scene.preparing!;
     scene.send({ type: 'prepare-failed', rolloutId, reason: 'the folder was edited in place' });
     scene.settle();
-    expect(scene.verdicts.at(-1)).toMatchObject({ kind: 'rollback', outcome: 'failed' });
+    const reason = 'the automatic rollback of generation 2 has failed: the folder was edited in place';
+    expect(scene.verdicts.at(-1)).toMatchObject({ kind: 'rollback', outcome: 'failed', reason });
+    expect(scene.told('failed')).toEqual([reason]);
     expect(scene.slots('active').sort()).toEqual(['2/0', '2/1']);
   });
 });
@@ -203,6 +303,20 @@ describe('a parked generation', () => {
     expect(scene.verdicts.at(-1)).toMatchObject({ kind: 'rollback', outcome: 'succeeded', from: 2, to: 1 });
   });
 
+  test.each([
+    ['it runs: it is woken', 1, 0, 1],
+    ['another generation has run: that is booted', 2, 2, 3],
+    ['nobody is known to run: it is booted', undefined, 2, 3],
+  ])('and a rollback to a release that %s', (_, ranBy, forks, serving) => {
+    const scene = promoted({ keepWarmMs: 600_000 });
+    const before = scene.everForked.size;
+    const release = { id: 'r1', path: '/releases/r1', from: '/app' };
+    expect(scene.send({ type: 'rollback-requested', release, ranBy }).ignored).toBeUndefined();
+    scene.until(scene.now + 5_000).bootAll();
+    expect(scene.everForked.size - before).toBe(forks);
+    expect(scene.fleet.serving).toBe(serving);
+  });
+
   test('is what a soak goes back to', () => {
     const scene = promoted({ keepWarmMs: 600_000, crashLoop: { count: 1, windowMs: 60_000 } });
     scene.crash(scene.worker(2, 1, 'active'));
@@ -213,8 +327,10 @@ describe('a parked generation', () => {
 
   test('that has lost a worker meanwhile is filled up by a fork of its own', () => {
     const scene = promoted({ keepWarmMs: 600_000 });
+    expect(bootsToWake(scene.fleet)).toBe(0);
     scene.crash(scene.worker(1, 1, 'parked'));
     expect(scene.slots('parked')).toEqual(['1/0']);
+    expect(bootsToWake(scene.fleet), 'and it is known beforehand').toBe(1);
     expect(scene.fleet.generations[1]!.slotState[1], 'it must open what that one had').toMatchObject({
       expected: { kind: 'exactly', keys: ['tcp:3000'] },
     });
@@ -256,6 +372,17 @@ describe('a parked generation', () => {
     expect(scene.slots('active').sort()).toEqual(['1/0', '1/1']);
     expect(scene.slots('parked')).toEqual([]);
     expect(scene.everForked.size).toBeLessThanOrEqual(4);
+  });
+
+  test('has no boot ahead of it while it is still being parked, and some where the app was scaled up since', () => {
+    const scene = new Scene({ instances: 2, keepWarmMs: 600_000 }).start();
+    scene.reload();
+    while (scene.slots('parked').length === 0) scene.goOn();
+    expect(scene.slots('parked')).toHaveLength(1);
+    expect(bootsToWake(scene.fleet)).toBe(0);
+    scene.until(scene.now + 5_000).bootAll();
+    scene.scale(5);
+    expect(bootsToWake(scene.fleet)).toBe(3);
   });
 
   test('ends with a stop', () => {
@@ -331,6 +458,31 @@ describe('a rollback by hand', () => {
       scene.until(scene.now + 5_000).bootAll();
       expect(scene.verdicts.at(-1)).toMatchObject({ kind: 'rollback', outcome: 'succeeded', from: 3 });
     }
+  });
+
+  test('a second one does not lead back to what crash-looped when it was left, good as it was before', () => {
+    const scene = promoted({ soakMs: 0, crashLoop: { count: 2, windowMs: 60_000 } });
+    for (const _ of [1, 2]) {
+      scene.crash(scene.worker(2, 1, 'active'));
+      scene.until(scene.now + 2_000).bootAll();
+    }
+    expect(scene.told('crash-looping')).toHaveLength(1);
+    expect(scene.rollBack()).toBeUndefined();
+    scene.settle();
+    expect(scene.fleet).toMatchObject({ serving: 3, lastGood: null });
+    expect(scene.effects.findLast(({ type }) => type === 'good')).toMatchObject({ generation: 3, leavesLoop: true });
+    expect(scene.rollBack()).toBe('back-already');
+  });
+
+  test('nor to what had crashed in its soak when it was left', () => {
+    const scene = promoted();
+    scene.crash(scene.worker(2, 1, 'active'));
+    scene.until(scene.now + 29_000).bootAll();
+    expect(scene.fleet.soak).not.toBeNull();
+    expect(scene.rollBack()).toBeUndefined();
+    scene.settle();
+    expect([scene.fleet.serving, scene.fleet.lastGood]).toEqual([3, null]);
+    expect(scene.rollBack()).toBe('back-already');
   });
 
   test('of a canary in flight is its abort', () => {

@@ -1,5 +1,6 @@
 /** A canary by steps on real processes: what is worse is given up by itself, what is no worse goes on, and nobody guesses. */
 import { expect, onTestFinished, test } from 'vitest';
+import { killOwn } from '../helpers/cleanup.js';
 import { startLoad } from '../helpers/load/client.js';
 import { keepAlive, perRequest } from '../helpers/load/exchanges.js';
 import type { Load } from '../helpers/load/load.js';
@@ -128,4 +129,26 @@ test('--no-canary takes all at once, and pause and promote with no canary are re
     expect(code).toBe(1);
     expect(stderr).toContain('no rollout of shop is under way');
   }
+});
+
+test('maxRestarts is for the soak after a canary: in the canary itself one crash is the end of it', async () => {
+  const { master } = await start({ steps: [{ weight: 50, pause: true }], analysis: { maxRestarts: 0 } });
+  const crash = async (generation: number): Promise<void> => {
+    const { workers } = await master.status();
+    killOwn(workers.find((worker) => worker.generation === generation && worker.state === 'active')!.pid!);
+  };
+  expect((await master.run('reload')).code).toBe(0);
+  await crash(2);
+  const given = await master.statusUntil('it is given up', ({ rollout }) => rollout?.outcome === 'failed');
+  expect(given.rollout?.reason).toBe('worker 0 of generation 2 was killed by SIGKILL');
+
+  expect((await master.run('reload')).code).toBe(0);
+  expect((await master.run('promote')).code).toBe(0);
+  expect((await master.status()).soak).toMatchObject({ generation: 3, judged: true, goesBack: true });
+  await crash(3);
+  const back = await master.statusUntil(
+    'it is rolled back',
+    ({ rollout }) => rollout?.kind === 'rollback' && rollout.outcome === 'succeeded',
+  );
+  expect(back.rollout?.cause).toBe('1 worker has crashed, more than maxRestarts (0)');
 });

@@ -340,6 +340,35 @@ test('a rollback leads past a release that was deployed twice in a row, also one
   }
 });
 
+test('a rollback to the release that is parked wakes its workers', async () => {
+  const { project, master, answer, deployed } = await startShop({ soak: 0, keepWarm: '10m' });
+  const { release: first } = await deployed();
+  const before = await master.status();
+  project.write({ 'lib/word.js': word('two') });
+  await deployed();
+  const rollback = await master.run('rollback', '--to', first.id.slice(0, 6));
+  expect(rollback.stdout, rollback.stderr).toContain(`generation ${before.generation} serves release ${first.id}`);
+  expect(await answer()).toMatch(/^one /);
+  const pidsOf = ({ workers, generation }: typeof before) =>
+    workers.filter((worker) => worker.generation === generation).map(({ pid }) => pid);
+  expect(pidsOf(await master.status())).toEqual(pidsOf(before));
+});
+
+test('where a folder that was edited cannot be gone back to, the stored releases are named', async () => {
+  const { project, master, answer, deployed } = await startShop({ soak: 0 });
+  await deployed();
+  expect((await master.run('reload')).code).toBe(0);
+  project.write({ 'lib/word.js': word('two') });
+  expect((await master.run('reload')).code).toBe(0);
+  const { code, stderr } = await master.run('rollback');
+  expect(code).toBe(1);
+  expect(stderr).toContain('was edited in place');
+  expect(stderr).toContain(
+    'zdsup releases shop lists what is stored, and zdsup rollback shop --to <release> goes there',
+  );
+  expect(await answer()).toMatch(/^two /);
+});
+
 test('delete forgets the releases, and leaves what the app has written', async () => {
   const { master, deployed, store } = await startShop({ shared: ['uploads'] });
   const { release } = await deployed();

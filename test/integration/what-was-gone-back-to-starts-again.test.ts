@@ -17,12 +17,15 @@ test('a start after a rollback runs what was gone back to', { timeout: 90_000 },
   const master = await startMaster({ cwd: project.folder, args: [] });
   for (const version of ['one', 'two']) {
     project.write({ 'app.js': answering(JSON.stringify(version), port) });
-    const deploy = await master.run('deploy', 'shop');
+    const deploy = await master.run('deploy', 'shop', '--message', `it is ${version}`);
     expect(deploy.code, deploy.stderr).toBe(0);
     expect(await answer()).toBe(version);
   }
   const rollback = await master.run('rollback');
   expect(rollback.code, rollback.stderr).toBe(0);
+  expect(rollback.stdout).toMatch(
+    /generation 4 serves release [0-9a-f]{8} \((.*; )?it is one\), the old workers have gone/,
+  );
   expect(await answer()).toBe('one');
   expect((await master.run('stop')).code).toBe(0);
   await master.exited();

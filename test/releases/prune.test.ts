@@ -160,6 +160,16 @@ test('the pointer to the last good release is one of them, or none', async () =>
   expect(readdirSync(dirname(join(store.path, 'current'))).filter((name) => name.startsWith('.'))).toEqual([]);
 });
 
+test('one that is left for its crashes is no way back, good as it was', async () => {
+  const state = temporaryFolder();
+  const store = makeStore({}, releasesDir(state, APP));
+  const [crashes, good, older] = (await deploy(store, 3)) as [string, string, string];
+  for (const id of [older, good, crashes]) noteGood(state, APP, { id });
+  noteGood(state, APP, { id: good }, true);
+  expect(readCurrent(store.path)).toBe(good);
+  expect(readPrevious(store.path), 'it is what serves').toBe(good);
+});
+
 test('one that is to be tried next is not good yet: it stays until it has proven itself, or is passed over', async () => {
   const state = temporaryFolder();
   const store = makeStore({}, releasesDir(state, APP));

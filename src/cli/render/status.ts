@@ -1,9 +1,11 @@
 /** Runs in the CLI. Snapshots as a table for people: within 100 columns, and within those of a terminal that has fewer. */
+import { wakeWords } from '../../shared/parked-words.js';
 import type {
   AppSnapshot,
   AppState,
   ListenerSnapshot,
   RolloutSnapshot,
+  SoakSnapshot,
   WorkerSnapshot,
 } from '../../shared/snapshot.js';
 import { formatDuration } from '../../shared/units.js';
@@ -49,8 +51,7 @@ function renderApp(app: AppSnapshot, now: number, columns: number | undefined): 
       `rollout    ${yellow('rolled back')} from generation ${rollout.from}${rollout.cause === null ? '' : `: ${rollout.cause}`}`,
     );
   if (rollout?.outcome === 'failed') lines.push(`rollout    ${red('failed')}: ${rollout.reason}`);
-  if (app.soak)
-    lines.push(`soak       on trial for ${left(app.soak.until, now)} more: what goes wrong is rolled back by itself`);
+  if (app.soak) lines.push(`soak       ${soakWords(app.soak, now)}`);
   if (app.parked) lines.push(`parked     ${parkedWords(app.name, app.parked, now)}`);
   if (app.workers.length === 0) return [...lines, dim('workers    none')].join('\n');
   const drains = app.workers.flatMap((worker) => (worker.drain ? [drainLine(worker, worker.drain)] : []));
@@ -77,8 +78,18 @@ function canaryWords(
   return `step ${step} of ${steps}, ${wait}; ${verdict ? `${verdict.kind}: ${verdict.reason}` : 'no verdict yet'}`;
 }
 
-const parkedWords = (name: string, { generation, until }: NonNullable<AppSnapshot['parked']>, now: number): string =>
-  `generation ${generation}${until === null ? '' : `, for ${left(until, now)} more`}; zdsup rollback ${name} is instant`;
+function soakWords({ generation, until, judged, goesBack }: SoakSnapshot, now: number): string {
+  const trial = `generation ${generation} is on trial for ${left(until, now)} more`;
+  if (!goesBack) return `${trial}: no way back, the old files were edited`;
+  return `${trial}: ${judged ? 'a crash loop or a bad verdict rolls it back' : 'crashes roll it back, bad figures do not'}`;
+}
+
+const parkedWords = (
+  name: string,
+  { generation, until, boots }: NonNullable<AppSnapshot['parked']>,
+  now: number,
+): string =>
+  `generation ${generation}${until === null ? '' : `, for ${left(until, now)} more`}; ${wakeWords(name, boots)}`;
 
 const left = (until: string, now: number): string =>
   formatDuration(Math.max(0, Math.ceil((Date.parse(until) - now) / 1000) * 1000));

@@ -67,12 +67,6 @@ export const beginJudging = (): VerdictState => ({
 /** The canary has been promoted: it is held against what the stable generation was. */
 export const beginSoak = ({ stable }: VerdictState): VerdictState => ({ ...beginJudging(), phase: 'soak', stable });
 
-/** What the stable generation did before the canary got any traffic: a soak without a canary step is held against that. */
-export const stableAfter = (state: VerdictState, observed: Observed): VerdictState => ({
-  ...state,
-  stable: addUp(state.stable, observed),
-});
-
 /**
  * @param observation since the last one
  * @returns what is known from now on. `reason` is one line, with figures

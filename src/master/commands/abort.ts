@@ -2,6 +2,7 @@
 import type { ControlResult } from '../../shared/control-protocol.js';
 import type { CommandContext, Tell } from './context.js';
 import { refusedIntervention, stopped } from './refusals.js';
+import { releaseName } from './release-name.js';
 import { conditionOf, failureOf, orEnded, succeeded, watchRollout } from './rollouts.js';
 
 export async function abort(
@@ -20,7 +21,9 @@ export async function abort(
     const { from, to, kind } = end.rollout;
     if (conditionOf(context, from) === 'down') return failureOf(context, end, watch);
     const gone = to === null ? `the ${kind} was given up` : `generation ${to} was given up`;
-    return succeeded(command, from, startedAt, `${gone}, generation ${from} serves as before`);
+    const name = command === 'rollback' ? await releaseName(context, from) : null;
+    const serves = `generation ${from} serves${name === null ? '' : ` release ${name}`} as before`;
+    return succeeded(command, from, startedAt, `${gone}, ${serves}`);
   } finally {
     watch.stop();
   }

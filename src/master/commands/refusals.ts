@@ -113,8 +113,11 @@ export function refusedIntervention(
   }
 }
 
-/** @param why a {@link RollbackRefusal}; anything else says that the master is past everything */
-export function refusedRollback(context: CommandContext, why: string): ZdsupError {
+/**
+ * @param why a {@link RollbackRefusal}; anything else says that the master is past everything
+ * @param release the name of what serves
+ */
+export function refusedRollback(context: CommandContext, why: string, release: string | null): ZdsupError {
   const { appName, supervisor } = context;
   switch (why as RollbackRefusal) {
     case 'rollout-under-way':
@@ -125,7 +128,7 @@ export function refusedRollback(context: CommandContext, why: string): ZdsupErro
       const cause = rollout?.cause == null ? '' : ` (${rollout.cause})`;
       return new ZdsupError({
         code: 'ZDSUP_ROLLBACK_NOTHING',
-        message: `generation ${serving} of ${appName} is what was gone back to already, from generation ${rollout?.from}${cause}`,
+        message: `generation ${serving} of ${appName}${release === null ? '' : `, release ${release},`} is what was gone back to already, from generation ${rollout?.from}${cause}`,
         hint: `zdsup releases ${appName} lists what was deployed before: zdsup rollback ${appName} --to <release>`,
         exitStatus: 1,
       });

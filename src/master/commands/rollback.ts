@@ -7,6 +7,7 @@ import { abort } from './abort.js';
 import type { CommandContext, Tell } from './context.js';
 import { late } from './late.js';
 import { refusedRollback } from './refusals.js';
+import { releaseName } from './release-name.js';
 import { outcome, watchRollout } from './rollouts.js';
 
 /**
@@ -22,7 +23,7 @@ export async function rollback(context: CommandContext, to: string | undefined, 
   const release = to === undefined ? undefined : await stored(context, to);
   const watch = watchRollout(context, supervisor.state.serving, tell);
   try {
-    let ignored = await supervisor.request({ type: 'rollback-requested', release });
+    let ignored = await supervisor.request({ type: 'rollback-requested', release, ranBy: parkedOn(context, release) });
     if (ignored === ('nothing-before' satisfies RollbackRefusal)) {
       // Of before the start of this master, the store alone knows.
       const previous = readPrevious(context.store);
@@ -33,11 +34,18 @@ export async function rollback(context: CommandContext, to: string | undefined, 
     }
     // What a soak has begun by itself is what is asked for: it is waited for.
     if (ignored !== undefined && ignored !== ('rolling-back' satisfies RollbackRefusal))
-      throw refusedRollback(context, ignored);
+      throw refusedRollback(context, ignored, await releaseName(context, supervisor.state.serving));
     return await outcome(context, 'rollback', watch, startedAt);
   } finally {
     watch.stop();
   }
+}
+
+/** The parked generation, where it runs that release: no boot is needed. */
+function parkedOn({ supervisor, effects }: CommandContext, release: ReleaseRef | undefined): number | undefined {
+  const parked = supervisor.state.warm?.generation;
+  if (parked === undefined || release === undefined) return undefined;
+  return effects.plans.get(parked)?.deployed?.id === release.id ? parked : undefined;
 }
 
 /** @throws ZdsupError ZDSUP_RELEASE_MISSING, ZDSUP_RELEASE_BROKEN */

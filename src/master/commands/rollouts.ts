@@ -2,11 +2,14 @@
 import { isCrashLooping } from '../../domain/crash-loop.js';
 import { changeUnderWay, isConfirmed, workersOf } from '../../domain/fleet.js';
 import type { ReleaseRef, Rollout, RolloutKind } from '../../domain/types.js';
+import { bootsToWake } from '../../domain/warm.js';
 import type { ControlResult, FailedResult } from '../../shared/control-protocol.js';
 import { failedResult } from '../../shared/control-protocol.js';
+import { wakeWords } from '../../shared/parked-words.js';
 import type { Observer, RolloutEnd } from '../effects.js';
 import type { CommandContext, Tell } from './context.js';
 import { ended, refuseWhileStopping, stopped, underWay } from './refusals.js';
+import { releaseName } from './release-name.js';
 
 export async function rollOut(
   context: CommandContext,
@@ -69,9 +72,12 @@ export async function outcome(
     return wentBack(rollout, context, watch);
   if (to !== null && isCrashLooping(supervisor.state.generations[to])) return crashLoops(to, context, watch);
   const old = isParked
-    ? `generation ${from} is parked: zdsup rollback ${appName} is instant`
+    ? `generation ${from} is parked: ${wakeWords(appName, bootsToWake(supervisor.state))}`
     : 'the old workers have gone';
-  return { ...succeeded(command, to, startedAt, `generation ${to} serves, ${old}`), ...trialOf(context) };
+  // Of a rollback that is the question: numbers of generations say nothing of what they run.
+  const name = command === 'rollback' ? await releaseName(context, to) : null;
+  const serves = `generation ${to} serves${name === null ? '' : ` release ${name}`}`;
+  return { ...succeeded(command, to, startedAt, `${serves}, ${old}`), ...trialOf(context) };
 }
 
 function trialOf({ supervisor }: CommandContext): { trialMs?: number } {

@@ -1,6 +1,6 @@
 /** The verdict in single steps: its words, its limits, and what it does not say. */
 import { describe, expect, test } from 'vitest';
-import { beginJudging, beginSoak, judge, NOTHING, stableAfter } from '../../../src/domain/verdict/judge.js';
+import { beginJudging, beginSoak, judge, NOTHING } from '../../../src/domain/verdict/judge.js';
 import type { Observed, VerdictSettings, VerdictState } from '../../../src/domain/verdict/types.js';
 import { bucketOf } from '../../../src/shared/latency-buckets.js';
 import { SETTINGS } from './traffic.js';
@@ -141,7 +141,8 @@ describe('a limit', () => {
 
 describe('in a soak', () => {
   test('the figures of before stand for the stable generation', () => {
-    const state = beginSoak(stableAfter(beginJudging(), served(5_000, 5, 10)));
+    const { state: canary } = look([NOTHING, served(5_000, 5, 10)]);
+    const state = beginSoak(canary);
     expect(look([served(500, 1, 10), NOTHING], { from: state })).toMatchObject({
       verdict: 'good',
       reason: expect.stringContaining("of the stable generation's 0.1 % of 5,000"),

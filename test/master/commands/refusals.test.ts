@@ -30,8 +30,9 @@ test('a rollback after the one that a soak has begun is told what was gone back 
   const back = { kind: 'rollback', from: 2, to: 1, outcome: 'succeeded', cause: 'p99 is 812 ms' } as const;
   const context = masterWith(back);
   context.supervisor.state.serving = 1;
-  expect(refusedRollback(context, 'back-already')).toMatchObject({
-    message: 'generation 1 of shop is what was gone back to already, from generation 2 (p99 is 812 ms)',
+  expect(refusedRollback(context, 'back-already', '3aa12f04 (for the sale)')).toMatchObject({
+    message:
+      'generation 1 of shop, release 3aa12f04 (for the sale), is what was gone back to already, from generation 2 (p99 is 812 ms)',
     exitStatus: 1,
   });
 });

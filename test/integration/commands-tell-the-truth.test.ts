@@ -164,7 +164,7 @@ test.concurrent('with --json each result and each error is one JSON value on std
         kind: 'reload',
         cause: null,
       },
-      soak: { until: expect.stringMatching(/^\d{4}-\d\d-\d\dT/) },
+      soak: { generation: 2, until: expect.stringMatching(/^\d{4}-\d\d-\d\dT/), judged: false, goesBack: true },
       workers: [
         {
           slot: 0,

@@ -1,7 +1,7 @@
 /**
  * Which losses a killed worker explains. A loss is excused where the journal says that a process had begun with the request, or
- * had accepted its connection, and that process was ended by us before. Nothing else is, but for one thing that no journal can
- * have: the connection that a worker had taken from the kernel when it was killed, and not noted yet. That is one for each kill.
+ * had its connection, and that process was ended by us before. Nothing else is, but for one thing that no journal can
+ * have: the connection that a worker had taken, from the kernel or from another worker, when it was killed, and not noted yet. That is one for each kill.
  */
 import type { Loss } from './clients.js';
 import type { Journal } from './journal.js';
@@ -36,14 +36,17 @@ function verdictOn(
   if (port === null) return 'no connection was had';
   if (why === 'hung') return 'it hangs';
   if (!/ECONNRESET|EPIPE|connection closed under a request/.test(why)) return 'another answer than was asked for';
-  const pid = journal.beganWith(id) ?? journal.accepted(port, openedAt, lostAt);
-  if (pid === undefined) {
-    const killed = [...unused].find(([, at]) => lostAt >= at && lostAt - at <= SEEN_WITHIN_MS);
-    if (!killed) return 'nobody had it';
+  const began = journal.beganWith(id);
+  const pid = began ?? journal.had(port, openedAt, lostAt);
+  const at = endedAt.get(pid ?? -1);
+  if (at !== undefined && at <= lostAt) return null;
+  const killed = [...unused].find(([, when]) => lostAt >= when && lostAt - when <= SEEN_WITHIN_MS);
+  if (began === undefined && killed) {
     unused.delete(killed[0]);
     return null;
   }
-  const at = endedAt.get(pid);
-  if (at === undefined) return `process ${pid} had it, which nobody has killed`;
-  return at <= lostAt ? null : `process ${pid} had it, which was killed ${at - lostAt} ms later`;
+  if (pid === undefined) return 'nobody had it';
+  return at === undefined
+    ? `process ${pid} had it, which nobody has killed`
+    : `process ${pid} had it, which was killed ${at - lostAt} ms later`;
 }

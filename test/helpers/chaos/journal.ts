@@ -33,8 +33,9 @@ export class Journal {
     return this.requests.get(id);
   }
 
-  /** Who had accepted the connection that was open from `from` to `to`; a port is used again only after. */
-  accepted(port: number, from: number, to: number): number | undefined {
-    return this.connections.get(port)?.find(({ at }) => at >= from - SLACK_MS && at <= to + SLACK_MS)?.pid;
+  /** Who had the connection last that was open from `from` to `to`, for it may change worker; a port is used again only after. */
+  had(port: number, from: number, to: number): number | undefined {
+    const during = this.connections.get(port)?.filter(({ at }) => at >= from - SLACK_MS && at <= to + SLACK_MS);
+    return during?.toSorted((a, b) => b.at - a.at)[0]?.pid;
   }
 }

@@ -147,6 +147,7 @@ const noneRuns = (): ZdsupError =>
 async function nothingRuns(): Promise<ZdsupError> {
   const { rememberedApps } = await import('./records.js');
   const known = rememberedApps().filter(({ record }) => record !== null);
+  if (known.length === 0) return noneRuns(); // Also in a folder that was deleted.
   const here = logicalFolder();
   const names = namesHere(here);
   const from = known.filter(({ record }) => {

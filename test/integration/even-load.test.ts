@@ -131,8 +131,13 @@ test('after a scale from 1 to 4, a reload, and the SIGKILL of one worker the wor
   const back = gather({ port }, CLIENTS, { thinkMs: 25, comesBack: true });
   await back.reached(2 * CLIENTS);
   await evened('another crowd', scene);
-  const [victim] = activeOf(await scene.snapshot());
-  const its = back.clients.filter(({ by }) => by === String(victim!.pid)).length;
+  const clientsOf = (pid: number | null): number => back.clients.filter(({ by }) => by === String(pid)).length;
+  // A client whose connection has just moved knows its new worker by the next answer.
+  const settled = await until('each client was answered where its connection is', scene.snapshot, (app) =>
+    activeOf(app).every(({ pid, connections }) => clientsOf(pid) === connections),
+  );
+  const [victim] = activeOf(settled);
+  const its = clientsOf(victim!.pid);
   killOwn(victim!.pid!);
   await until(
     'a new worker serves',

@@ -9,10 +9,15 @@ export function relocation(release: PlanRequest['release']): Relocate {
   if (release === undefined) return (path) => path;
   const tops = [...new Set([release.from, realOf(release.from)])];
   return (path) => {
-    const top = tops.find((one) => path === one || path.startsWith(one === '/' ? one : `${one}/`));
+    // The store itself may lie in the folder: what is in the release already stays.
+    if (isIn(release.path, path)) return path;
+    const top = tops.find((one) => isIn(one, path));
     return top === undefined ? path : release.path + path.slice(top.length);
   };
 }
+
+const isIn = (folder: string, path: string): boolean =>
+  path === folder || path.startsWith(folder === '/' ? folder : `${folder}/`);
 
 /** The folder itself may have gone since. */
 function realOf(path: string): string {

@@ -29,3 +29,10 @@ test('by the name that it is known by, and by its real one', () => {
 test('without a release nothing moves', () => {
   expect(relocation(undefined)('/srv/shop/app.js')).toBe('/srv/shop/app.js');
 });
+
+test('where the store lies in the folder, a path that is in the release already stays', () => {
+  const path = '/srv/shop/.zdsup/releases/shop/abcd1234/shop';
+  const relocate = relocation({ id: 'abcd1234', from: '/srv/shop', path });
+  expect(relocate(relocate('/srv/shop/app.js'))).toBe(`${path}/app.js`);
+  expect(relocate(path)).toBe(path);
+});

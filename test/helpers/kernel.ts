@@ -1,5 +1,6 @@
 /** What the kernel says of processes and sockets (Linux, proc(5)). */
 import { readdirSync, readFileSync } from 'node:fs';
+import { until } from './until.js';
 
 export const descriptorsOf = (pid: number): number => readdirSync(`/proc/${pid}/fd`).length;
 
@@ -14,8 +15,16 @@ export function cpuMsOf(pid: number): number {
   return 10 * (Number(fields[11]) + Number(fields[12]));
 }
 
-/** Sockets of any process on this port that the other end has closed and this end never will. */
-export function closeWaits(port: number): number {
+/** Settles when no process has a socket on this port whose other end has closed: each is one for a moment, and a forgotten one for ever. */
+export async function noneInCloseWait(port: number): Promise<void> {
+  await until(
+    'no socket is in CLOSE-WAIT',
+    () => closeWaits(port),
+    (count) => count === 0,
+  );
+}
+
+function closeWaits(port: number): number {
   const local = `:${port.toString(16).toUpperCase().padStart(4, '0')}`;
   return ['tcp', 'tcp6']
     .flatMap((table) => readFileSync(`/proc/net/${table}`, 'utf8').split('\n'))

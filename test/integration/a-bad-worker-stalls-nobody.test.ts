@@ -1,7 +1,7 @@
 /** A worker that is stopped, blocked or killed: what it has not claimed is answered by others, whose own clients notice nothing. */
 import { expect, test } from 'vitest';
 import { killOwn } from '../helpers/cleanup.js';
-import { closeWaits, descriptorsOf } from '../helpers/kernel.js';
+import { descriptorsOf, noneInCloseWait } from '../helpers/kernel.js';
 import { Connection } from '../helpers/load/client.js';
 import type { Crowd } from '../helpers/load/crowd.js';
 import { gather } from '../helpers/load/crowd.js';
@@ -72,11 +72,7 @@ async function expectClean({ master, port }: Scene, descriptors: number): Promis
     () => descriptorsOf(master.pid),
     (count) => count <= descriptors,
   );
-  await until(
-    'no socket waits to be closed',
-    () => closeWaits(port),
-    (count) => count === 0,
-  );
+  await noneInCloseWait(port);
 }
 
 const FAULTS: [name: string, begin: (pid: number, bound: Connection) => void, end: (pid: number) => void][] = [

@@ -13,7 +13,7 @@ import { judgeLosses } from '../helpers/chaos/excuses.js';
 import { Random } from '../helpers/chaos/random.js';
 import type { Scene } from '../helpers/chaos/scene.js';
 import { GOOD, INSTANCES, makeScene, releaseOf } from '../helpers/chaos/scene.js';
-import { closeWaits, descriptorsOf } from '../helpers/kernel.js';
+import { descriptorsOf, noneInCloseWait } from '../helpers/kernel.js';
 import { until } from '../helpers/until.js';
 
 const SEED = Number(process.env.CHAOS_SEED ?? Math.floor(Math.random() * 2 ** 31));
@@ -100,11 +100,7 @@ test(`chaos for ${SECONDS} s, CHAOS_SEED=${SEED}`, async () => {
     () => descriptorsOf(master.pid),
     (count) => count <= descriptorsAtFirst + SPARE_DESCRIPTORS,
   );
-  await until(
-    'no socket is in CLOSE-WAIT',
-    () => closeWaits(scene.port),
-    (count) => count === 0,
-  );
+  await noneInCloseWait(scene.port);
 
   expect(await scene.ask({ command: 'stop' })).toMatchObject({ ok: true });
   expect(await master.exited()).toEqual({ code: 0, signal: null });

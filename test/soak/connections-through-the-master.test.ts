@@ -4,7 +4,7 @@
  */
 import { expect, test } from 'vitest';
 import { ask } from '../../src/client/control-client.js';
-import { closeWaits, descriptorsOf, rssMbOf } from '../helpers/kernel.js';
+import { descriptorsOf, noneInCloseWait, rssMbOf } from '../helpers/kernel.js';
 import type { Crowd } from '../helpers/load/crowd.js';
 import { gather } from '../helpers/load/crowd.js';
 import { freePort } from '../helpers/ports.js';
@@ -46,11 +46,7 @@ async function expectFlat(
     `${what}: master ${early.toFixed(1)} MB, then ${late.toFixed(1)} MB; descriptors ${descriptors.join(' ')}`,
   );
   expect(late / early, memory.map((mb) => mb.toFixed(1)).join(' ')).toBeLessThan(1.1);
-  await until(
-    'no socket waits to be closed',
-    () => closeWaits(port),
-    (count) => count === 0,
-  );
+  await noneInCloseWait(port);
 }
 
 const expectNothingLost = (crowd: Crowd): void => expect([crowd.lost, crowd.ended]).toEqual([{}, 0]);

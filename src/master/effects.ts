@@ -1,16 +1,15 @@
 /**
- * Runs in the master. Performs what the core has decided; the one file that does. Owns the worker processes, the plans of
- * the generations and the probes. What comes of an effect returns as an event.
+ * Runs in the master. Performs what the core has decided; the one file that does. Owns the worker processes, what is
+ * asked of them and, in plans.ts, what they run. What comes of an effect returns as an event.
  */
 import { heldKeys } from '../domain/fleet.js';
 import { nameOf, where } from '../domain/names.js';
-import type { Effect, Event, Fleet, ReleaseRef, Rollout, RolloutTarget } from '../domain/types.js';
+import type { Effect, Event, Fleet, ReleaseRef, Rollout } from '../domain/types.js';
 import type { WarmUpAnswer } from '../shared/check-report.js';
 import type { HttpCheck } from '../shared/config.js';
 import type { Progress, ProgressKind } from '../shared/control-protocol.js';
 import { DEFAULT_ANALYSIS } from '../shared/default-analysis.js';
 import type { ErrorReport } from '../shared/errors.js';
-import { toReport, ZdsupError } from '../shared/errors.js';
 import type { HttpTarget } from './ask-worker.js';
 import type { P99s, VerdictNews } from './judge.js';
 import { Judge } from './judge.js';
@@ -19,10 +18,9 @@ import { laterStart } from './later-start.js';
 import type { Listeners } from './listeners.js';
 import type { Logger } from './log.js';
 import type { Plan } from './plan.js';
-import { runsTheSame } from './plan.js';
+import { Plans } from './plans.js';
 import type { Probe } from './probe.js';
 import { startProbe } from './probe.js';
-import { ReleaseLooks } from './release-looks.js';
 import type { SmokeTest } from './smoke-test.js';
 import { Traffic } from './traffic.js';
 import type { OutputMode } from './worker-output.js';
@@ -99,14 +97,9 @@ const LEVELS: Partial<Record<ProgressKind, 'warn' | 'error'>> = {
 
 export class Effects {
   readonly workers = new Map<number, WorkerProcess>();
-  readonly plans = new Map<number, Plan>();
+  readonly plans: Plans;
   readonly observers = new Set<Observer>();
-  private readonly candidates = new Map<number, Plan>();
-  private readonly prepareErrors = new Map<number, ErrorReport>();
-  /** Rollouts whose plan is being made, and is wanted still. */
-  private readonly preparing = new Set<number>();
   private readonly lastWords = new LastWords();
-  private readonly looks = new ReleaseLooks();
   private readonly smokeWords = new Map<number, string[]>();
   private readonly probes = new Map<number, Probe>();
   private readonly smokeTests = new Map<number, SmokeTest>();
@@ -116,15 +109,16 @@ export class Effects {
   private readonly judge: Judge;
 
   constructor(private readonly options: EffectsOptions) {
-    this.traffic = new Traffic(options.listeners, (message) =>
-      this.tell({ type: 'progress', kind: 'warning', message }),
-    );
+    const { appName, store, makePlan, post } = options;
+    const warn = (message: string): void => this.tell({ type: 'progress', kind: 'warning', message });
+    this.plans = new Plans({ appName, store, makePlan, warn, post });
+    this.traffic = new Traffic(options.listeners, warn);
     this.judge = new Judge(
       (generation) => this.plans.get(generation)?.config.canary?.analysis ?? DEFAULT_ANALYSIS,
       (news) => {
         for (const observer of this.observers) observer.verdict?.(news);
         const { rolloutId, verdict: kind, reason } = news;
-        options.post({ type: 'verdict', rolloutId, verdict: { kind, reason } });
+        post({ type: 'verdict', rolloutId, verdict: { kind, reason } });
       },
     );
   }
@@ -132,10 +126,10 @@ export class Effects {
   perform = (effect: Effect, fleet: Fleet): void => {
     switch (effect.type) {
       case 'prepare':
-        void this.prepare(effect.rolloutId, effect.scaled, effect.target, this.plans.get(fleet.serving ?? -1));
+        void this.plans.prepare(effect.rolloutId, effect.scaled, effect.target, this.plans.get(fleet.serving ?? -1));
         return;
       case 'fork':
-        this.adoptPlan(effect.generation, fleet);
+        this.plans.adopt(effect.generation, fleet);
         this.fork(effect);
         return;
       case 'probe':
@@ -205,7 +199,7 @@ export class Effects {
         return;
       }
       case 'generation-gone':
-        this.forgetPlans(fleet);
+        this.plans.forget(fleet);
         for (const observer of this.observers) observer.generationGone?.(effect.generation);
         return;
       case 'close-listeners':
@@ -227,16 +221,8 @@ export class Effects {
 
   /** Looks whether the generation's directory is still what it was; the answer comes as an event. Never rejects. */
   async checkRelease(generation: number): Promise<void> {
-    const plan = this.plans.get(generation);
-    if (!plan) return;
-    const modified = await this.looks.isModified(plan);
-    this.options.post({ type: 'release-checked', generation, modified });
-  }
-
-  /** Does what that generation has run lie in its folder still? Of a release of the store nobody has to look. Never rejects. */
-  async isUnchanged(generation: number): Promise<boolean> {
-    const plan = this.plans.get(generation);
-    return plan !== undefined && (plan.deployed !== null || !(await this.looks.isModified(plan)));
+    const modified = await this.plans.isModified(generation);
+    if (modified !== undefined) this.options.post({ type: 'release-checked', generation, modified });
   }
 
   /** An exit reaches the core only when this has noted the worker's last words. */
@@ -259,70 +245,6 @@ export class Effects {
     const { slot, generation } = worker.identity;
     for (const observer of this.observers)
       observer.workerExited?.({ id, slot, generation, pid: worker.pid, code, signal, error, stderr });
-  }
-
-  /** @param serving what runs now */
-  private async prepare(
-    rolloutId: number,
-    scaled: Fleet['scaled'],
-    target: RolloutTarget,
-    serving: Plan | undefined,
-  ): Promise<void> {
-    this.preparing.add(rolloutId);
-    try {
-      const plan =
-        target.kind === 'generation'
-          ? await this.planOfBefore(target.number)
-          : await this.options.makePlan(scaled, target.kind === 'release' ? target.release : undefined);
-      if (!this.preparing.delete(rolloutId)) return; // It was given up meanwhile.
-      for (const message of plan.warnings) this.tell({ type: 'progress', kind: 'warning', message });
-      this.candidates.set(rolloutId, plan);
-      const repeats = serving !== undefined && runsTheSame(plan, serving);
-      this.options.post({ type: 'prepared', rolloutId, policy: plan.policy, repeats });
-    } catch (error) {
-      const report = toReport(error);
-      if (!this.preparing.delete(rolloutId)) return;
-      this.prepareErrors.set(rolloutId, report);
-      this.options.post({ type: 'prepare-failed', rolloutId, reason: report.message });
-    }
-  }
-
-  /**
-   * What that generation has run.
-   * @throws ZdsupError ZDSUP_RELEASE_CHANGED where its folder is not what it was: a folder edited in place cannot be gone back to
-   */
-  private async planOfBefore(generation: number): Promise<Plan> {
-    const plan = this.plans.get(generation)!;
-    if (!(await this.looks.isModified(plan))) return plan;
-    const { appName, store } = this.options;
-    // Loaded here: few apps ever ask. Where it cannot be, the hint is the shorter one.
-    const stored =
-      store === undefined
-        ? []
-        : await import('../releases/store.js').then(({ listReleases }) => listReleases(store)).catch(() => []);
-    const toStored =
-      stored.length === 0
-        ? ''
-        : `zdsup releases ${appName} lists what is stored, and zdsup rollback ${appName} --to <release> goes there; or `;
-    throw new ZdsupError({
-      code: 'ZDSUP_RELEASE_CHANGED',
-      message: `${plan.release.path} was edited in place, or removed, since generation ${generation} started: what it ran is not there any more`,
-      hint: `${toStored}put the old files back and run zdsup reload ${appName}; zdsup deploy ${appName} keeps releases that one can go back to`,
-      exitStatus: 1,
-    });
-  }
-
-  /** But those that somebody may start from: generations that are there, and the one that a rollback goes to. */
-  private forgetPlans({ generations, lastGood }: Fleet): void {
-    for (const number of this.plans.keys())
-      if (!(number in generations) && number !== lastGood) this.plans.delete(number);
-  }
-
-  /** The first fork of a generation makes the candidate of its rollout its plan. */
-  private adoptPlan(generation: number, fleet: Fleet): void {
-    if (this.plans.has(generation) || fleet.rollout?.to !== generation) return;
-    const plan = this.candidates.get(fleet.rollout.id);
-    if (plan) this.plans.set(generation, plan);
   }
 
   private fork({ id, slot, generation }: { id: number; slot: number; generation: number }): void {
@@ -436,10 +358,7 @@ export class Effects {
   }
 
   private endRollout(rollout: Rollout): void {
-    this.candidates.delete(rollout.id);
-    this.preparing.delete(rollout.id);
-    const error = this.prepareErrors.get(rollout.id) ?? null;
-    this.prepareErrors.delete(rollout.id);
+    const error = this.plans.rolloutEnded(rollout.id);
     const { culprit } = rollout;
     const stderr = (culprit === null ? undefined : (this.smokeWords.get(culprit) ?? this.lastWords.of(culprit))) ?? [];
     this.lastWords.clear();

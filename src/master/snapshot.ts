@@ -80,7 +80,7 @@ async function inTime<T>(look: Promise<T>, otherwise: T): Promise<T> {
 async function goesBackFrom(fleet: Fleet, effects: Effects): Promise<boolean> {
   const way = targetOfRollback(fleet);
   if (way === null || 'warm' in way) return way !== null;
-  return way.cold.kind !== 'generation' || (await effects.isUnchanged(way.cold.number));
+  return way.cold.kind !== 'generation' || (await effects.plans.isUnchanged(way.cold.number));
 }
 
 const soakOf = ({ generation, until, isJudged }: Soak, goesBack: boolean, { wallOf }: Time): SoakSnapshot => ({

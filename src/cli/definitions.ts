@@ -231,6 +231,16 @@ const describe: Define = (command, settle) =>
       settle(await describe(app, { json: options.json === true }));
     });
 
+const resurrect: Define = (command, settle) =>
+  command
+    .description('start again, as daemons, the apps that ran when their masters or the host died (for @reboot of cron)')
+    .option('--print-crontab', 'print the line for crontab -e, with the full paths, and do nothing else')
+    .option('--json', 'print the results as JSON')
+    .action(async (options: { printCrontab?: boolean; json?: boolean }) => {
+      const { resurrect } = await import('./commands/resurrect.js');
+      settle(await resurrect({ printCrontab: options.printCrontab === true, json: options.json === true }));
+    });
+
 const forget: Define = (command, settle) =>
   command
     .description('forget an app that does not run, its log, its journal and its releases')
@@ -310,6 +320,7 @@ export const COMMANDS: { names: [string, ...string[]]; define: Define }[] = [
   { names: ['logs'], define: logs },
   { names: ['history'], define: history },
   { names: ['describe', 'show'], define: describe }, // `show` as it is typed by those who come from PM2.
+  { names: ['resurrect'], define: resurrect },
   { names: ['delete'], define: forget },
   { names: ['signal'], define: signal },
 ];

@@ -2,7 +2,7 @@
  * Runs in the master. Owns every listening socket: bound here, never polled or read here. A socket lives from the first `listen`
  * that asks for it until no generation wants it any more; workers come and go on copies of it.
  */
-import { linkSync, lstatSync, unlinkSync } from 'node:fs';
+import { lchownSync, linkSync, lstatSync, unlinkSync } from 'node:fs';
 import { connect } from 'node:net';
 import type { DatagramHandle } from '../node-internals/datagram-handle.cjs';
 import { bindDatagrams } from '../node-internals/datagram-handle.cjs';
@@ -11,6 +11,7 @@ import { bindServer } from '../node-internals/server-handle.cjs';
 import { heldLinkOf } from '../shared/held-link.cjs';
 import type { ListenSpec, SocketName } from '../shared/messages.cjs';
 import type { ListenerSnapshot } from '../shared/snapshot.js';
+import type { Rights } from './fork-worker.js';
 
 /** Errno of an address in use, as libuv has it. */
 const EADDRINUSE = -98;
@@ -23,6 +24,8 @@ export interface ListenerClient {
   /** `datagrams`: the UDP socket itself, which the app sends through before it may read. */
   sendListening(seq: number, key: string, name: SocketName, datagrams?: DatagramHandle): void;
   sendListenFailed(seq: number, spec: ListenSpec, errno: number): void;
+  /** Whose a unix socket is that is made for it. @default the master's */
+  readonly rights?: Rights;
 }
 
 interface Ask {
@@ -63,7 +66,7 @@ export class Listeners {
     const key = keyOf(spec);
     let listener = this.table.get(key);
     if (!listener) {
-      const bound = await this.bind(key, spec);
+      const bound = await this.bind(key, spec, client.rights);
       if (typeof bound === 'number') {
         client.sendListenFailed(seq, spec, bound);
         return;
@@ -191,9 +194,9 @@ export class Listeners {
     return found && { key: found.key, protocol: found.spec.protocol };
   }
 
-  private async bind(key: string, spec: ListenSpec): Promise<Listener | number> {
+  private async bind(key: string, spec: ListenSpec, rights: Rights | undefined): Promise<Listener | number> {
     if (this.offTraffic || this.closed) return this.bindAside(key, spec);
-    let bound = bindSocket(spec);
+    let bound = bindWithRights(spec, rights);
     if (bound === EADDRINUSE && hasFile(spec) && (await isStaleUnixPath(spec.address ?? ''))) {
       // While the path was asked for, another worker's ask may have bound it: it is not stale any more then, though nobody answers yet.
       const meanwhile = this.table.get(key);
@@ -201,7 +204,7 @@ export class Listeners {
       if (this.closed) return this.bindAside(key, spec);
       removeQuietly(spec.address ?? '');
       removeQuietly(heldLinkOf(spec.address ?? ''));
-      bound = bindSocket(spec);
+      bound = bindWithRights(spec, rights);
     }
     if (typeof bound === 'number') return bound;
     const state = spec.protocol === 'udp' ? 'listening' : 'bound';
@@ -272,6 +275,20 @@ const bindSocket = (spec: ListenSpec): ReturnType<typeof bindServer> | ReturnTyp
   spec.protocol === 'udp'
     ? bindDatagrams(spec.address ?? '', spec.port ?? 0, spec.addressType, spec.flags)
     : bindServer(spec.address, spec.port, spec.addressType, spec.flags);
+
+/** A unix socket is a file, and so the worker's own; that of a worker with rights of its own lies where root alone can write. */
+function bindWithRights(spec: ListenSpec, rights: Rights | undefined): ReturnType<typeof bindSocket> {
+  if (!rights || !hasFile(spec)) return bindSocket(spec);
+  const { identity, umask } = rights;
+  const own = umask === null ? null : process.umask(Number.parseInt(umask, 8));
+  try {
+    const bound = bindSocket(spec);
+    if (identity !== null && typeof bound !== 'number') lchownSync(spec.address ?? '', identity.uid, identity.gid);
+    return bound;
+  } finally {
+    if (own !== null) process.umask(own);
+  }
+}
 
 const isDatagrams = (listener: Listener): boolean => listener.spec.protocol === 'udp';
 

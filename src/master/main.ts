@@ -31,6 +31,9 @@ import { claimFolder, leaveSocketPath, takeSocketPath } from './state-folder.js'
 import { Supervisor } from './supervisor.js';
 import { prepareUsage } from './usage.js';
 
+/** Once its workers have run as another user, the config is judged before it is evaluated. */
+const GUARDED = { guarded: true } as const;
+
 export interface MasterOptions {
   logFormat?: LogFormat | undefined;
   /** Its output goes to this file, absolute, and nobody waits at a terminal. */
@@ -71,6 +74,7 @@ export async function runMaster(
   });
   // What was read to learn the name is what the first generation runs.
   let waiting: Plan | null = first;
+  let guard: { guarded?: true } = first.identity === null ? {} : GUARDED;
   const effects: Effects = new Effects({
     appName,
     listeners,
@@ -78,8 +82,9 @@ export async function runMaster(
     output: process.stdout.isTTY ? 'labelled' : 'plain',
     store: releasesDir(state, appName),
     makePlan: async (scaled, release) => {
-      const plan = waiting ?? (await readPlan({ ...request, scaled, release }, masterEnv));
+      const plan = waiting ?? (await readPlan({ ...request, ...guard, scaled, release }, masterEnv));
       waiting = null;
+      if (plan.identity !== null) guard = GUARDED;
       refuseRename(appName, plan);
       return plan;
     },
@@ -119,7 +124,7 @@ export async function runMaster(
     state,
     {
       name: appName,
-      request: asked,
+      request: { ...asked, ...guard },
       startedAt: new Date(startedAt).toISOString(),
       masterPid: process.pid,
       version: VERSION,

@@ -16,6 +16,7 @@ import type { StartRequest } from '../shared/app-record.js';
 import type { AppConfig } from '../shared/config.js';
 import type { ErrorCode, ErrorReport } from '../shared/errors.js';
 import { ZdsupError } from '../shared/errors.js';
+import type { Identity } from '../shared/identity.js';
 import { relocation } from './planning/relocate.js';
 import { typescriptArgs } from './typescript-entry.js';
 
@@ -30,6 +31,8 @@ export interface Plan {
   execArgv: string[];
   args: string[];
   cwd: string;
+  /** Whom the workers run as; null: as the master does. */
+  identity: Identity | null;
   /** The whole environment of a worker, but for what names its slot and generation. */
   env: Record<string, string>;
   policy: Policy;

@@ -9,6 +9,7 @@ import { keepNonBlocking } from '../node-internals/stdio.cjs';
 import type { SmokeConfig } from '../shared/config.js';
 import type { ListenSpec } from '../shared/messages.cjs';
 import { formatDuration } from '../shared/units.js';
+import { asUser } from './as-user.js';
 import type { Plan } from './plan.js';
 import { eachLine, LAST_WORDS_MS } from './worker-output.js';
 
@@ -64,10 +65,14 @@ async function runScript(
   stopped: Promise<void>,
 ): Promise<null | { reason: string; lines: string[] }> {
   const lines: string[] = [];
-  const child = spawn(smoke.run, {
-    shell: true,
+  const variables = { ...plan.env, ...(url === undefined ? {} : { ZDSUP_CHECK_URL: url }) };
+  // As Node's `shell: true` has it; as the workers' user, whose scripts it runs.
+  const { file, args, env, uid, gid } = asUser(plan.identity, '/bin/sh', ['-c', smoke.run], variables);
+  const child = spawn(file, args, {
     cwd: plan.cwd,
-    env: { ...plan.env, ...(url === undefined ? {} : { ZDSUP_CHECK_URL: url }) },
+    env,
+    ...(uid === undefined ? {} : { uid }),
+    ...(gid === undefined ? {} : { gid }),
     stdio: ['ignore', 'pipe', 'pipe'],
     detached: true, // A process group of its own: what the script has started ends with it.
   });

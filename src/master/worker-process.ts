@@ -4,8 +4,8 @@
  */
 
 import type { Worker as ClusterWorker } from 'node:cluster';
-import cluster from 'node:cluster';
 import type { Socket } from 'node:net';
+import { constants } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { getSystemErrorName } from 'node:util';
 import type { Event } from '../domain/types.js';
@@ -26,6 +26,9 @@ import type {
 import { CMD, HANDSHAKE_VARIABLE } from '../shared/messages.cjs';
 import { VERSION } from '../shared/version.cjs';
 import type { Bouncer } from './dispatch.js';
+import type { Rights } from './fork-worker.js';
+import { forkWorker } from './fork-worker.js';
+import { refusalToListen } from './listen-permission.js';
 import type { ListenerClient, Listeners } from './listeners.js';
 import { labelOf } from './listeners.js';
 import { preferForOom } from './oom.js';
@@ -65,6 +68,7 @@ type Body = MasterMessage extends infer M ? (M extends MasterMessage ? Omit<M, '
 const NODES_ENVELOPE = 'NODE_HANDLE';
 const TAKES_HANDLE: readonly WorkerMessage['act'][] = ['handoff', 'bounced'];
 
+const EACCES = -constants.errno.EACCES;
 const PROTOCOLS: readonly unknown[] = ['http', 'https', 'tcp', 'tls', 'udp'];
 const ADDRESS_TYPES: readonly unknown[] = [-1, 4, 6];
 const MAX_PORT = 65_535;
@@ -127,15 +131,13 @@ export class WorkerProcess implements ListenerClient, Peer, Bouncer {
     output: OutputMode,
     private readonly post: (event: Event) => void,
   ) {
-    cluster.setupPrimary({
-      exec: plan.entry,
-      args: plan.args,
-      execArgv: ['--require', PRELOAD, ...plan.execArgv],
-      cwd: plan.cwd,
+    this.worker = forkWorker(
+      { exec: plan.entry, args: plan.args, execArgv: ['--require', PRELOAD, ...plan.execArgv], cwd: plan.cwd },
       // Off a terminal stdout costs the master nothing; stderr is piped for the last words.
-      stdio: ['ignore', STDOUT[output], 'pipe', 'ipc'],
-    });
-    this.worker = cluster.fork(this.environment());
+      ['ignore', STDOUT[output], 'pipe', 'ipc'],
+      this.environment(),
+      this.rights,
+    );
     keepNonBlocking(process.stderr); // It may be the same pipe as stdout, which the worker inherits.
     this.words = carryOutput(this.worker.process, identity, output);
     this.listen();
@@ -147,6 +149,10 @@ export class WorkerProcess implements ListenerClient, Peer, Bouncer {
 
   get pid(): number | null {
     return this.worker.process.pid ?? null;
+  }
+
+  get rights(): Rights {
+    return { identity: this.plan.identity, umask: this.plan.config.umask };
   }
 
   /** The last lines it wrote to stderr. */
@@ -313,9 +319,11 @@ export class WorkerProcess implements ListenerClient, Peer, Bouncer {
     this.traffic.opened();
   }
 
-  sendListenFailed(seq: number, spec: ListenSpec, errno: number): void {
+  /** @param why said beside the errno, which is all that the app gets */
+  sendListenFailed(seq: number, spec: ListenSpec, errno: number, why = ''): void {
     this.send({ act: 'listen-failed', seq, errno });
-    this.post({ type: 'listen-failed', id: this.identity.id, what: `${labelOf(spec)}: ${getSystemErrorName(errno)}` });
+    const what = `${labelOf(spec)}: ${getSystemErrorName(errno)}${why}`;
+    this.post({ type: 'listen-failed', id: this.identity.id, what });
   }
 
   sendAccept(key: string): void {
@@ -394,6 +402,11 @@ export class WorkerProcess implements ListenerClient, Peer, Bouncer {
         this.post({ type: 'listen-asked', id });
         if (spec.protocol === 'http' || spec.protocol === 'https') this.speaksHttp = true;
         this.rehearse();
+        const refusal = refusalToListen(this.plan, spec);
+        if (refusal !== null) {
+          this.sendListenFailed(seq, spec, EACCES, ` (${refusal})`);
+          break;
+        }
         void this.listeners.ask(this, seq, spec, (key) =>
           this.post({ type: 'listening', id, key, label: labelOf(spec) }),
         );

@@ -12,6 +12,8 @@ export interface StartRequest {
   only?: string;
   /** Raw config keys from flags; they win over the file. */
   overrides: Record<string, unknown>;
+  /** Its workers have run as another user than its master, root: the config is judged before root evaluates it. */
+  guarded?: true;
   /** Logical: `$PWD` where it is the same folder, so that a symbolic link in it is followed afresh at each reload. */
   baseDir: string;
 }
@@ -52,6 +54,7 @@ const REQUEST: Record<keyof StartRequest, Judge> = {
   configPath: isTextOrLeftOut,
   only: isTextOrLeftOut,
   overrides: isObject,
+  guarded: (value) => value === undefined || value === true,
   baseDir: isText,
 };
 const END: Record<keyof AppEnd, Judge> = {

@@ -4,6 +4,7 @@
 import * as v from 'valibot';
 import { isAppName } from './app-name.js';
 import type { AppConfig } from './config.js';
+import { parseListenAddress } from './listen-address.js';
 import { parseDuration, parseShare } from './units.js';
 
 const allowed = (text: string) => text;
@@ -148,6 +149,28 @@ const SHARED = "a list of folders in the app's own, such as ['uploads', '.cache'
 /** Relative and below the folder, spelt in the one way that a path has. */
 const isInside = (path: string): boolean => path.split('/').every((part) => !['', '.', '..'].includes(part));
 
+const ENV_VALUE = 'a string without NUL bytes, a number or a boolean';
+const USER = "the name of a user of this host, such as 'www-data', or a number from 0";
+const GROUP = "the name of a group of this host, such as 'www-data', or a number from 0";
+/** As useradd and groupadd have it; directory servers add `@` and upper case. */
+const isAccountName = (value: string): boolean => /^[A-Za-z_][A-Za-z0-9_.@-]*\$?$/.test(value);
+const account = (what: string) =>
+  v.union(
+    [
+      v.pipe(count(0, what), v.maxValue(MAX_ID, what)),
+      v.pipe(
+        v.string(what),
+        v.check((value) => isAccountName(value), what),
+      ),
+    ],
+    what,
+  );
+/** Node takes no greater one (uid_t goes on to 2³²−2). */
+const MAX_ID = 2 ** 31 - 1;
+const UMASK = "octal digits in quotes, such as '027'";
+const LISTEN =
+  "a list of ports, 'host:port' (addresses, or localhost) and absolute paths of unix sockets, such as [80, '[::1]:9000', '/run/shop/app.sock']";
+
 const NAME = "a name: a lower-case letter, then letters, digits, dot, dash or underscore, at most 63 in all; not 'all'";
 const INSTANCES = "a whole number from 1, or 'max' (one for each CPU)";
 
@@ -162,7 +185,18 @@ export const appKeys = {
   env: v.optional(
     v.record(
       v.string(),
-      v.union([v.string(), v.number(), v.boolean()], 'a string, a number or a boolean'),
+      v.union(
+        [
+          v.pipe(
+            v.string(),
+            // Node would print the whole value with its refusal.
+            v.check((value) => !value.includes('\0'), ENV_VALUE),
+          ),
+          v.number(),
+          v.boolean(),
+        ],
+        ENV_VALUE,
+      ),
       'an object of variables',
     ),
   ),
@@ -189,6 +223,23 @@ export const appKeys = {
   sticky: v.optional(v.union([v.literal('ip'), v.literal(false)], STICKY)),
   handover: v.optional(v.picklist(['auto', 'off'], "'auto' or 'off'")),
   private: v.optional(v.array(port(PORT), 'a list of ports')),
+  user: v.optional(account(USER)),
+  group: v.optional(account(GROUP)),
+  umask: v.optional(
+    v.pipe(
+      v.string(UMASK),
+      v.check((value) => /^0?[0-7]{3}$/.test(value), UMASK),
+    ),
+  ),
+  listen: v.optional(
+    v.array(
+      v.pipe(
+        v.union([v.string(), v.number()], LISTEN),
+        v.check((value) => parseListenAddress(value) !== null, LISTEN),
+      ),
+      LISTEN,
+    ),
+  ),
   keep: v.optional(count(1, 'a whole number of releases from 1')),
   shared: v.optional(
     v.array(
@@ -232,4 +283,7 @@ export const FORMS: Record<string, string> = {
   'canary.analysis': ANALYSIS,
   surge: AMOUNT,
   unavailable: AMOUNT,
+  user: USER,
+  group: GROUP,
+  listen: LISTEN,
 };

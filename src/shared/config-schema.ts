@@ -183,9 +183,18 @@ function normalise(app: v.InferOutput<typeof appSchema>, prefix: string, source:
     sticky: app.sticky ?? false,
     handover: app.handover ?? 'auto',
     private: app.private ?? [],
+    user: app.user ?? null,
+    group: groupOf(app, prefix, source),
+    umask: app.umask === undefined ? null : app.umask.padStart(4, '0'),
+    listen: app.listen === undefined ? null : app.listen.map(String),
     keep: app.keep ?? 5,
     shared: sharedOf(app.shared ?? [], prefix, source),
   };
+}
+
+function groupOf({ user, group }: v.InferOutput<typeof appSchema>, prefix: string, source: string): AppConfig['group'] {
+  if (group === undefined || user !== undefined) return group ?? null;
+  throw invalid(source, `${prefix}group`, group, 'a group beside a user: set user too');
 }
 
 /** Sorted, each once: their order says nothing. */
@@ -227,8 +236,23 @@ function deepestIssue(issue: v.BaseIssue<unknown>): v.BaseIssue<unknown> {
   return inner ?? issue;
 }
 
+/** Values of the environment are secrets. */
+const IN_ENV = /(^|\.)env(\.|$)/;
+
+function kindOf(value: unknown): string {
+  if (value === null) return 'null';
+  if (Array.isArray(value)) return 'a list';
+  if (typeof value === 'string' && value.includes('\0')) return 'a string with a NUL byte';
+  return typeof value === 'object' ? 'an object' : `a ${typeof value}`;
+}
+
 function invalid(source: string, key: string, received: unknown, allows: string): ZdsupError {
-  const shown = received === undefined ? 'nothing' : (JSON.stringify(received) ?? String(received));
+  const shown =
+    received === undefined
+      ? 'nothing'
+      : IN_ENV.test(key)
+        ? kindOf(received)
+        : (JSON.stringify(received) ?? String(received));
   return new ZdsupError({
     code: 'ZDSUP_CONFIG_INVALID',
     message: `${source}: ${key} is ${shown.length > 80 ? `${shown.slice(0, 77)}...` : shown}`,

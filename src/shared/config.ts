@@ -45,6 +45,14 @@ export interface AppConfig {
   handover: 'auto' | 'off';
   /** Ports that are neither held by the master nor gated (an inspector, say). */
   private: number[];
+  /** The workers' user, by name or number; null: the master's own. */
+  user: string | number | null;
+  /** Their group; null: the user's own. */
+  group: string | number | null;
+  /** Their umask, four octal digits; null: the master's. */
+  umask: string | null;
+  /** What they may ask the master to listen on: ports, `host:port`, paths; null: anything. */
+  listen: string[] | null;
   /** So many releases stay in the store; those that run stay anyway. @default 5 */
   keep: number;
   /** Folders that the app writes to, relative to its own: they lie beside the releases, and are linked into each. */

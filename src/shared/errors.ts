@@ -24,6 +24,7 @@ export type ErrorCode =
   | 'ZDSUP_INTERNAL'
   | 'ZDSUP_LOG_ELSEWHERE'
   | 'ZDSUP_NODE_UNSUPPORTED'
+  | 'ZDSUP_NOT_ROOTS_ALONE'
   | 'ZDSUP_RECORD_BROKEN'
   | 'ZDSUP_RELEASE_BROKEN'
   | 'ZDSUP_RELEASE_CHANGED'
@@ -47,6 +48,9 @@ export type ErrorCode =
   | 'ZDSUP_STATE_UNWRITABLE'
   | 'ZDSUP_STOPPING'
   | 'ZDSUP_USAGE'
+  | 'ZDSUP_USER_CANNOT_READ'
+  | 'ZDSUP_USER_NEEDS_ROOT'
+  | 'ZDSUP_USER_UNKNOWN'
   | 'ZDSUP_VERSION_MISMATCH';
 
 /** 0 done; 1 failed; 2 wrong usage or bad config; 3 no such app or not running; 4 refused, another rollout is under way. */

@@ -46,6 +46,9 @@ export function stateDirsToSearch(env: Env, home: string, systemApps: string[]):
   return [...new Set([...systemApps.map((app) => join(SYSTEM_STATE_PARENT, app)), stateDir(env, home), byDefault])];
 }
 
+/** Of a system unit: what starts such an app is systemd. */
+export const isSystemState = (state: string): boolean => state.startsWith(`${SYSTEM_STATE_PARENT}/`);
+
 /** Folder of the records in a state folder, a file `<app>.json` for each app. */
 export const recordsDir = (state: string): string => join(state, 'apps');
 

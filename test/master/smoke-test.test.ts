@@ -10,7 +10,7 @@ import { onTestFinished } from '../helpers/side-by-side.js';
 // CommonJS in TypeScript, which only the build can read; stderr is this test's own.
 vi.mock('../../src/node-internals/stdio.cjs', () => ({ keepNonBlocking() {} }));
 
-const PLAN = { cwd: '/', env: { PATH: process.env.PATH } } as unknown as Plan;
+const PLAN = { cwd: '/', identity: null, env: { PATH: process.env.PATH } } as unknown as Plan;
 
 /** What stands at the moment it settles, and not what comes in later. */
 const toldOf = async (run: string, timeoutMs = 60_000): Promise<{ reason: string; lines: string[] } | null> =>

@@ -22,6 +22,9 @@ const refusalOf = (keys: object): ErrorReport => refusal({ script: 'app.js', ...
 const DURATION = "allowed: a duration: '30s', '500ms', '2m', or a number of ms";
 const AMOUNT = "allowed: a whole number of workers from 0, or a percentage such as '25%'";
 const INSTANCES = "allowed: a whole number from 1, or 'max' (one for each CPU)";
+const USER = "allowed: the name of a user of this host, such as 'www-data', or a number from 0";
+const LISTEN =
+  "allowed: a list of ports, 'host:port' (addresses, or localhost) and absolute paths of unix sockets, such as [80, '[::1]:9000', '/run/shop/app.sock']";
 const PORT = 'allowed: a port from 1 to 65535';
 const WARMUP =
   "allowed: a list of paths such as ['/', '/products'], or an object such as {paths: ['/'], timeout: '5s'}";
@@ -46,7 +49,8 @@ describe('a key that does not exist is refused', () => {
   ] as const)('%s: did you mean %s?', ([key, meant]) => {
     const { message, hint } = refusalOf({ [key]: 1 });
     expect(message).toBe(`zdsup.config.js: unknown key ${key}`);
-    if (meant === undefined) expect(hint).toMatch(/^known keys: name, script, args, .*private, keep, shared$/);
+    if (meant === undefined)
+      expect(hint).toMatch(/^known keys: name, script, args, .*private, user, group, umask, listen, keep, shared$/);
     else expect(hint).toBe(`did you mean ${meant}?`);
   });
 
@@ -155,9 +159,15 @@ describe('a value of the wrong kind is refused', () => {
     ['args', 5, 'allowed: a list of strings'],
     ['nodeArgs', {}, 'allowed: a list of strings'],
     ['cwd', 5, 'allowed: the path of a folder'],
-    ['env', 'A=1', 'allowed: an object of variables'],
     ['envFile', 5, 'allowed: the path of an env file, or a list of them'],
     ['private', 9229, 'allowed: a list of ports'],
+    ['user', 'www data', USER],
+    ['user', '-G', USER],
+    ['user', -1, USER],
+    ['group', 'www-data', 'allowed: a group beside a user: set user too'],
+    ['umask', 27, "allowed: octal digits in quotes, such as '027'"],
+    ['umask', '089', "allowed: octal digits in quotes, such as '027'"],
+    ['listen', 80, LISTEN],
     ['ready', 'http', "allowed: 'listening', 'message', or an object such as {path: '/healthz'}"],
     ['ready', 5, "allowed: 'listening', 'message', or an object such as {path: '/healthz'}"],
     ['backoff', true, 'allowed: a duration or an object with initial, factor, cap, jitter, resetAfter'],
@@ -252,7 +262,16 @@ describe('a value of the wrong kind is refused', () => {
     ['backoff', { factor: 0.5 }, 'backoff.factor is 0.5', 'allowed: a number from 1'],
     ['backoff', { jitter: 2 }, 'backoff.jitter is 2', 'allowed: a number from 0 to 1'],
     ['backoff', { cap: '1y' }, 'backoff.cap is "1y"', DURATION],
-    ['env', { PORT: { a: 1 } }, 'env.PORT is {"a":1}', 'allowed: a string, a number or a boolean'],
+    ['env', { PORT: { a: 1 } }, 'env.PORT is an object', 'allowed: a string without NUL bytes, a number or a boolean'],
+    ['env', 'TOKEN=hunter2', 'env is a string', 'allowed: an object of variables'],
+    [
+      'env',
+      { TOKEN: 'hunter2\0' },
+      'env.TOKEN is a string with a NUL byte',
+      'allowed: a string without NUL bytes, a number or a boolean',
+    ],
+    ['listen', [80, 'example.org:80'], 'listen.1 is "example.org:80"', LISTEN],
+    ['listen', ['app.sock'], 'listen.0 is "app.sock"', LISTEN],
     ['private', [9229, 0], 'private.1 is 0', PORT],
     ['args', ['a', 5], 'args.1 is 5', 'allowed: a string'],
     ['envFile', ['.env', 5], 'envFile.1 is 5', 'allowed: a string'],

@@ -18,9 +18,10 @@ import type { DaemonAnswer, DaemonOrder, StartResult } from '../../shared/daemon
 import { ORDER_FD } from '../../shared/daemon.js';
 import { toReport, ZdsupError } from '../../shared/errors.js';
 import { logPath, stateDir } from '../../shared/paths.js';
+import { makeProgress } from '../render/progress.js';
 import { carryOutOne, detachOnInterrupt, progressOf, tell } from './carry-out.js';
 
-const BIN = fileURLToPath(new URL('../../../bin/zdsup.js', import.meta.url));
+export const BIN = fileURLToPath(new URL('../../../bin/zdsup.js', import.meta.url));
 
 export interface StartDaemonsOptions {
   /** Of the masters and their workers. */
@@ -29,9 +30,11 @@ export interface StartDaemonsOptions {
   logFormat: 'json' | 'pretty' | undefined;
   json: boolean;
   orReload: boolean;
+  /** Others are started meanwhile: no line is redrawn in place, and Ctrl-C is the caller's to hear. */
+  beside?: boolean;
 }
 
-type Outcome = ControlResult | StartResult;
+export type Outcome = ControlResult | StartResult;
 
 /**
  * @param plans what each first generation runs, as the planner has judged it
@@ -56,7 +59,8 @@ export async function startDaemons(
   return Math.max(...outcomes.map((outcome) => outcome.exitStatus));
 }
 
-async function startOne(
+/** Never rejects: what it comes to is the result. */
+export async function startOne(
   plan: { appName: string },
   request: StartRequest,
   options: StartDaemonsOptions,
@@ -76,10 +80,10 @@ async function startOne(
   }
 }
 
-async function launch(order: DaemonOrder, { env, json }: StartDaemonsOptions): Promise<StartResult> {
+async function launch(order: DaemonOrder, { env, json, beside = false }: StartDaemonsOptions): Promise<StartResult> {
   const startedAt = Date.now();
-  const progress = progressOf(order.app, json);
-  const attached = detachOnInterrupt(order.app, 'start', progress);
+  const progress = beside ? makeProgress(order.app, json ? 'none' : 'lines') : progressOf(order.app, json);
+  const attached = beside ? null : detachOnInterrupt(order.app, 'start', progress);
   try {
     const log = openSync(order.logFile, 'a', 0o600);
     let child: ChildProcess;
@@ -99,7 +103,7 @@ async function launch(order: DaemonOrder, { env, json }: StartDaemonsOptions): P
     return result.ok ? { ...result, durationMs: Date.now() - startedAt } : result;
   } finally {
     progress.end();
-    attached.end();
+    attached?.end();
   }
 }
 

@@ -76,10 +76,21 @@ async function byName(
   }
   if (options.name !== undefined && options.name !== name)
     throw keepsItsName(name, options.name, app.remembered?.record?.request);
-  if (app.running) return { running: app.running };
+  return app.running ? { running: app.running } : wantedAgain(app.remembered!, overrides, options);
+}
+
+/**
+ * What a start by name runs.
+ * @throws ZdsupError ZDSUP_RECORD_BROKEN, ZDSUP_STATE_FOREIGN, and what a release of the store may be refused with
+ */
+export async function wantedAgain(
+  remembered: Remembered,
+  overrides: Record<string, unknown>,
+  options: StartOptions,
+): Promise<Wanted> {
   const { brokenRecord } = await import('../../client/records.js');
-  const { record, uid } = app.remembered!;
-  if (record === null) throw brokenRecord(app.remembered!);
+  const { name, record, uid } = remembered;
+  if (record === null) throw brokenRecord(remembered);
   // What root would run here, somebody else has written.
   if (uid !== process.geteuid?.())
     throw new ZdsupError({
@@ -88,7 +99,7 @@ async function byName(
       hint: `as that user: zdsup start ${name}`,
       exitStatus: 2,
     });
-  const stored = options.inPlace ? undefined : await releaseToRun(app.remembered!);
+  const stored = options.inPlace ? undefined : await releaseToRun(remembered);
   const release = stored?.release;
   if (stored)
     process.stderr.write(

@@ -5,14 +5,17 @@
 import { closeSync, readFileSync } from 'node:fs';
 import type { RunningApp } from '../../client/apps.js';
 import { logicalFolder, runningApps } from '../../client/apps.js';
+import type { Remembered } from '../../client/records.js';
+import { failedResult } from '../../shared/control-protocol.js';
 import { runsAlready } from '../../shared/control-socket.js';
 import type { DaemonOrder } from '../../shared/daemon.js';
 import { ORDER_FD } from '../../shared/daemon.js';
 import { toReport, ZdsupError } from '../../shared/errors.js';
 import { VERSION } from '../../shared/version.cjs';
 import { environmentAtStart } from './environment.js';
+import type { Outcome } from './start-daemon.js';
 import type { Wanted } from './start-target.js';
-import { noteInPlace, resolveTarget } from './start-target.js';
+import { noteInPlace, resolveTarget, wantedAgain } from './start-target.js';
 
 export interface StartOptions {
   name?: string;
@@ -86,6 +89,21 @@ async function detach({ request, release, logFormat }: Wanted, options: StartOpt
     json: options.json === true,
     orReload: options.orReload === true,
   });
+}
+
+/** As a daemon, in the environment of this command. Never rejects: what it comes to is the result. */
+export async function bringBack(remembered: Remembered, json: boolean): Promise<Outcome> {
+  const { startOne } = await import('./start-daemon.js');
+  try {
+    const { request, release, logFormat } = await wantedAgain(remembered, {}, { daemon: true });
+    const env = environmentAtStart();
+    const { readPlan } = await import('../../master/plan.js');
+    const { claimFolder } = await import('../../master/state-folder.js');
+    const plan = await readPlan({ version: VERSION, ...request, release }, env);
+    return await startOne(plan, request, { env, claimFolder, logFormat, json, orReload: false, beside: true });
+  } catch (error) {
+    return { app: remembered.name, ...failedResult(toReport(error)) };
+  }
 }
 
 /** The environment is that of the command, which may have gone by now. */

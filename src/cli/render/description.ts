@@ -88,11 +88,22 @@ function configRows(config: ConfigInForce): Row[] {
     ['sticky', config.sticky === false ? 'no' : 'by client address'],
     ['handover', config.handover],
     ['private ports', words(config.private)],
+    ...rightsRows(config),
     ['shared folders', words(config.shared)],
     ['releases kept', String(config.keep)],
     ['env files', words(config.envFile)],
     // Names alone: values are secrets.
     ['env', `${words(envNames)}; ${otherEnvNames.length} more from env files and the master`],
+  ];
+}
+
+/** A master of an older version sends none of them. */
+function rightsRows({ user, group, umask, listen }: ConfigInForce): Row[] {
+  const account = [user, group].filter((one) => one !== null && one !== undefined).join(', group ');
+  return [
+    ['user', account || "the master's"],
+    ['umask', umask ?? "the master's"],
+    ['may listen on', listen ? words(listen) : (user ?? null) === null ? 'anything' : 'nothing'],
   ];
 }
 

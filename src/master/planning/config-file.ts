@@ -6,6 +6,8 @@ import { pathToFileURL } from 'node:url';
 import type { ErrorCode } from '../../shared/errors.js';
 import { ZdsupError } from '../../shared/errors.js';
 
+/** Of the text in front of a fault V8 quotes so many characters. */
+const QUOTED_BEFORE = 10;
 /** What a syntax check may take, in ms. */
 const CHECK_TIMEOUT_MS = 5_000;
 
@@ -36,11 +38,21 @@ export async function loadConfigFile(path: string): Promise<unknown> {
 }
 
 async function readJson(path: string): Promise<unknown> {
+  let text = '';
   try {
-    return JSON.parse(await readFile(path, 'utf8'));
+    text = await readFile(path, 'utf8');
+    return JSON.parse(text);
   } catch (error) {
-    throw failed('ZDSUP_CONFIG_THREW', `${path}: ${(error as Error).message}`, 'mend the JSON');
+    throw failed('ZDSUP_CONFIG_THREW', `${path}: ${withoutText((error as Error).message, text)}`, 'mend the JSON');
   }
+}
+
+/** V8 quotes what stands around the fault, which may be a secret: the line is told in its place. */
+function withoutText(message: string, text: string): string {
+  const [, what, cut, quoted] = /^(.*?), (\.\.\.)?"([\s\S]*)"(?:\.\.\.)? is not valid JSON$/.exec(message) ?? [];
+  if (what === undefined) return message;
+  const at = text.indexOf(quoted!) + (cut === undefined ? 0 : QUOTED_BEFORE);
+  return `${what}, near line ${text.slice(0, at).split('\n').length}: this is not valid JSON`;
 }
 
 async function evaluate<T>(path: string, code: () => T | Promise<T>): Promise<T> {

@@ -12,6 +12,7 @@ import { loadConfigFile, threw } from './config-file.js';
 import { guardAgainstOrphanhood } from './orphan-guard.js';
 import { makePlan } from './release.js';
 import { relocation } from './relocate.js';
+import { refuseWeak, WHY_CONFIG } from './root-only.js';
 
 // Before the config runs: what it sets in its own environment is not the workers'.
 const masterEnv = { ...process.env };
@@ -49,17 +50,20 @@ async function answer(request: PlannerQuestion): Promise<PlanAnswer> {
 }
 
 async function plans(question: PlannerQuestion): Promise<Plan[]> {
-  const { version, only, overrides, every, scaled, release } = question;
+  const { version, only, overrides, every, scaled, release, guarded } = question;
   const relocate = relocation(release);
   const baseDir = relocate(question.baseDir);
   const configPath = question.configPath === undefined ? undefined : relocate(question.configPath);
   if (version !== VERSION) throw upgraded(version);
   if (configPath !== undefined && extname(configPath) !== '.json') guardAgainstOrphanhood(parent);
   const folder = configPath === undefined ? baseDir : dirname(configPath);
+  // Before it is evaluated: what its workers' user has put there, root would run.
+  if (configPath !== undefined && guarded && process.geteuid?.() === 0)
+    refuseWeak('the config', configPath, WHY_CONFIG);
   const raw = configPath === undefined ? {} : await loadConfigFile(configPath);
   const apps = parseConfig(withOverrides(raw, overrides, only), configPath ?? 'the command line');
   const chosen = every && only === undefined ? allNamed(apps, configPath) : [chooseApp(apps, namesIn(raw), question)];
-  return Promise.all(chosen.map((app) => makePlan(app, folder, masterEnv, { scaled, release })));
+  return Promise.all(chosen.map((app) => makePlan(app, folder, masterEnv, { scaled, release, configPath })));
 }
 
 const neverReturns = ({ configPath }: PlannerQuestion): ZdsupError =>

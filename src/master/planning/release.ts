@@ -7,12 +7,17 @@ import type { Policy } from '../../domain/types.js';
 import { deriveAppName, nameInPackage } from '../../shared/app-name.js';
 import type { Amount, AppConfig } from '../../shared/config.js';
 import { ZdsupError } from '../../shared/errors.js';
+import type { Identity } from '../../shared/identity.js';
+import { unixPathsOf } from '../../shared/listen-address.js';
 import { nearestWord } from '../../shared/nearest.js';
 import { fingerprint } from '../fingerprint.js';
 import type { Plan, PlanRequest } from '../plan.js';
 import { typescriptArgs } from '../typescript-entry.js';
 import { readEnvFile } from './env-file.js';
+import { identityOf } from './identity.js';
+import { settleIdentity } from './readable.js';
 import { relocation } from './relocate.js';
+import { refuseWeak, WHY_CONFIG } from './root-only.js';
 
 /** Settings that say how this process was started and would mislead a worker. */
 const NOT_INHERITED = [
@@ -27,6 +32,19 @@ const NOT_INHERITED = [
   'WATCHDOG_PID',
 ];
 
+/** Of root's own login: folders that another user cannot use, and who called sudo. */
+const OF_A_LOGIN = [
+  ...['XDG_RUNTIME_DIR', 'XDG_STATE_HOME', 'XDG_CONFIG_HOME', 'XDG_CACHE_HOME', 'XDG_DATA_HOME', 'MAIL'],
+  ...['SUDO_USER', 'SUDO_UID', 'SUDO_GID', 'SUDO_COMMAND'],
+];
+
+export interface PlanOptions {
+  scaled?: PlanRequest['scaled'] | undefined;
+  release?: PlanRequest['release'];
+  /** Where `config` was read. */
+  configPath?: string | undefined;
+}
+
 /**
  * Resolves symbolic links now, for this generation alone.
  * @param baseDir logical folder that relative paths in `config` start from (its links are followed afresh each time)
@@ -37,9 +55,12 @@ export async function makePlan(
   config: AppConfig,
   baseDir: string,
   masterEnv: NodeJS.ProcessEnv,
-  { scaled = null, release }: { scaled?: PlanRequest['scaled'] | undefined; release?: PlanRequest['release'] } = {},
+  { scaled = null, release, configPath }: PlanOptions = {},
 ): Promise<Plan> {
   const relocate = relocation(release);
+  const wanted = identityOf(config.user, config.group);
+  const envFiles = config.envFile.map((file) => relocate(resolve(baseDir, file)));
+  if (wanted !== null) refuseWhatOthersWrite(config, configPath, envFiles);
   const logicalCwd = relocate(resolve(baseDir, config.cwd ?? '.'));
   const cwd = await realpath(logicalCwd).catch(() => {
     throw new ZdsupError({
@@ -56,7 +77,8 @@ export async function makePlan(
     : await releaseFolder(entry, cwd, await linkedFolder(script, cwd));
   const readAt = Date.now();
   const baseline = await fingerprint(path, entry);
-  const fromFiles = await readEnvFiles(config.envFile.map((file) => relocate(resolve(baseDir, file))));
+  const fromFiles = await readEnvFiles(envFiles);
+  const { identity, warnings } = wanted ? settleIdentity(wanted, entry, cwd) : { identity: null, warnings: [] };
   const id = release?.id ?? createHash('sha256').update(path).update(baseline).digest('hex').slice(0, 8);
   return {
     appName: config.name ?? deriveAppName(await nameSource(await releaseFolder(entry, cwd, null))),
@@ -67,11 +89,12 @@ export async function makePlan(
     execArgv: [...config.nodeArgs, ...typescriptArgs(entry)],
     args: config.args,
     cwd,
-    env: { ...inherited(masterEnv), PWD: cwd, ...fromFiles.env, ...config.env },
+    identity,
+    env: { ...inherited(masterEnv, identity), ...loginOf(identity), PWD: cwd, ...fromFiles.env, ...config.env },
     policy: policyOf(config, scaled),
     baseline,
     readAt,
-    warnings: fromFiles.warnings,
+    warnings: [...warnings, ...fromFiles.warnings],
   };
 }
 
@@ -147,12 +170,29 @@ async function readEnvFiles(paths: string[]): Promise<{ env: Record<string, stri
   return { env, warnings };
 }
 
-function inherited(masterEnv: NodeJS.ProcessEnv): Record<string, string> {
+function inherited(masterEnv: NodeJS.ProcessEnv, identity: Identity | null): Record<string, string> {
+  const left = identity === null ? NOT_INHERITED : [...NOT_INHERITED, ...OF_A_LOGIN];
   const env: Record<string, string> = {};
   for (const [name, value] of Object.entries(masterEnv))
-    if (value !== undefined && !NOT_INHERITED.includes(name)) env[name] = value;
+    if (value !== undefined && !left.includes(name)) env[name] = value;
   return env;
 }
+
+/**
+ * What root reads for workers that run as somebody else, and where it makes their unix sockets. Not the script: nothing of it is executed by root.
+ * @throws ZdsupError ZDSUP_NOT_ROOTS_ALONE
+ */
+function refuseWhatOthersWrite(config: AppConfig, configPath: string | undefined, envFiles: string[]): void {
+  if (configPath !== undefined) refuseWeak('the config', configPath, WHY_CONFIG);
+  for (const file of envFiles)
+    refuseWeak('the env file', file, 'root reads it, so its writer could have root read another');
+  for (const path of unixPathsOf(config.listen ?? []))
+    refuseWeak('the folder', dirname(path), `root binds ${path} in it, so its writer could lead root astray`);
+}
+
+/** As a login of that user has it. */
+const loginOf = (identity: Identity | null): Record<string, string> =>
+  identity === null ? {} : { HOME: identity.home, USER: identity.user, LOGNAME: identity.user, SHELL: identity.shell };
 
 /** @param scaled stands for as long as the config says the number that it was scaled from */
 export function policyOf(config: AppConfig, scaled: PlanRequest['scaled']): Policy {

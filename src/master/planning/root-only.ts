@@ -1,0 +1,80 @@
+/**
+ * Runs in the planner. Whether anybody but root could put something else in a file's place: the file itself, each folder on the way to it, and
+ * each link's target with its own way. For what root reads or executes on behalf of workers that run as somebody else.
+ */
+import { lstatSync, readlinkSync } from 'node:fs';
+import { dirname, resolve } from 'node:path';
+import { ZdsupError } from '../../shared/errors.js';
+
+const GROUP_OR_OTHERS_WRITE = 0o022;
+const STICKY = 0o1000;
+/** As many links as the kernel follows (path_resolution(7)). */
+const MAX_LINKS = 40;
+
+/** As lstat has it; null: not there. */
+export interface Seen {
+  uid: number;
+  mode: number;
+  isFolder: boolean;
+  /** Of a symbolic link, what it holds. */
+  target: string | null;
+}
+export type Look = (path: string) => Seen | null;
+
+/** @returns the first place on the way that others can change, with how; null: root alone can. What is not there is not judged. */
+export function weakPlace(path: string, look: Look = lookOnDisk): { path: string; why: string } | null {
+  const pending = parts(resolve(path));
+  let at = '/';
+  let links = 0;
+  for (let first = true; ; first = false) {
+    if (!first) {
+      const next = pending.shift();
+      if (next === undefined) return null;
+      at = next === '..' ? dirname(at) : at === '/' ? `/${next}` : `${at}/${next}`;
+    }
+    const seen = look(at);
+    if (seen === null) return null;
+    const why = weakness(seen);
+    if (why !== null) return { path: at, why };
+    if (seen.target === null) continue;
+    links += 1;
+    if (links > MAX_LINKS) return { path: at, why: 'is one of too many links' };
+    pending.unshift(...parts(seen.target));
+    at = seen.target.startsWith('/') ? '/' : dirname(at);
+  }
+}
+
+const parts = (path: string): string[] => path.split('/').filter((part) => part !== '' && part !== '.');
+
+function weakness({ uid, mode, isFolder, target }: Seen): string | null {
+  if (uid !== 0) return `belongs to user ${uid}`;
+  if (target !== null) return null; // A link has no mode of its own; whoever may replace it may write its folder.
+  // In a sticky folder (/tmp) nobody moves away what is root's.
+  if ((mode & GROUP_OR_OTHERS_WRITE) === 0 || (isFolder && (mode & STICKY) !== 0)) return null;
+  return `can be written to by ${(mode & 0o002) === 0 ? 'its group' : 'everybody'} (mode ${(mode & 0o7777).toString(8).padStart(4, '0')})`;
+}
+
+function lookOnDisk(path: string): Seen | null {
+  const info = lstatSync(path, { throwIfNoEntry: false });
+  if (!info) return null;
+  const { uid, mode } = info;
+  return { uid, mode, isFolder: info.isDirectory(), target: info.isSymbolicLink() ? readlinkSync(path) : null };
+}
+
+export const WHY_CONFIG = 'root evaluates it, and the workers run as somebody else';
+
+/**
+ * @param what the path is, such as `the config`
+ * @param why root must be able to trust it
+ * @throws ZdsupError ZDSUP_NOT_ROOTS_ALONE
+ */
+export function refuseWeak(what: string, path: string, why: string): void {
+  const weak = weakPlace(path);
+  if (weak === null) return;
+  throw new ZdsupError({
+    code: 'ZDSUP_NOT_ROOTS_ALONE',
+    message: `${what} ${path} is not root's alone: ${weak.path === path ? 'it' : weak.path} ${weak.why}; ${why}`,
+    hint: `chown root ${weak.path} && chmod go-w ${weak.path}, or keep it where root alone can write, such as /etc`,
+    exitStatus: 2,
+  });
+}

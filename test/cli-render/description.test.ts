@@ -61,6 +61,7 @@ const APP: DescribedApp = {
     backoff: { initialMs: 100, factor: 2, capMs: 30_000, jitter: 0.2, resetAfterMs: 60_000 },
     maxDraining: 2,
     sticky: false,
+    log: null,
     handover: 'auto',
     crashLoop: { count: 5, windowMs: 60_000 },
     livenessTimeoutMs: 0,

@@ -26,9 +26,17 @@ export interface StartDaemonsOptions {
   /** Of the masters and their workers. */
   env: NodeJS.ProcessEnv;
   claimFolder(folder: string): void;
+  /** Null where this host has none. */
+  makePipe(folder: string): { read: number; write: number } | null;
   logFormat: 'json' | 'pretty' | undefined;
   json: boolean;
   orReload: boolean;
+}
+
+/** What the command looks at of a plan. */
+interface PlannedApp {
+  appName: string;
+  config: { log: { out: string | null } | null };
 }
 
 type Outcome = ControlResult | StartResult;
@@ -38,7 +46,7 @@ type Outcome = ControlResult | StartResult;
  * @returns the highest exit status; what one app comes to does not keep the next from its turn
  */
 export async function startDaemons(
-  plans: { appName: string }[],
+  plans: PlannedApp[],
   request: StartRequest,
   options: StartDaemonsOptions,
 ): Promise<number> {
@@ -56,44 +64,51 @@ export async function startDaemons(
   return Math.max(...outcomes.map((outcome) => outcome.exitStatus));
 }
 
-async function startOne(
-  plan: { appName: string },
-  request: StartRequest,
-  options: StartDaemonsOptions,
-): Promise<Outcome> {
+async function startOne(plan: PlannedApp, request: StartRequest, options: StartDaemonsOptions): Promise<Outcome> {
   const app = plan.appName;
   try {
     const running = (await runningApps()).find((one) => one.name === app);
     if (running && options.orReload)
       return await carryOutOne(running, { command: 'reload' }, { json: options.json, verb: 'reload', isRollout: true });
     if (running) throw runsAlready(app);
-    const logFile = logPath(resolve(stateDir(options.env, homedir())), app);
-    options.claimFolder(dirname(logFile));
+    const kept = logPath(resolve(stateDir(options.env, homedir())), app);
+    options.claimFolder(dirname(kept));
+    const logFile = plan.config.log?.out ?? kept;
     const { logFormat } = options;
-    return await launch({ app, request, plan, logFile, ...(logFormat ? { logFormat } : {}) }, options);
+    const order = { app, request, plan, logFile, ...(logFormat ? { logFormat } : {}) };
+    return await launch(order, dirname(kept), options);
   } catch (error) {
     return { app, ...failedResult(toReport(error)) };
   }
 }
 
-async function launch(order: DaemonOrder, { env, json }: StartDaemonsOptions): Promise<StartResult> {
+/** @param folder for what has a name for a moment */
+async function launch(
+  order: Omit<DaemonOrder, 'piped'>,
+  folder: string,
+  { env, json, makePipe }: StartDaemonsOptions,
+): Promise<StartResult> {
   const startedAt = Date.now();
   const progress = progressOf(order.app, json);
   const attached = detachOnInterrupt(order.app, 'start', progress);
   try {
-    const log = openSync(order.logFile, 'a', 0o600);
+    const log = openSync(order.logFile, 'a', 0o600); // Also where it is written by the log process: who may not is told now.
+    const pipe = makePipe(folder);
+    const output = pipe?.write ?? log;
     let child: ChildProcess;
     try {
       child = spawn(process.execPath, [...process.execArgv, BIN, 'start', '--as-daemon'], {
         cwd: '/',
         env,
         detached: true,
-        stdio: ['ignore', log, log, 'ipc', 'pipe'],
+        stdio: ['ignore', output, output, 'ipc', 'pipe', ...(pipe ? [pipe.read] : [])],
       });
       // In the kernel's hands by the next line: also where this process goes at once, the daemon has its order.
-      (child.stdio[ORDER_FD] as Writable | null)?.on('error', () => {}).end(JSON.stringify(order));
+      (child.stdio[ORDER_FD] as Writable | null)
+        ?.on('error', () => {})
+        .end(JSON.stringify({ ...order, piped: pipe !== null }));
     } finally {
-      closeSync(log);
+      for (const fd of [log, ...(pipe ? [pipe.read, pipe.write] : [])]) closeSync(fd);
     }
     const result = await answerOf(child, order.app, (answer) => progress.show(answer));
     return result.ok ? { ...result, durationMs: Date.now() - startedAt } : result;

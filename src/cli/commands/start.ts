@@ -5,9 +5,10 @@
 import { closeSync, readFileSync } from 'node:fs';
 import type { RunningApp } from '../../client/apps.js';
 import { logicalFolder, runningApps } from '../../client/apps.js';
+import type { LogConfig } from '../../shared/config.js';
 import { runsAlready } from '../../shared/control-socket.js';
 import type { DaemonOrder } from '../../shared/daemon.js';
-import { ORDER_FD } from '../../shared/daemon.js';
+import { LOG_FD, ORDER_FD } from '../../shared/daemon.js';
 import { toReport, ZdsupError } from '../../shared/errors.js';
 import { VERSION } from '../../shared/version.cjs';
 import { environmentAtStart } from './environment.js';
@@ -76,12 +77,14 @@ async function detach({ request, release, logFormat }: Wanted, options: StartOpt
   const env = environmentAtStart();
   const { readPlans } = await import('../../master/plan.js');
   const { claimFolder } = await import('../../master/state-folder.js');
+  const { makePipes } = await import('../../master/pipes.js');
   const plans = await readPlans({ version: VERSION, ...request, release }, env);
   if (release === undefined && !options.inPlace) await noteInPlace(plans, env);
   const { startDaemons } = await import('./start-daemon.js');
   return startDaemons(plans, request, {
     env,
     claimFolder,
+    makePipe: (folder) => makePipes(folder, 1)?.[0] ?? null,
     logFormat,
     json: options.json === true,
     orReload: options.orReload === true,
@@ -93,17 +96,19 @@ async function becomeDaemon(): Promise<number> {
   const order = JSON.parse(readFileSync(ORDER_FD, 'utf8')) as DaemonOrder;
   closeSync(ORDER_FD); // Not for the workers.
   process.umask(process.umask() | 0o022); // The caller's, but what others may write to is nobody's wish.
-  const { app, request, plan, logFile, logFormat } = order;
+  const { app, request, plan, logFile, logFormat, piped } = order;
   const { Starter } = await import('../../master/starter.js');
   const starter = new Starter();
   try {
     const { runMaster } = await import('../../master/main.js');
     type Plan = Awaited<Parameters<typeof runMaster>[1]>;
+    const { config } = plan as Plan;
     const first = Promise.resolve(plan as Plan);
+    const logs = piped ? await keepOwnOutput(app, config.log, logFile) : undefined;
     process.exit(
       await runMaster({ version: VERSION, ...request }, first, environmentAtStart(), {
         logFormat,
-        daemon: { logFile },
+        daemon: { logFile, logs },
         observer: starter.observerFor(app, logFile),
       }),
     );
@@ -111,4 +116,17 @@ async function becomeDaemon(): Promise<number> {
     starter.failed(app, toReport(error));
     throw error;
   }
+}
+
+/** Before anything else is said: it waits in the pipe until then. */
+async function keepOwnOutput(
+  app: string,
+  log: LogConfig | null,
+  logFile: string,
+): Promise<import('../../master/log-process.js').LogProcess> {
+  const { LogProcess } = await import('../../master/log-process.js');
+  const { targetsOf } = await import('../../master/kept-output.js');
+  const logs = new LogProcess(app);
+  logs.carry(LOG_FD, null, 'err', targetsOf(log, logFile).err);
+  return logs;
 }

@@ -2,7 +2,7 @@
 import type { FileHandle } from 'node:fs/promises';
 import { open, rename, rm } from 'node:fs/promises';
 import type { IndexEntry } from '../shared/log-index.js';
-import { indexLine } from '../shared/log-index.js';
+import { indexLine, parseIndex } from '../shared/log-index.js';
 import { indexPath } from '../shared/log-names.js';
 
 /** Instants that are so close are told as one, in ms. */
@@ -14,10 +14,12 @@ export class FileIndex {
 
   constructor(private readonly path: string) {}
 
-  /** @param anew the log file is empty: what an index said of it is of another */
-  async open(anew: boolean): Promise<void> {
+  /** @param size of the log file: an index that says more is of another one */
+  async open(size: number): Promise<void> {
     await this.close();
-    this.file = await open(indexPath(this.path), anew ? 'w' : 'a', 0o600).catch(() => null);
+    const path = indexPath(this.path);
+    const flags = (await reach(path).catch(() => 0)) > size ? 'w' : 'a';
+    this.file = await open(path, flags, 0o600).catch(() => null);
   }
 
   /** To be written by the next {@link flush}. */
@@ -50,5 +52,22 @@ export class FileIndex {
     await this.flush();
     await this.file?.close().catch(() => {});
     this.file = null;
+  }
+}
+
+/** An entry is shorter than this, in bytes. */
+const LONGEST_ENTRY = 128;
+
+/** How far the last entry goes. */
+async function reach(path: string): Promise<number> {
+  const file = await open(path, 'r');
+  try {
+    const { size } = await file.stat();
+    const tail = Buffer.alloc(Math.min(size, 2 * LONGEST_ENTRY));
+    await file.read(tail, 0, tail.length, size - tail.length);
+    const last = parseIndex(tail.toString()).at(-1);
+    return last ? last.offset + last.length : 0;
+  } finally {
+    await file.close();
   }
 }

@@ -247,7 +247,7 @@ export class LogFile {
     this.size = size;
     this.isInMidLine = false;
     this.begunAt = size === 0 ? Date.now() : birthtimeMs || mtimeMs;
-    await this.index.open(size === 0);
+    await this.index.open(size);
     // A line that was cut short by a full disk, or a host that went down.
     const last = Buffer.alloc(1);
     if (size > 0 && (await file.read(last, 0, 1, size - 1)).bytesRead === 1 && last[0] !== NEWLINE)

@@ -36,7 +36,7 @@ if (existsSync(join(root, 'src'))) {
     ...joined,
     entryPoints: ['cli/main.js'],
     outfile: 'cli/main.cjs',
-    external: ['./commands/start.js', './commands/resurrect.js', './commands/check.js'],
+    external: ['./commands/start.js', './commands/resurrect.js', './commands/check.js', 'pino-pretty'],
     define: { 'import.meta.url': 'PLAN_URL' },
     banner: { js: 'const PLAN_URL = require("node:url").pathToFileURL(__filename + "/../../master/plan.js").href;' },
     minifySyntax: true,

@@ -47,6 +47,7 @@ const BELOW: Record<string, string[]> = {
   cli: ['client', 'releases', 'shared'],
   client: ['shared'],
   master: ['domain', 'shared', 'node-internals', 'releases'],
+  logger: ['shared', 'node-internals'],
   releases: ['shared'],
   worker: ['shared', 'node-internals'],
   domain: ['shared'],

@@ -190,21 +190,29 @@ const status: Define = (command, settle) =>
 
 const logs: Define = (command, settle) =>
   command
-    .description('show what a daemon and its workers have written; with --events, what has befallen an app')
+    .description('show what an app has written, where that is kept; with --events, what has befallen it')
     .argument('[app]', 'name of the app')
     .option('-f, --follow', 'go on showing what is written')
-    .option('-n, --lines <n>', 'how many lines from the end', wholeNumber, 20)
+    .option('-n, --lines <n>', 'how many lines from the end (default: 20, with --since all)', wholeNumber)
+    .option('--worker <n>', 'only what the worker in this slot has written', wholeNumber)
+    .option('--generation <n>', 'only what the workers of this generation have written', wholeNumber)
+    .option('--since <when>', 'only what was written since then: 10m, or an instant such as 2026-11-26T09:00:00Z')
+    .option('--grep <pattern>', 'only lines that match this regular expression')
     .option('--events', 'the journal in place of the log: rollouts, crashes, scales, starts and stops')
     .option('--json', 'print each line as a JSON value')
     .action(async (app: string | undefined, options: LogsOptions) => {
       const { logs } = await import('./commands/logs.js');
-      const { lines, follow, json, events } = options;
-      settle(await logs(app, { lines, follow: follow === true, json: json === true, events: events === true }));
+      const { follow, json, events } = options;
+      settle(await logs(app, { ...options, follow: follow === true, json: json === true, events: events === true }));
     });
 
 interface LogsOptions {
   follow?: boolean;
-  lines: number;
+  lines?: number;
+  worker?: number;
+  generation?: number;
+  since?: string;
+  grep?: string;
   events?: boolean;
   json?: boolean;
 }

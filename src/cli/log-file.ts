@@ -1,34 +1,9 @@
-/** Runs in the CLI. Reads a log that others write: from its end, however big it is, and on as it grows, is cut or is replaced. */
+/** Runs in the CLI. Reads a journal that others write, on as it grows, is cut or is replaced. */
 import { closeSync, fstatSync, openSync, readSync, statSync } from 'node:fs';
 
 const CHUNK_BYTES = 64 * 1024;
 /** How often a followed file is looked at, in ms. */
 const LOOK_MS = 200;
-const NEWLINE = 10;
-
-/** Where the last `count` lines begin, in bytes; an unfinished one counts. Null where there is no file. */
-export function startOfLastLines(path: string, count: number): number | null {
-  const file = open(path);
-  if (file === null) return null;
-  try {
-    const { size } = fstatSync(file);
-    if (count === 0) return size;
-    const chunk = Buffer.alloc(CHUNK_BYTES);
-    let wanted = count;
-    for (let end = size; end > 0; end -= CHUNK_BYTES) {
-      const start = Math.max(0, end - CHUNK_BYTES);
-      const read = readSync(file, chunk, 0, end - start, start);
-      for (let at = read - 1; at >= 0; at--) {
-        if (chunk[at] !== NEWLINE || start + at === size - 1) continue; // The newline at the very end begins no line.
-        wanted -= 1;
-        if (wanted === 0) return start + at + 1;
-      }
-    }
-    return 0;
-  } finally {
-    closeSync(file);
-  }
-}
 
 /**
  * Writes the file from `from` on, and with `follow` what comes after, for ever: of the file that has the name. One that was

@@ -5,12 +5,15 @@
  */
 import { renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
 import type { AppEnd, AppRecord } from '../shared/app-record.js';
 import { recordsDir } from '../shared/paths.js';
 import { claimFolder } from './state-folder.js';
 
 export interface RecordKeeper {
   end(how: AppEnd['how'], reason: string | null): void;
+  /** Where its output is kept from now on. */
+  logs(log: AppRecord['log']): void;
 }
 
 /**
@@ -22,13 +25,14 @@ export function keepRecord(
   begun: Omit<AppRecord, 'ended'>,
   failed: (why: string) => void,
 ): RecordKeeper {
+  let { log } = begun;
   const write = (ended: AppEnd | null): void => {
     const folder = recordsDir(state);
     // Beside it and renamed, so that a reader sees the old one or the new one, also where the host goes down in between.
     const temporary = join(folder, `.${begun.name}.tmp`);
     try {
       claimFolder(folder);
-      writeFileSync(temporary, `${JSON.stringify({ ...begun, ended }, null, 2)}\n`, { mode: 0o600, flush: true });
+      writeFileSync(temporary, `${JSON.stringify({ ...begun, log, ended }, null, 2)}\n`, { mode: 0o600, flush: true });
       renameSync(temporary, join(folder, `${begun.name}.json`));
     } catch (error) {
       removeQuietly(temporary);
@@ -36,7 +40,14 @@ export function keepRecord(
     }
   };
   write(null);
-  return { end: (how, reason) => write({ at: new Date().toISOString(), how, reason }) };
+  return {
+    end: (how, reason) => write({ at: new Date().toISOString(), how, reason }),
+    logs(now) {
+      if (isDeepStrictEqual(now, log)) return;
+      log = now;
+      write(null);
+    },
+  };
 }
 
 function removeQuietly(path: string): void {

@@ -13,6 +13,7 @@ import type { ErrorReport } from '../shared/errors.js';
 import type { HttpTarget } from './ask-worker.js';
 import type { P99s, VerdictNews } from './judge.js';
 import { Judge } from './judge.js';
+import type { KeptOutput } from './kept-output.js';
 import { LastWords } from './last-words.js';
 import { laterStart } from './later-start.js';
 import type { Listeners } from './listeners.js';
@@ -31,6 +32,8 @@ export interface EffectsOptions {
   listeners: Listeners;
   logger: Logger;
   output: OutputMode;
+  /** @default none is */
+  kept?: KeptOutput;
   /** Folder of the app's releases. @default it has none */
   store?: string;
   /** Reads the config afresh and resolves the release. */
@@ -248,12 +251,20 @@ export class Effects {
   }
 
   private fork({ id, slot, generation }: { id: number; slot: number; generation: number }): void {
-    const { appName, listeners, output, post } = this.options;
+    const { appName, listeners, output, kept = null, post } = this.options;
     try {
       const identity = { id, slot, generation, appName };
       this.workers.set(
         id,
-        new WorkerProcess(identity, this.plans.get(generation)!, listeners, this.traffic, output, this.postFromWorker),
+        new WorkerProcess(
+          identity,
+          this.plans.get(generation)!,
+          listeners,
+          this.traffic,
+          output,
+          kept,
+          this.postFromWorker,
+        ),
       );
     } catch (error) {
       post({ type: 'exited', id, code: null, signal: null, error: `could not be forked: ${(error as Error).message}` });

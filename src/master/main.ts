@@ -7,7 +7,7 @@ import { missingServerHandle } from '../node-internals/server-handle.cjs';
 import { noteGood, noteNext, passOver } from '../releases/current.js';
 import { runsAlready } from '../shared/control-socket.js';
 import { ZdsupError } from '../shared/errors.js';
-import { controlSocketPath, journalPath, releasesDir, runDirForStart, stateDir } from '../shared/paths.js';
+import { controlSocketPath, journalPath, logPath, releasesDir, runDirForStart, stateDir } from '../shared/paths.js';
 import { VERSION } from '../shared/version.cjs';
 import { keepRecord } from './app-record.js';
 import { handleCommand } from './commands/handle.js';
@@ -17,10 +17,12 @@ import type { Observer, RolloutEnd } from './effects.js';
 import { Effects } from './effects.js';
 import { History } from './history.js';
 import { openJournal } from './journal-keeper.js';
+import { KeptOutput } from './kept-output.js';
 import { Listeners } from './listeners.js';
 import { watchLiveness } from './liveness.js';
 import type { LogFormat } from './log.js';
 import { makeLogger } from './log.js';
+import type { LogProcess } from './log-process.js';
 import type { Plan, PlanRequest } from './plan.js';
 import { readPlan, refuseRename } from './plan.js';
 import { markReleases } from './release-marks.js';
@@ -37,7 +39,7 @@ const GUARDED = { guarded: true } as const;
 export interface MasterOptions {
   logFormat?: LogFormat | undefined;
   /** Its output goes to this file, absolute, and nobody waits at a terminal. */
-  daemon?: { logFile: string };
+  daemon?: { logFile: string /** Reads its output already. */; logs?: LogProcess | undefined };
   /** Hears of the first rollout, and of all that follow. */
   observer?: Observer;
 }
@@ -68,6 +70,13 @@ export async function runMaster(
 
   const listeners = new Listeners();
   const logger = await makeLogger(appName, options.logFormat);
+  const kept = new KeptOutput({
+    app: appName,
+    folder: runDir,
+    file: logPath(state, appName),
+    daemon: options.daemon?.logs ?? null,
+    tell: (message) => logger.warn(message),
+  });
   let end: (failed: boolean) => void;
   const ended = new Promise<boolean>((resolve_) => {
     end = resolve_;
@@ -80,6 +89,7 @@ export async function runMaster(
     listeners,
     logger,
     output: process.stdout.isTTY ? 'labelled' : 'plain',
+    kept,
     store: releasesDir(state, appName),
     makePlan: async (scaled, release) => {
       const plan = waiting ?? (await readPlan({ ...request, ...guard, scaled, release }, masterEnv));
@@ -96,7 +106,10 @@ export async function runMaster(
   const history = new History(() => supervisor.state, time);
   effects.observers.add(history);
   if (options.observer) effects.observers.add(options.observer);
-  const snapshot = () => takeSnapshot(appName, startedAt, () => supervisor.state, effects, listeners, time);
+  const snapshot = async () => ({
+    ...(await takeSnapshot(appName, startedAt, () => supervisor.state, effects, listeners, time)),
+    ...kept.snapshot(),
+  });
 
   const temporary = join(runDir, `.${process.pid}`);
   const control = await listenForControl(temporary, (request, tell) =>
@@ -131,6 +144,7 @@ export async function runMaster(
       daemon: options.daemon !== undefined,
       logFile: options.daemon?.logFile ?? null,
       logFormat: options.logFormat ?? null,
+      log: filesOf(kept, first),
     },
     (why) => warn(`the app cannot be remembered: ${why}`),
   );
@@ -174,6 +188,9 @@ export async function runMaster(
     rolloutEnded(rolloutEnd) {
       if (firstEnd === null) void prepareUsage();
       firstEnd ??= rolloutEnd;
+      const { outcome, to } = rolloutEnd.rollout;
+      const plan = outcome === 'succeeded' && to !== null ? effects.plans.get(to) : undefined;
+      if (plan) record.logs(filesOf(kept, plan));
     },
   });
   installSignals({
@@ -184,6 +201,7 @@ export async function runMaster(
       supervisor.post({ type: 'stop-requested' });
     },
     endAtOnce: () => supervisor.post({ type: 'end-at-once' }),
+    reopenLogs: () => kept.reopen(),
   });
   process.stdout.on('error', () => {});
   process.stderr.on('error', () => {});
@@ -205,9 +223,16 @@ export async function runMaster(
   journal.append({ type: 'master-ended', masterPid: process.pid, how, reason });
   await journal.close();
   await control.close();
+  if (!failedStart) logger.info('stopped');
+  await kept.close();
   if (failed && firstEnd !== null) throwFailure(firstEnd);
-  logger.info('stopped');
   return failed ? 1 : 0;
+}
+
+/** Where people look for what it writes; undefined: nowhere, or where every daemon's is. */
+function filesOf(kept: KeptOutput, { config }: Plan): { out: string; error: string } | undefined {
+  const targets = config.log === null ? null : kept.targetsOf(config.log);
+  return targets === null ? undefined : { out: targets.out.file, error: targets.err.file };
 }
 
 /** One that was deployed while the app did not run: it is tried once. */

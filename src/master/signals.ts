@@ -1,5 +1,5 @@
 /**
- * Runs in the master. Signals only enqueue: HUP reloads; TERM, INT and QUIT stop; a second INT at least 1 s later ends at once.
+ * Runs in the master. Signals only enqueue: HUP reloads; USR1 has the log files opened anew; TERM, INT and QUIT stop; a second INT at least 1 s later ends at once.
  */
 import { closeSync, openSync } from 'node:fs';
 
@@ -8,7 +8,12 @@ const SAME_PRESS_MS = 1_000;
 /** The kernel takes a terminal away in the moment after its HUP; so much later it has, in ms. */
 const HANG_UP_MS = 100;
 
-export function installSignals(on: { reload(): void; stop(signal: NodeJS.Signals): void; endAtOnce(): void }): void {
+export function installSignals(on: {
+  reload(): void;
+  stop(signal: NodeJS.Signals): void;
+  endAtOnce(): void;
+  reopenLogs(): void;
+}): void {
   const hadTerminal = hasTerminal();
   let interruptedAt: number | null = null;
 
@@ -30,9 +35,8 @@ export function installSignals(on: { reload(): void; stop(signal: NodeJS.Signals
     ['SIGINT', interrupt],
     ['SIGTERM', () => on.stop('SIGTERM')],
     ['SIGQUIT', () => on.stop('SIGQUIT')],
-    // Without files there is nothing to reopen (USR1), and the master cannot replace itself yet (USR2); unheard, the one
-    // would start the inspector and the other end the master.
-    ['SIGUSR1', () => {}],
+    ['SIGUSR1', on.reopenLogs],
+    // The master cannot replace itself yet; unheard, it would end the master.
     ['SIGUSR2', () => {}],
   ];
   for (const [signal, handler] of handlers) process.on(signal, handler); // To the end: unheard, one would change the exit status.

@@ -28,6 +28,7 @@ import { VERSION } from '../shared/version.cjs';
 import type { Bouncer } from './dispatch.js';
 import type { Rights } from './fork-worker.js';
 import { forkWorker } from './fork-worker.js';
+import type { KeptOutput } from './kept-output.js';
 import { refusalToListen } from './listen-permission.js';
 import type { ListenerClient, Listeners } from './listeners.js';
 import { labelOf } from './listeners.js';
@@ -105,6 +106,8 @@ export class WorkerProcess implements ListenerClient, Peer, Bouncer {
   lastFigures: Figures | null = null;
   private readonly worker: ClusterWorker;
   private readonly words: LastWords;
+  /** The log process reads what it writes. */
+  private readonly isKept: boolean;
   private readonly keys = new Set<string>();
   private isLoaded = false;
   private speaksHttp = false;
@@ -129,17 +132,25 @@ export class WorkerProcess implements ListenerClient, Peer, Bouncer {
     private readonly listeners: Listeners,
     private readonly traffic: Traffic,
     output: OutputMode,
+    kept: KeptOutput | null,
     private readonly post: (event: Event) => void,
   ) {
-    this.worker = forkWorker(
-      { exec: plan.entry, args: plan.args, execArgv: ['--require', PRELOAD, ...plan.execArgv], cwd: plan.cwd },
-      // Off a terminal stdout costs the master nothing; stderr is piped for the last words.
-      ['ignore', STDOUT[output], 'pipe', 'ipc'],
-      this.environment(),
-      this.rights,
-    );
+    const pipes = kept?.open(plan.config.log) ?? null;
+    this.isKept = pipes !== null;
+    try {
+      this.worker = forkWorker(
+        { exec: plan.entry, args: plan.args, execArgv: ['--require', PRELOAD, ...plan.execArgv], cwd: plan.cwd },
+        // Off a terminal stdout costs the master nothing; stderr is piped for the last words.
+        ['ignore', ...(pipes ? [pipes.out, pipes.err] : [STDOUT[output], 'pipe' as const]), 'ipc'],
+        this.environment(),
+        this.rights,
+      );
+    } catch (error) {
+      pipes?.failed();
+      throw error;
+    }
     keepNonBlocking(process.stderr); // It may be the same pipe as stdout, which the worker inherits.
-    this.words = carryOutput(this.worker.process, identity, output);
+    this.words = pipes ? pipes.forked(identity) : carryOutput(this.worker.process, identity, output);
     this.listen();
     const { pid } = this.worker.process;
     if (pid === undefined) return;
@@ -472,6 +483,7 @@ export class WorkerProcess implements ListenerClient, Peer, Bouncer {
       killTimeoutMs: config.killTimeoutMs,
       closeSpreadMs: config.closeSpreadMs,
       handover: config.handover === 'auto',
+      keptOutput: this.isKept,
     };
     // cluster.fork adds the master's own environment: what the plan does not have is taken out by undefined.
     const removed = Object.fromEntries(Object.keys(process.env).map((name) => [name, undefined]));

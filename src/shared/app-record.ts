@@ -30,6 +30,8 @@ export interface AppRecord {
   /** Absolute; null where the output went to whoever started it. */
   logFile: string | null;
   logFormat: 'json' | 'pretty' | null;
+  /** Where what it writes is kept, absolute; left out where it is not, and of a daemon that says nothing else: that is in the state folder. */
+  log?: { out: string; error: string } | undefined;
   /** Null while it runs, and for ever where its master was killed. */
   ended: AppEnd | null;
 }
@@ -71,6 +73,7 @@ const RECORD: Record<keyof AppRecord, Judge> = {
   daemon: (value) => typeof value === 'boolean',
   logFile: isTextOrNull,
   logFormat: (value) => value === null || value === 'json' || value === 'pretty',
+  log: (value) => value === undefined || (isObject(value) && isText(value.out) && isText(value.error)),
   ended: (value) => value === null || isObject(value),
 };
 

@@ -5,7 +5,7 @@ import * as v from 'valibot';
 import { isAppName } from './app-name.js';
 import type { AppConfig } from './config.js';
 import { parseListenAddress } from './listen-address.js';
-import { parseDuration, parseShare } from './units.js';
+import { parseDuration, parseShare, parseSize } from './units.js';
 
 const allowed = (text: string) => text;
 
@@ -145,6 +145,23 @@ export const canaryKeys = {
   sticky: v.optional(v.boolean('true or false')),
   analysis: v.optional(v.strictObject(analysisKeys)),
 };
+const LOG = "an object such as {out: 'logs/api.log', maxSize: '50mb', keep: 10}";
+const LOG_FILE = 'the path of a file';
+const SIZE_OF_LOG = "a size of at least 1kb: '50mb', '1gb', or a number of bytes";
+export const logKeys = {
+  out: v.optional(v.pipe(v.string(LOG_FILE), v.nonEmpty(LOG_FILE))),
+  error: v.optional(v.pipe(v.string(LOG_FILE), v.nonEmpty(LOG_FILE))),
+  maxSize: v.optional(
+    v.pipe(
+      v.union([v.string(), v.number()], SIZE_OF_LOG),
+      v.check((value) => (parseSize(value) ?? 0) >= 1_024, SIZE_OF_LOG),
+    ),
+  ),
+  maxAge: v.optional(duration()),
+  keep: v.optional(count(0, 'a whole number of rotated files from 0')),
+  compress: v.optional(v.boolean('true or false')),
+  rotate: v.optional(v.boolean('true or false (logrotate does it)')),
+};
 const SHARED = "a list of folders in the app's own, such as ['uploads', '.cache']";
 /** Relative and below the folder, spelt in the one way that a path has. */
 const isInside = (path: string): boolean => path.split('/').every((part) => !['', '.', '..'].includes(part));
@@ -240,6 +257,7 @@ export const appKeys = {
       LISTEN,
     ),
   ),
+  log: v.optional(v.strictObject(logKeys)),
   keep: v.optional(count(1, 'a whole number of releases from 1')),
   shared: v.optional(
     v.array(
@@ -281,6 +299,7 @@ export const FORMS: Record<string, string> = {
   'canary.steps': STEPS,
   'canary.steps.weight': WEIGHT,
   'canary.analysis': ANALYSIS,
+  log: LOG,
   surge: AMOUNT,
   unavailable: AMOUNT,
   user: USER,

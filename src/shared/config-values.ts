@@ -1,9 +1,19 @@
 /** What a config's values come to: defaults filled in, durations in ms. Of input that has been checked. Pure. */
 import type * as v from 'valibot';
-import type { Amount, AnalysisConfig, AppConfig, BackoffConfig, HttpCheck, ReadyConfig } from './config.js';
+import type {
+  Amount,
+  AnalysisConfig,
+  AppConfig,
+  BackoffConfig,
+  HttpCheck,
+  LogConfig,
+  LogRotation,
+  ReadyConfig,
+} from './config.js';
 import type { AppConfigInput, ready } from './config-keys.js';
 import { DEFAULT_ANALYSIS } from './default-analysis.js';
-import { parseDuration, parseShare } from './units.js';
+import { DEFAULT_ROTATION } from './default-rotation.js';
+import { parseDuration, parseShare, parseSize } from './units.js';
 
 export const ms = (value: string | number | undefined, byDefault: number): number =>
   value === undefined ? byDefault : (parseDuration(value) ?? byDefault);
@@ -68,6 +78,18 @@ export function warmupOf(input: AppConfigInput['warmup']): AppConfig['warmup'] {
   const given = Array.isArray(input) ? { paths: input } : input;
   const { paths, timeout, required = false } = given;
   return paths.length === 0 ? null : { paths, timeoutMs: ms(timeout, 5_000), required, ...addressOf(given) };
+}
+
+export function logOf(input: AppConfigInput['log']): LogConfig | null {
+  if (input === undefined) return null;
+  const { out = null, error = null, maxSize, maxAge, keep, compress, rotate = true } = input;
+  const given: LogRotation = {
+    maxSizeBytes: maxSize === undefined ? DEFAULT_ROTATION.maxSizeBytes : parseSize(maxSize),
+    maxAgeMs: ms(maxAge, 0) || null,
+    keep: keep ?? DEFAULT_ROTATION.keep,
+    compress: compress ?? DEFAULT_ROTATION.compress,
+  };
+  return { out, error, rotation: rotate ? given : { ...given, maxSizeBytes: null, maxAgeMs: null } };
 }
 
 export function canaryOf(input: AppConfigInput['canary']): AppConfig['canary'] {

@@ -53,10 +53,32 @@ export interface AppConfig {
   umask: string | null;
   /** What they may ask the master to listen on: ports, `host:port`, paths; null: anything. */
   listen: string[] | null;
+  /** What workers write goes to files, through the log process; null: to the daemon's one file, or in the foreground to where the master's goes. */
+  log: LogConfig | null;
   /** So many releases stay in the store; those that run stay anyway. @default 5 */
   keep: number;
   /** Folders that the app writes to, relative to its own: they lie beside the releases, and are linked into each. */
   shared: string[];
+}
+
+export interface LogConfig {
+  /** As given, in a plan absolute; null: the app's file in the state folder. */
+  out: string | null;
+  /** Null: stderr goes where stdout goes. */
+  error: string | null;
+  rotation: LogRotation;
+}
+
+/** When a log file is put aside, and what becomes of those. */
+export interface LogRotation {
+  /** Null: never by size. @default 10 MB */
+  maxSizeBytes: number | null;
+  /** Null: never by age. @default null */
+  maxAgeMs: number | null;
+  /** Files that were put aside; older ones are removed. @default 5 */
+  keep: number;
+  /** By gzip. @default true */
+  compress: boolean;
 }
 
 export interface HttpCheck {

@@ -5,6 +5,9 @@ import type { FailedResult, Progress } from './control-protocol.js';
 /** Where the daemon reads its order: a pipe, and not the channel, which would take it along where the command goes at once. */
 export const ORDER_FD = 4;
 
+/** The read end of the pipe that is its stdout and stderr, for its log process. */
+export const LOG_FD = 5;
+
 /** To the daemon, once. */
 export interface DaemonOrder {
   app: string;
@@ -12,6 +15,8 @@ export interface DaemonOrder {
   /** What the first generation runs; the master's own shape, unread by the command. */
   plan: unknown;
   logFile: string;
+  /** By the pipe at {@link LOG_FD}; else, on a host without `mkfifo`, it writes to the file itself. */
+  piped: boolean;
   logFormat?: 'json' | 'pretty';
 }
 

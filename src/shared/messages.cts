@@ -29,6 +29,8 @@ export interface Handshake {
   closeSpreadMs: number;
   /** Idle connections may change worker (config `handover`). */
   handover: boolean;
+  /** What it writes is read by the log process, which never stalls: it waits until the kernel has it, so that its end loses nothing. */
+  keptOutput: boolean;
 }
 
 /** Arguments of the listen seam, as `net.Server` gave them. `address` is a path where `addressType` is -1. */

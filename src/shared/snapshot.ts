@@ -32,6 +32,8 @@ export interface AppSnapshot {
    * workers have gone meanwhile, and a rollback boots them.
    */
   parked?: { generation: number; until: string | null; boots: number };
+  /** Left out where its output is not kept in files. */
+  log?: LogSnapshot;
   workers: WorkerSnapshot[];
   /** Of one that is `stopped` or `crashed`. */
   ended?: {
@@ -39,6 +41,18 @@ export interface AppSnapshot {
     at: string | null;
     reason: string | null;
   };
+}
+
+export interface LogSnapshot {
+  /** Absolute: of stdout, and of stderr where that is apart. */
+  files: string[];
+  /** What found no room in them since the master began. */
+  droppedLines: number;
+  droppedBytes: number;
+  /** Why nothing can be written now. */
+  trouble: string | null;
+  /** The log process was replaced so many times. */
+  restarts: number;
 }
 
 export interface SoakSnapshot {

@@ -1,4 +1,4 @@
-/** Durations as people write them. */
+/** Durations, sizes and shares as people write them. */
 const DURATION = /^(\d+(?:\.\d+)?)(ms|s|m|h)$/;
 const IN_MS: Record<string, number> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000 };
 
@@ -8,6 +8,25 @@ export function parseDuration(value: string | number): number | null {
   const match = DURATION.exec(value.trim());
   if (match) return Math.round(Number(match[1]) * IN_MS[match[2]!]!);
   return /^\d+$/.test(value.trim()) ? Number(value) : null;
+}
+
+const SIZE = /^(\d+(?:\.\d+)?) ?(b|kb|mb|gb)$/i;
+const IN_BYTES: Record<string, number> = { b: 1, kb: 2 ** 10, mb: 2 ** 20, gb: 2 ** 30 };
+
+/** `512mb`, `1.5gb`, `64kb`, or a number of bytes. @returns bytes, or null where it is no size */
+export function parseSize(value: string | number): number | null {
+  if (typeof value === 'number') return Number.isFinite(value) && value >= 0 ? value : null;
+  const match = SIZE.exec(value.trim());
+  if (match) return Math.round(Number(match[1]) * IN_BYTES[match[2]!.toLowerCase()]!);
+  return /^\d+$/.test(value.trim()) ? Number(value) : null;
+}
+
+/** `512 B`, `1.5 kB`, `10 MB`: in powers of 1024, as {@link parseSize} reads them. */
+export function formatSize(bytes: number): string {
+  const units = ['B', 'kB', 'MB', 'GB', 'TB'];
+  const power = Math.min(units.length - 1, Math.floor(Math.log2(Math.max(1, bytes)) / 10));
+  const value = bytes / 2 ** (10 * power);
+  return `${value < 10 && power > 0 ? Math.round(value * 10) / 10 : Math.round(value)} ${units[power]}`;
 }
 
 /** `5%`, `0.1%`, or a number: 0.05. @returns the share, or null where it is none */

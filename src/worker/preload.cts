@@ -39,7 +39,7 @@ function start(handshake: Handshake): void {
 
   freeFromCluster();
   shieldSignals();
-  shieldOutput();
+  shieldOutput(handshake.keptOutput);
   if (handshake.holdsUnixSockets) shieldHeldPaths();
   installListenSeam(handshake);
   installDrain(handshake);

@@ -65,6 +65,7 @@ const APP: DescribedApp = {
     group: null,
     umask: '0027',
     listen: ['80', '/run/api/app.sock'],
+    log: null,
     handover: 'auto',
     crashLoop: { count: 5, windowMs: 60_000 },
     livenessTimeoutMs: 0,

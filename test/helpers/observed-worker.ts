@@ -41,6 +41,7 @@ export async function startObserved(
   const handshake = {
     version: VERSION,
     holdsUnixSockets: false,
+    keptOutput: false,
     private: held ? [] : [port],
     drainTimeoutMs: 1_000,
     killTimeoutMs: 1_000,

@@ -4,6 +4,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { appendFileSync, renameSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
+import { indexPath } from '../../src/shared/log-names.js';
 import { killOwn } from '../helpers/cleanup.js';
 import { goneFrom, logPath, makeDaemonWorld, recordOf, recordPath } from '../helpers/daemons.js';
 import { answering, makeProject } from '../helpers/project.js';
@@ -25,6 +26,7 @@ async function withLog(text: string): Promise<{ world: World; log: string }> {
   await goneFrom(masterPid); // Its very last line comes after the answer to the stop.
   const log = logPath(world, 'talks');
   writeFileSync(log, text);
+  rmSync(indexPath(log), { force: true }); // It knows of what was in it before.
   return { world, log };
 }
 

@@ -46,6 +46,7 @@ test('a script alone gets the defaults of DESIGN section 8', () => {
     group: null,
     umask: null,
     listen: null,
+    log: null,
     keep: 5,
     shared: [],
   });
@@ -234,4 +235,15 @@ test('defineConfig gives back what it is given', () => {
 
 test('shared folders are each named once, whatever their order', () => {
   expect(parsed({ shared: ['uploads', '.cache', 'uploads'] }).shared).toEqual(['.cache', 'uploads']);
+});
+
+test('a log is rotated at 10 MB unless somebody else does it', () => {
+  const rotation = { maxSizeBytes: 10 * 2 ** 20, maxAgeMs: null, keep: 5, compress: true };
+  expect(parsed({ log: {} }).log).toEqual({ out: null, error: null, rotation });
+  expect(parsed({ log: { out: 'a.log', maxSize: '1gb', maxAge: '24h', keep: 0, compress: false } }).log).toEqual({
+    out: 'a.log',
+    error: null,
+    rotation: { maxSizeBytes: 2 ** 30, maxAgeMs: 86_400_000, keep: 0, compress: false },
+  });
+  expect(parsed({ log: { rotate: false } }).log?.rotation.maxSizeBytes).toBeNull();
 });

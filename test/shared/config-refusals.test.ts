@@ -50,7 +50,9 @@ describe('a key that does not exist is refused', () => {
     const { message, hint } = refusalOf({ [key]: 1 });
     expect(message).toBe(`zdsup.config.js: unknown key ${key}`);
     if (meant === undefined)
-      expect(hint).toMatch(/^known keys: name, script, args, .*private, user, group, umask, listen, keep, shared$/);
+      expect(hint).toMatch(
+        /^known keys: name, script, args, .*private, user, group, umask, listen, log, keep, shared$/,
+      );
     else expect(hint).toBe(`did you mean ${meant}?`);
   });
 
@@ -376,6 +378,16 @@ describe('what belongs to releases', () => {
     expect(refusalOf({ shared: ['var/cache', 'var'] })).toMatchObject({
       message: 'zdsup.config.js: shared is "var/cache"',
       hint: 'allowed: folders of which none lies in another one of the list',
+    });
+  });
+
+  test('a log file that may hold next to nothing', () => {
+    expect(refusalOf({ log: { maxSize: '10b' } })).toMatchObject({
+      message: 'zdsup.config.js: log.maxSize is "10b"',
+      hint: "allowed: a size of at least 1kb: '50mb', '1gb', or a number of bytes",
+    });
+    expect(refusalOf({ log: { outFile: 'a.log' } })).toMatchObject({
+      message: 'zdsup.config.js: unknown key log.outFile',
     });
   });
 

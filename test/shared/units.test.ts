@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { formatDuration, parseDuration, parseShare } from '../../src/shared/units.js';
+import { formatDuration, formatSize, parseDuration, parseShare, parseSize } from '../../src/shared/units.js';
 
 describe('a duration as people write it', () => {
   test.for([
@@ -75,5 +75,37 @@ describe('a duration as people read it', () => {
     [HOUR - 1, '1 h'],
   ] as const)('%d ms is rounded into the next unit: %j', ([ms, read]) => {
     expect(formatDuration(ms)).toBe(read);
+  });
+});
+
+describe('a size as people write it', () => {
+  test.for([
+    ['512mb', 512 * 2 ** 20],
+    ['1.5GB', 1.5 * 2 ** 30],
+    ['64 kb', 65_536],
+    ['100b', 100],
+    ['4096', 4_096],
+    [4_096, 4_096],
+    [0, 0],
+  ] as const)('%j is %d bytes', ([written, bytes]) => {
+    expect(parseSize(written)).toBe(bytes);
+  });
+
+  test.for(['', 'mb', '-1mb', '1tb', '1m', '1e3', '50%', '1,5mb'])('%j is none', (written) => {
+    expect(parseSize(written)).toBeNull();
+  });
+
+  test.for([-1, Number.NaN, Number.POSITIVE_INFINITY])('nor is the number %d', (written) => {
+    expect(parseSize(written)).toBeNull();
+  });
+
+  test.for([
+    [0, '0 B'],
+    [1_023, '1023 B'],
+    [1_536, '1.5 kB'],
+    [10 * 2 ** 20, '10 MB'],
+    [3 * 2 ** 30, '3 GB'],
+  ] as const)('%d bytes are told as %s', ([bytes, told]) => {
+    expect(formatSize(bytes)).toBe(told);
   });
 });

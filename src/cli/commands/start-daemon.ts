@@ -27,11 +27,19 @@ export interface StartDaemonsOptions {
   /** Of the masters and their workers. */
   env: NodeJS.ProcessEnv;
   claimFolder(folder: string): void;
+  /** Null where this host has none. */
+  makePipe(folder: string): { read: number; write: number } | null;
   logFormat: 'json' | 'pretty' | undefined;
   json: boolean;
   orReload: boolean;
   /** Others are started meanwhile: no line is redrawn in place, and Ctrl-C is the caller's to hear. */
   beside?: boolean;
+}
+
+/** What the command looks at of a plan. */
+interface PlannedApp {
+  appName: string;
+  config: { log: { out: string | null } | null };
 }
 
 export type Outcome = ControlResult | StartResult;
@@ -41,7 +49,7 @@ export type Outcome = ControlResult | StartResult;
  * @returns the highest exit status; what one app comes to does not keep the next from its turn
  */
 export async function startDaemons(
-  plans: { appName: string }[],
+  plans: PlannedApp[],
   request: StartRequest,
   options: StartDaemonsOptions,
 ): Promise<number> {
@@ -61,7 +69,7 @@ export async function startDaemons(
 
 /** Never rejects: what it comes to is the result. */
 export async function startOne(
-  plan: { appName: string },
+  plan: PlannedApp,
   request: StartRequest,
   options: StartDaemonsOptions,
 ): Promise<Outcome> {
@@ -71,33 +79,44 @@ export async function startOne(
     if (running && options.orReload)
       return await carryOutOne(running, { command: 'reload' }, { json: options.json, verb: 'reload', isRollout: true });
     if (running) throw runsAlready(app);
-    const logFile = logPath(resolve(stateDir(options.env, homedir())), app);
-    options.claimFolder(dirname(logFile));
+    const kept = logPath(resolve(stateDir(options.env, homedir())), app);
+    options.claimFolder(dirname(kept));
+    const logFile = plan.config.log?.out ?? kept;
     const { logFormat } = options;
-    return await launch({ app, request, plan, logFile, ...(logFormat ? { logFormat } : {}) }, options);
+    const order = { app, request, plan, logFile, ...(logFormat ? { logFormat } : {}) };
+    return await launch(order, dirname(kept), options);
   } catch (error) {
     return { app, ...failedResult(toReport(error)) };
   }
 }
 
-async function launch(order: DaemonOrder, { env, json, beside = false }: StartDaemonsOptions): Promise<StartResult> {
+/** @param folder for what has a name for a moment */
+async function launch(
+  order: Omit<DaemonOrder, 'piped'>,
+  folder: string,
+  { env, json, makePipe, beside = false }: StartDaemonsOptions,
+): Promise<StartResult> {
   const startedAt = Date.now();
   const progress = beside ? makeProgress(order.app, json ? 'none' : 'lines') : progressOf(order.app, json);
   const attached = beside ? null : detachOnInterrupt(order.app, 'start', progress);
   try {
-    const log = openSync(order.logFile, 'a', 0o600);
+    const log = openSync(order.logFile, 'a', 0o600); // Also where it is written by the log process: who may not is told now.
+    const pipe = makePipe(folder);
+    const output = pipe?.write ?? log;
     let child: ChildProcess;
     try {
       child = spawn(process.execPath, [...process.execArgv, BIN, 'start', '--as-daemon'], {
         cwd: '/',
         env,
         detached: true,
-        stdio: ['ignore', log, log, 'ipc', 'pipe'],
+        stdio: ['ignore', output, output, 'ipc', 'pipe', ...(pipe ? [pipe.read] : [])],
       });
       // In the kernel's hands by the next line: also where this process goes at once, the daemon has its order.
-      (child.stdio[ORDER_FD] as Writable | null)?.on('error', () => {}).end(JSON.stringify(order));
+      (child.stdio[ORDER_FD] as Writable | null)
+        ?.on('error', () => {})
+        .end(JSON.stringify({ ...order, piped: pipe !== null }));
     } finally {
-      closeSync(log);
+      for (const fd of [log, ...(pipe ? [pipe.read, pipe.write] : [])]) closeSync(fd);
     }
     const result = await answerOf(child, order.app, (answer) => progress.show(answer));
     return result.ok ? { ...result, durationMs: Date.now() - startedAt } : result;

@@ -6,14 +6,15 @@ import { closeSync, readFileSync } from 'node:fs';
 import type { RunningApp } from '../../client/apps.js';
 import { logicalFolder, runningApps } from '../../client/apps.js';
 import type { Remembered } from '../../client/records.js';
+import type { LogConfig } from '../../shared/config.js';
 import { failedResult } from '../../shared/control-protocol.js';
 import { runsAlready } from '../../shared/control-socket.js';
 import type { DaemonOrder } from '../../shared/daemon.js';
-import { ORDER_FD } from '../../shared/daemon.js';
+import { LOG_FD, ORDER_FD } from '../../shared/daemon.js';
 import { toReport, ZdsupError } from '../../shared/errors.js';
 import { VERSION } from '../../shared/version.cjs';
 import { environmentAtStart } from './environment.js';
-import type { Outcome } from './start-daemon.js';
+import type { Outcome, StartDaemonsOptions } from './start-daemon.js';
 import type { Wanted } from './start-target.js';
 import { noteInPlace, resolveTarget, wantedAgain } from './start-target.js';
 
@@ -78,17 +79,23 @@ async function startedAlready(app: RunningApp, options: StartOptions): Promise<n
 async function detach({ request, release, logFormat }: Wanted, options: StartOptions): Promise<number> {
   const env = environmentAtStart();
   const { readPlans } = await import('../../master/plan.js');
-  const { claimFolder } = await import('../../master/state-folder.js');
   const plans = await readPlans({ version: VERSION, ...request, release }, env);
   if (release === undefined && !options.inPlace) await noteInPlace(plans, env);
   const { startDaemons } = await import('./start-daemon.js');
   return startDaemons(plans, request, {
     env,
-    claimFolder,
+    ...(await groundOfDaemons()),
     logFormat,
     json: options.json === true,
     orReload: options.orReload === true,
   });
+}
+
+/** Of the master's rooms, loaded where a daemon is started. */
+async function groundOfDaemons(): Promise<Pick<StartDaemonsOptions, 'claimFolder' | 'makePipe'>> {
+  const { claimFolder } = await import('../../master/state-folder.js');
+  const { makePipes } = await import('../../master/pipes.js');
+  return { claimFolder, makePipe: (folder) => makePipes(folder, 1)?.[0] ?? null };
 }
 
 /** As a daemon, in the environment of this command. Never rejects: what it comes to is the result. */
@@ -98,9 +105,9 @@ export async function bringBack(remembered: Remembered, json: boolean): Promise<
     const { request, release, logFormat } = await wantedAgain(remembered, {}, { daemon: true });
     const env = environmentAtStart();
     const { readPlan } = await import('../../master/plan.js');
-    const { claimFolder } = await import('../../master/state-folder.js');
     const plan = await readPlan({ version: VERSION, ...request, release }, env);
-    return await startOne(plan, request, { env, claimFolder, logFormat, json, orReload: false, beside: true });
+    const options = { env, ...(await groundOfDaemons()), logFormat, json, orReload: false, beside: true };
+    return await startOne(plan, request, options);
   } catch (error) {
     return { app: remembered.name, ...failedResult(toReport(error)) };
   }
@@ -111,17 +118,19 @@ async function becomeDaemon(): Promise<number> {
   const order = JSON.parse(readFileSync(ORDER_FD, 'utf8')) as DaemonOrder;
   closeSync(ORDER_FD); // Not for the workers.
   process.umask(process.umask() | 0o022); // The caller's, but what others may write to is nobody's wish.
-  const { app, request, plan, logFile, logFormat } = order;
+  const { app, request, plan, logFile, logFormat, piped } = order;
   const { Starter } = await import('../../master/starter.js');
   const starter = new Starter();
   try {
     const { runMaster } = await import('../../master/main.js');
     type Plan = Awaited<Parameters<typeof runMaster>[1]>;
+    const { config } = plan as Plan;
     const first = Promise.resolve(plan as Plan);
+    const logs = piped ? await keepOwnOutput(app, config.log, logFile) : undefined;
     process.exit(
       await runMaster({ version: VERSION, ...request }, first, environmentAtStart(), {
         logFormat,
-        daemon: { logFile },
+        daemon: { logFile, logs },
         observer: starter.observerFor(app, logFile),
       }),
     );
@@ -129,4 +138,17 @@ async function becomeDaemon(): Promise<number> {
     starter.failed(app, toReport(error));
     throw error;
   }
+}
+
+/** Before anything else is said: it waits in the pipe until then. */
+async function keepOwnOutput(
+  app: string,
+  log: LogConfig | null,
+  logFile: string,
+): Promise<import('../../master/log-process.js').LogProcess> {
+  const { LogProcess } = await import('../../master/log-process.js');
+  const { targetsOf } = await import('../../master/kept-output.js');
+  const logs = new LogProcess(app);
+  logs.carry(LOG_FD, null, 'err', targetsOf(log, logFile).err);
+  return logs;
 }

@@ -1,9 +1,10 @@
 /** Runs in the CLI. A description for people: the status, then section by section what is behind it. */
 import type { AppRecord } from '../../shared/app-record.js';
-import type { CanaryConfig, ReadyConfig, WarmUpConfig } from '../../shared/config.js';
+import type { CanaryConfig, LogRotation, ReadyConfig, WarmUpConfig } from '../../shared/config.js';
+import { DEFAULT_ROTATION } from '../../shared/default-rotation.js';
 import type { ConfigInForce, DescribedApp, ExitSnapshot } from '../../shared/description.js';
-import type { RolloutSnapshot } from '../../shared/snapshot.js';
-import { formatDuration } from '../../shared/units.js';
+import type { LogSnapshot, RolloutSnapshot } from '../../shared/snapshot.js';
+import { formatDuration, formatSize } from '../../shared/units.js';
 import { renderStatus } from './status.js';
 import { styles } from './style.js';
 
@@ -17,7 +18,7 @@ export function renderDescription(app: DescribedApp, now: number, columns?: numb
   return [
     renderStatus([app], now, columns).trimEnd(),
     ...(record ? [section('started', recordRows(record))] : []),
-    ...(config ? [section('config in force', configRows(config))] : []),
+    ...(config ? [section('config in force', configRows(config, app.log))] : []),
     ...(config ? [list('last exits', exitLines(exits, now), 'none')] : []),
     ...(config
       ? [
@@ -59,7 +60,7 @@ function recordRows({ request, startedAt, daemon, logFile }: AppRecord): Row[] {
   ];
 }
 
-function configRows(config: ConfigInForce): Row[] {
+function configRows(config: ConfigInForce, kept: LogSnapshot | undefined): Row[] {
   const ms = formatDuration;
   const { backoff, envNames, otherEnvNames } = config;
   return [
@@ -90,6 +91,7 @@ function configRows(config: ConfigInForce): Row[] {
     ['private ports', words(config.private)],
     ...rightsRows(config),
     ['shared folders', words(config.shared)],
+    ['log', kept ? logWords(kept, config.log?.rotation ?? DEFAULT_ROTATION) : 'as it comes'],
     ['releases kept', String(config.keep)],
     ['env files', words(config.envFile)],
     // Names alone: values are secrets.
@@ -124,6 +126,16 @@ function canaryWords(canary: CanaryConfig | null | undefined): string {
     ({ weight, pauseMs }) => `${weight} % ${pauseMs === null ? 'until promoted' : `for ${formatDuration(pauseMs)}`}`,
   );
   return `${steps.join(', ')}${canary.sticky ? ', sticky' : ''}`;
+}
+
+function logWords({ files }: LogSnapshot, { maxSizeBytes, maxAgeMs, keep, compress }: LogRotation): string {
+  const limits = [
+    ...(maxSizeBytes === null ? [] : [`at ${formatSize(maxSizeBytes)}`]),
+    ...(maxAgeMs === null ? [] : [`after ${formatDuration(maxAgeMs)}`]),
+  ];
+  const rotated = limits.length === 0 ? 'not rotated' : `rotated ${limits.join(' or ')}`;
+  const putAside = limits.length === 0 ? '' : `, ${keep} kept${compress ? ', compressed' : ''}`;
+  return `${files.join(' and ')}, ${rotated}${putAside}`;
 }
 
 /** As {@link off}. */

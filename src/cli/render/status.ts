@@ -4,11 +4,12 @@ import type {
   AppSnapshot,
   AppState,
   ListenerSnapshot,
+  LogSnapshot,
   RolloutSnapshot,
   SoakSnapshot,
   WorkerSnapshot,
 } from '../../shared/snapshot.js';
-import { formatDuration } from '../../shared/units.js';
+import { formatDuration, formatSize } from '../../shared/units.js';
 import { styles } from './style.js';
 import { table } from './table.js';
 
@@ -53,9 +54,20 @@ function renderApp(app: AppSnapshot, now: number, columns: number | undefined): 
   if (rollout?.outcome === 'failed') lines.push(`rollout    ${red('failed')}: ${rollout.reason}`);
   if (app.soak) lines.push(`soak       ${soakWords(app.soak, now)}`);
   if (app.parked) lines.push(`parked     ${parkedWords(app.name, app.parked, now)}`);
+  if (app.log && logTrouble(app.log) !== null) lines.push(`log        ${yellow(logTrouble(app.log)!)}`);
   if (app.workers.length === 0) return [...lines, dim('workers    none')].join('\n');
   const drains = app.workers.flatMap((worker) => (worker.drain ? [drainLine(worker, worker.drain)] : []));
   return [...lines, '', workerTable(app.workers, now, columns ?? Number.POSITIVE_INFINITY), ...drains].join('\n');
+}
+
+/** Null where nothing is amiss. */
+export function logTrouble({ droppedLines, droppedBytes, trouble, restarts }: LogSnapshot): string | null {
+  const words = [
+    ...(trouble === null ? [] : [`cannot be written: ${trouble}`]),
+    ...(droppedLines === 0 ? [] : [`${droppedLines.toLocaleString('en')} lines dropped (${formatSize(droppedBytes)})`]),
+    ...(restarts === 0 ? [] : [`its process was replaced ${restarts === 1 ? 'once' : `${restarts} times`}`]),
+  ];
+  return words.length === 0 ? null : words.join('; ');
 }
 
 /** Of one that is held: who gets how much, and what goes on. */

@@ -5,7 +5,7 @@ import { availableParallelism } from 'node:os';
 import { basename, dirname, extname, isAbsolute, join, relative, resolve } from 'node:path';
 import type { Policy } from '../../domain/types.js';
 import { deriveAppName, nameInPackage } from '../../shared/app-name.js';
-import type { Amount, AppConfig } from '../../shared/config.js';
+import type { Amount, AppConfig, LogConfig } from '../../shared/config.js';
 import { ZdsupError } from '../../shared/errors.js';
 import type { Identity } from '../../shared/identity.js';
 import { unixPathsOf } from '../../shared/listen-address.js';
@@ -75,6 +75,7 @@ export async function makePlan(
   const path = release
     ? await realpath(release.path)
     : await releaseFolder(entry, cwd, await linkedFolder(script, cwd));
+  const log = config.log && logIn(config.log, resolve(baseDir, config.cwd ?? '.'));
   const readAt = Date.now();
   const baseline = await fingerprint(path, entry);
   const fromFiles = await readEnvFiles(envFiles);
@@ -82,7 +83,7 @@ export async function makePlan(
   const id = release?.id ?? createHash('sha256').update(path).update(baseline).digest('hex').slice(0, 8);
   return {
     appName: config.name ?? deriveAppName(await nameSource(await releaseFolder(entry, cwd, null))),
-    config,
+    config: { ...config, log },
     release: { id, path },
     deployed: release ?? null,
     entry,
@@ -97,6 +98,13 @@ export async function makePlan(
     warnings: [...warnings, ...fromFiles.warnings],
   };
 }
+
+/** Never within a release of the store: a log outlives it. */
+const logIn = (log: LogConfig, folder: string): LogConfig => ({
+  ...log,
+  out: log.out && resolve(folder, log.out),
+  error: log.error && resolve(folder, log.error),
+});
 
 async function resolveEntry(logical: string): Promise<string> {
   const info = await stat(logical).catch(() => null);

@@ -16,14 +16,16 @@ import { listenForControl } from './control-server.js';
 import type { Observer, RolloutEnd } from './effects.js';
 import { Effects } from './effects.js';
 import { History } from './history.js';
+import { takeInheritance } from './inherited.js';
 import { openJournal } from './journal-keeper.js';
 import { Listeners } from './listeners.js';
 import { watchLiveness } from './liveness.js';
-import type { LogFormat } from './log.js';
+import type { LogFormat, Logger } from './log.js';
 import { makeLogger } from './log.js';
 import type { Plan, PlanRequest } from './plan.js';
 import { readPlan, refuseRename } from './plan.js';
 import { markReleases } from './release-marks.js';
+import { Service, sendOf, watchdogOf } from './service.js';
 import { installSignals } from './signals.js';
 import { takeSnapshot } from './snapshot.js';
 import type { FileId } from './state-folder.js';
@@ -63,8 +65,10 @@ export async function runMaster(
   const socketPath = controlSocketPath(runDir, appName);
   claimFolder(runDir);
 
-  const listeners = new Listeners();
+  const inheritance = takeInheritance(masterEnv);
+  const listeners = new Listeners(false, inheritance.sockets);
   const logger = await makeLogger(appName, options.logFormat);
+  for (const message of inheritance.warnings) logger.warn(message);
   let end: (failed: boolean) => void;
   const ended = new Promise<boolean>((resolve_) => {
     end = resolve_;
@@ -91,6 +95,18 @@ export async function runMaster(
   const history = new History(() => supervisor.state, time);
   effects.observers.add(history);
   if (options.observer) effects.observers.add(options.observer);
+  const send = options.daemon ? null : sendOf(masterEnv, inheritance.notifyFd); // A daemon has left the service that started it.
+  const service =
+    send &&
+    new Service({
+      send,
+      watchdogMs: watchdogOf(masterEnv),
+      state: () => supervisor.state,
+      turn: () => supervisor.request({ type: 'timer' }),
+      now: time.now,
+      warn: (message) => logger.warn(message),
+    });
+  if (service) effects.observers.add(service);
   const snapshot = () => takeSnapshot(appName, startedAt, () => supervisor.state, effects, listeners, time);
 
   const temporary = join(runDir, `.${process.pid}`);
@@ -167,7 +183,10 @@ export async function runMaster(
   let firstEnd: RolloutEnd | null = null;
   effects.observers.add({
     rolloutEnded(rolloutEnd) {
-      if (firstEnd === null) void prepareUsage();
+      if (firstEnd === null) {
+        void prepareUsage();
+        tellUnused(listeners, logger);
+      }
       firstEnd ??= rolloutEnd;
     },
   });
@@ -200,9 +219,18 @@ export async function runMaster(
   journal.append({ type: 'master-ended', masterPid: process.pid, how, reason });
   await journal.close();
   await control.close();
+  await service?.end();
   if (failed && firstEnd !== null) throwFailure(firstEnd);
   logger.info('stopped');
   return failed ? 1 : 0;
+}
+
+/** Whoever connects there waits for an answer that does not come. */
+function tellUnused(listeners: Listeners, logger: Logger): void {
+  for (const label of listeners.unusedInherited())
+    logger.warn(
+      `the service manager has handed over the socket ${label}, and the app does not listen on it: its clients wait in vain`,
+    );
 }
 
 /** One that was deployed while the app did not run: it is tried once. */

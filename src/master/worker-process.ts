@@ -454,6 +454,7 @@ export class WorkerProcess implements ListenerClient, Peer, Bouncer {
     const handshake: Handshake = {
       version: VERSION,
       holdsUnixSockets: this.listeners.holdsUnixSockets,
+      inheritedPaths: this.listeners.inheritedPaths(),
       private: config.private,
       drainTimeoutMs: config.drainTimeoutMs,
       killTimeoutMs: config.killTimeoutMs,

@@ -8,6 +8,7 @@ import { deriveAppName, nameInPackage } from '../../shared/app-name.js';
 import type { Amount, AppConfig } from '../../shared/config.js';
 import { ZdsupError } from '../../shared/errors.js';
 import { nearestWord } from '../../shared/nearest.js';
+import { MANAGER_VARIABLES } from '../../shared/service-manager.js';
 import { fingerprint } from '../fingerprint.js';
 import type { Plan, PlanRequest } from '../plan.js';
 import { typescriptArgs } from '../typescript-entry.js';
@@ -15,17 +16,7 @@ import { readEnvFile } from './env-file.js';
 import { relocation } from './relocate.js';
 
 /** Settings that say how this process was started and would mislead a worker. */
-const NOT_INHERITED = [
-  'NODE_UNIQUE_ID',
-  'NODE_CHANNEL_FD',
-  'NODE_CHANNEL_SERIALIZATION_MODE',
-  'NOTIFY_SOCKET',
-  'LISTEN_FDS',
-  'LISTEN_PID',
-  'LISTEN_FDNAMES',
-  'WATCHDOG_USEC',
-  'WATCHDOG_PID',
-];
+const NOT_INHERITED = ['NODE_UNIQUE_ID', 'NODE_CHANNEL_FD', 'NODE_CHANNEL_SERIALIZATION_MODE', ...MANAGER_VARIABLES];
 
 /**
  * Resolves symbolic links now, for this generation alone.

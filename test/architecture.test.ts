@@ -55,9 +55,11 @@ const BELOW: Record<string, string[]> = {
   shared: [],
 };
 
-/** A start, a check and a deploy run the master, or parts of it, in the command's own process; nothing else of the command knows it. */
+/** A start, a check, a deploy and a unit's reading of the config run the master, or parts of it, in the command's own process; nothing else of the command knows it. */
 const isStartOfTheMaster = (one: Import): boolean =>
-  ['start', 'check', 'check-target', 'deploy'].some((name) => one.file === `src/cli/commands/${name}.ts`) &&
+  ['start', 'check', 'check-target', 'deploy', 'unit-target'].some(
+    (name) => one.file === `src/cli/commands/${name}.ts`,
+  ) &&
   one.kind === 'dynamic' &&
   targetFloor(one) === 'master';
 const isTypeOfTheGround = (one: Import): boolean =>

@@ -2,6 +2,7 @@
 import type { Command } from 'commander';
 import { InvalidArgumentError, Option } from 'commander';
 import type { CheckCommandOptions } from './commands/check.js';
+import type { SystemdOptions } from './commands/systemd.js';
 
 /** Gives a command its operands and options. `settle` is told the exit status, once it is done. */
 type Define = (command: Command, settle: (status: number | undefined) => void) => void;
@@ -27,6 +28,7 @@ const start: Define = (command, settle) =>
     .option('--or-reload', 'reload the app where it runs already')
     .option('--in-place', 'of an app that was deployed: run its folder as it is, not the last good release')
     .addOption(new Option('--as-daemon').hideHelp())
+    .addOption(new Option('--as-unit <app>').hideHelp())
     .addOption(
       new Option(
         '--log-format <format>',
@@ -270,6 +272,45 @@ const signal: Define = (command, settle) =>
       settle(await signal(words, { json: options.json === true }));
     });
 
+const systemd: Define = (command, settle) => {
+  const verbs = {
+    print: 'show the unit of an app: hardened, each setting with its reason',
+    install: 'write the unit, and have systemd read it; says what to do next',
+    uninstall: 'stop the unit, and take it away',
+  };
+  command.description('run an app as a systemd service: print, install or uninstall its unit');
+  for (const [verb, description] of Object.entries(verbs) as [keyof typeof verbs, string][]) {
+    const sub = command
+      .command(verb)
+      .description(description)
+      .argument('[app]', 'name of an app, a script or a config file (default: the app of this folder)')
+      .option('--user', "of this user's systemd, not of the system's")
+      .option('--only <name>', 'which app of a config with several')
+      .option('--json', 'print the result as JSON');
+    if (verb === 'uninstall') sub.option('--force', 'also a unit that was edited by hand');
+    else
+      sub
+        .argument('[args...]', "the app's own arguments, after --")
+        .option('--name <name>', "name of the app (default: the config's, package.json's, or the folder's)")
+        .option(
+          '--run-as <user>',
+          "user that the app runs as (default: the owner of its files; where that is root, one of the unit's own)",
+        )
+        .option(
+          '--socket [address...]',
+          'systemd holds the sockets: ports, addresses or paths (default: those of the app, where it runs)',
+        );
+    if (verb === 'install') sub.option('--force', 'overwrite a unit that was edited by hand');
+    sub.action(async (app: string | undefined, ...rest: unknown[]) => {
+      const args = Array.isArray(rest[0]) ? (rest[0] as string[]) : [];
+      const options = rest.at(-2) as Partial<SystemdOptions>;
+      const { systemd } = await import('./commands/systemd.js');
+      const { user = false, socket = false, force = false, json = false } = options;
+      settle(await systemd(verb, app, args, { ...options, user, socket, force, json }));
+    });
+  }
+};
+
 function wholeNumber(value: string): number {
   if (!/^\d{1,9}$/.test(value)) throw new InvalidArgumentError('Allowed is a whole number from 0.');
   return Number(value);
@@ -331,4 +372,5 @@ export const COMMANDS: { names: [string, ...string[]]; define: Define }[] = [
   { names: ['resurrect'], define: resurrect },
   { names: ['delete'], define: forget },
   { names: ['signal'], define: signal },
+  { names: ['systemd'], define: systemd },
 ];

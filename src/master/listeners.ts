@@ -12,6 +12,8 @@ import { heldLinkOf } from '../shared/held-link.cjs';
 import type { ListenSpec, SocketName } from '../shared/messages.cjs';
 import type { ListenerSnapshot } from '../shared/snapshot.js';
 import type { Rights } from './fork-worker.js';
+import type { InheritedSocket } from './inherited.js';
+import { hasMatching, labelOfInherited, takeMatching } from './inherited.js';
 
 /** Errno of an address in use, as libuv has it. */
 const EADDRINUSE = -98;
@@ -48,6 +50,8 @@ interface Listener {
   lentCount: number;
   /** Bound where no client finds it: nothing of the address that was asked for is ours. */
   aside: boolean;
+  /** A service manager has bound it, and holds it too: it is never closed here, and its path is not ours. */
+  inherited: InheritedSocket | null;
 }
 
 export class Listeners {
@@ -58,8 +62,31 @@ export class Listeners {
   /** Called ahead of the end of each socket that connections come through. */
   closing: (key: string) => void = () => {};
 
-  /** @param offTraffic binds every socket aside, where no client finds it; apps are told the names that they asked for */
-  constructor(private readonly offTraffic = false) {}
+  /**
+   * @param offTraffic binds every socket aside, where no client finds it; apps are told the names that they asked for
+   * @param inherited sockets that an app gets which listens where they do; those that nobody listens on any more lie here again
+   */
+  constructor(
+    private readonly offTraffic = false,
+    private readonly inherited: InheritedSocket[] = [],
+  ) {}
+
+  /** Those that no app listens on, for people. */
+  unusedInherited(): string[] {
+    return this.inherited.map(labelOfInherited);
+  }
+
+  /** Whose paths no app may remove, and which have no link beside them that says so. */
+  inheritedPaths(): string[] {
+    const held = [...this.table.values()].flatMap(({ inherited }) => inherited ?? []);
+    return [...held, ...this.inherited].flatMap(({ path }) => path ?? []);
+  }
+
+  /** The service manager holds that socket, so whoever wrote its unit has allowed it. */
+  isInherited(spec: ListenSpec): boolean {
+    const listener = this.table.get(keyOf(spec));
+    return listener ? listener.inherited !== null : hasMatching(this.inherited, spec);
+  }
 
   /** A worker's app listens: binds the socket where it is new, and answers once listen(2) has succeeded on it. */
   async ask(client: ListenerClient, seq: number, spec: ListenSpec, granted: (key: string) => void): Promise<void> {
@@ -134,7 +161,7 @@ export class Listeners {
     listener.lentCount += 1;
     const giveBack = (): void => {
       listener.lentCount -= 1;
-      if (listener.lentCount === 0 && this.table.get(key) !== listener) listener.handle.close();
+      if (listener.lentCount === 0 && this.table.get(key) !== listener && !listener.inherited) listener.handle.close();
     };
     return { handle: isDatagrams(listener) ? null : (listener.handle as ServerHandle), giveBack };
   }
@@ -196,6 +223,8 @@ export class Listeners {
 
   private async bind(key: string, spec: ListenSpec, rights: Rights | undefined): Promise<Listener | number> {
     if (this.offTraffic || this.closed) return this.bindAside(key, spec);
+    const given = takeMatching(this.inherited, spec);
+    if (given) return this.adopt(key, spec, given);
     let bound = bindWithRights(spec, rights);
     if (bound === EADDRINUSE && hasFile(spec) && (await isStaleUnixPath(spec.address ?? ''))) {
       // While the path was asked for, another worker's ask may have bound it: it is not stale any more then, though nobody answers yet.
@@ -208,9 +237,30 @@ export class Listeners {
     }
     if (typeof bound === 'number') return bound;
     const state = spec.protocol === 'udp' ? 'listening' : 'bound';
-    const listener: Listener = { key, spec, ...bound, state, owner: null, waiting: [], lentCount: 0, aside: false };
+    const listener: Listener = {
+      key,
+      spec,
+      ...bound,
+      state,
+      owner: null,
+      waiting: [],
+      lentCount: 0,
+      aside: false,
+      inherited: null,
+    };
     this.table.set(key, listener);
     holdUnixPath(listener);
+    return listener;
+  }
+
+  /** It listens already: nobody has to be appointed. */
+  private adopt(key: string, spec: ListenSpec, inherited: InheritedSocket): Listener {
+    const { handle, name } = inherited;
+    const listener: Listener = {
+      ...{ key, spec, handle, name, inherited },
+      ...{ state: 'listening', owner: null, waiting: [], lentCount: 0, aside: false },
+    };
+    this.table.set(key, listener);
     return listener;
   }
 
@@ -228,6 +278,7 @@ export class Listeners {
       waiting: [],
       lentCount: 0,
       aside: true,
+      inherited: null,
     };
     this.table.set(key, listener);
     return listener;
@@ -255,6 +306,10 @@ export class Listeners {
     if (!listener) return;
     this.closing(key);
     this.table.delete(key);
+    if (listener.inherited) {
+      this.inherited.push(listener.inherited); // The manager's clients wait in it, for whoever listens there next.
+      return;
+    }
     if (hasFile(listener.spec) && !listener.aside) removeQuietly(heldLinkOf(listener.spec.address ?? ''));
     if (listener.lentCount === 0) listener.handle.close(); // Of a unix socket, this also removes the path.
   }
@@ -327,7 +382,7 @@ function holdUnixPath(listener: Listener): void {
 
 /** The app has removed the path all the same (another process of its, a script): put it back from the link. */
 function restoreUnixPath(listener: Listener): void {
-  if (!hasFile(listener.spec) || listener.aside) return;
+  if (!hasFile(listener.spec) || listener.aside || listener.inherited) return;
   const path = listener.spec.address ?? '';
   try {
     if (lstatSync(path, { throwIfNoEntry: false })) return;

@@ -16,16 +16,18 @@ import { listenForControl } from './control-server.js';
 import type { Observer, RolloutEnd } from './effects.js';
 import { Effects } from './effects.js';
 import { History } from './history.js';
+import { takeInheritance } from './inherited.js';
 import { openJournal } from './journal-keeper.js';
 import { KeptOutput } from './kept-output.js';
 import { Listeners } from './listeners.js';
 import { watchLiveness } from './liveness.js';
-import type { LogFormat } from './log.js';
+import type { LogFormat, Logger } from './log.js';
 import { makeLogger } from './log.js';
 import type { LogProcess } from './log-process.js';
 import type { Plan, PlanRequest } from './plan.js';
 import { readPlan, refuseRename } from './plan.js';
 import { markReleases } from './release-marks.js';
+import { Service, sendOf, watchdogOf } from './service.js';
 import { installSignals } from './signals.js';
 import { takeSnapshot } from './snapshot.js';
 import type { FileId } from './state-folder.js';
@@ -68,8 +70,10 @@ export async function runMaster(
   const socketPath = controlSocketPath(runDir, appName);
   claimFolder(runDir);
 
-  const listeners = new Listeners();
+  const inheritance = takeInheritance(masterEnv);
+  const listeners = new Listeners(false, inheritance.sockets);
   const logger = await makeLogger(appName, options.logFormat);
+  for (const message of inheritance.warnings) logger.warn(message);
   const kept = new KeptOutput({
     app: appName,
     folder: runDir,
@@ -110,6 +114,18 @@ export async function runMaster(
     ...(await takeSnapshot(appName, startedAt, () => supervisor.state, effects, listeners, time)),
     ...kept.snapshot(),
   });
+  const send = options.daemon ? null : sendOf(masterEnv, inheritance.notifyFd); // A daemon has left the service that started it.
+  const service =
+    send &&
+    new Service({
+      send,
+      watchdogMs: watchdogOf(masterEnv),
+      state: () => supervisor.state,
+      turn: () => supervisor.request({ type: 'timer' }),
+      now: time.now,
+      warn: (message) => logger.warn(message),
+    });
+  if (service) effects.observers.add(service);
 
   const temporary = join(runDir, `.${process.pid}`);
   const control = await listenForControl(temporary, (request, tell) =>
@@ -186,7 +202,10 @@ export async function runMaster(
   let firstEnd: RolloutEnd | null = null;
   effects.observers.add({
     rolloutEnded(rolloutEnd) {
-      if (firstEnd === null) void prepareUsage();
+      if (firstEnd === null) {
+        void prepareUsage();
+        tellUnused(listeners, logger);
+      }
       firstEnd ??= rolloutEnd;
       const { outcome, to } = rolloutEnd.rollout;
       const plan = outcome === 'succeeded' && to !== null ? effects.plans.get(to) : undefined;
@@ -223,6 +242,7 @@ export async function runMaster(
   journal.append({ type: 'master-ended', masterPid: process.pid, how, reason });
   await journal.close();
   await control.close();
+  await service?.end();
   if (!failedStart) logger.info('stopped');
   await kept.close();
   if (failed && firstEnd !== null) throwFailure(firstEnd);
@@ -233,6 +253,14 @@ export async function runMaster(
 function filesOf(kept: KeptOutput, { config }: Plan): { out: string; error: string } | undefined {
   const targets = config.log === null ? null : kept.targetsOf(config.log);
   return targets === null ? undefined : { out: targets.out.file, error: targets.err.file };
+}
+
+/** Whoever connects there waits for an answer that does not come. */
+function tellUnused(listeners: Listeners, logger: Logger): void {
+  for (const label of listeners.unusedInherited())
+    logger.warn(
+      `the service manager has handed over the socket ${label}, and the app does not listen on it: its clients wait in vain`,
+    );
 }
 
 /** One that was deployed while the app did not run: it is tried once. */

@@ -17,6 +17,7 @@ import type { AppConfig } from '../shared/config.js';
 import type { ErrorCode, ErrorReport } from '../shared/errors.js';
 import { ZdsupError } from '../shared/errors.js';
 import type { Identity } from '../shared/identity.js';
+import { withoutManager } from '../shared/service-manager.js';
 import { relocation } from './planning/relocate.js';
 import { typescriptArgs } from './typescript-entry.js';
 
@@ -90,8 +91,15 @@ type Outcome = PlanAnswer | { ended: number | null } | { unforked: string } | 't
  * @param masterEnv environment of the master at its start
  * @throws ZdsupError ZDSUP_CONFIG_*, ZDSUP_SCRIPT_*, ZDSUP_CWD_MISSING, ZDSUP_ENV_FILE, ZDSUP_ENTRY_TYPESCRIPT
  */
-export async function readPlan(request: PlanRequest, masterEnv: NodeJS.ProcessEnv): Promise<Plan> {
-  return (await askPlanner({ ...request, every: false }, masterEnv))[0]!;
+export async function readPlan(request: PlanRequest, masterEnv: NodeJS.ProcessEnv, reader?: Reader): Promise<Plan> {
+  return (await askPlanner({ ...request, every: false }, masterEnv, reader))[0]!;
+}
+
+/** Who the config is read as: root runs no code of another user's. @default who this process is */
+export interface Reader {
+  uid: number;
+  gid: number;
+  home: string;
 }
 
 /** As {@link readPlan}, for each app of a config with several where `only` picks none. */
@@ -111,14 +119,15 @@ export function refuseRename(from: string, { config: { name: to } }: Plan): void
   );
 }
 
-async function askPlanner(question: PlannerQuestion, masterEnv: NodeJS.ProcessEnv): Promise<Plan[]> {
+async function askPlanner(question: PlannerQuestion, masterEnv: NodeJS.ProcessEnv, reader?: Reader): Promise<Plan[]> {
   const asked = question.configPath;
   const configPath = asked === undefined ? undefined : relocation(question.release)(asked);
   if (configPath !== undefined && !existsSync(configPath))
     throw failed('ZDSUP_CONFIG_MISSING', `no such config file: ${configPath}`, 'check the path');
   const child = fork(PLANNER, [], {
     cwd: configPath === undefined ? '/' : dirname(configPath),
-    env: masterEnv,
+    ...(reader && process.geteuid?.() === 0 ? { uid: reader.uid, gid: reader.gid } : {}),
+    env: { ...withoutManager(masterEnv), ...(reader ? { HOME: reader.home } : {}) }, // A config that speaks to systemd would do so in the master's name.
     execArgv: configPath === undefined ? [] : typescriptArgs(configPath),
     // A session of its own: a signal to the terminal's or the service's process group is the master's to judge.
     detached: true,

@@ -413,7 +413,7 @@ export class WorkerProcess implements ListenerClient, Peer, Bouncer {
         this.post({ type: 'listen-asked', id });
         if (spec.protocol === 'http' || spec.protocol === 'https') this.speaksHttp = true;
         this.rehearse();
-        const refusal = refusalToListen(this.plan, spec);
+        const refusal = this.listeners.isInherited(spec) ? null : refusalToListen(this.plan, spec);
         if (refusal !== null) {
           this.sendListenFailed(seq, spec, EACCES, ` (${refusal})`);
           break;
@@ -478,6 +478,7 @@ export class WorkerProcess implements ListenerClient, Peer, Bouncer {
     const handshake: Handshake = {
       version: VERSION,
       holdsUnixSockets: this.listeners.holdsUnixSockets,
+      inheritedPaths: this.listeners.inheritedPaths(),
       private: config.private,
       drainTimeoutMs: config.drainTimeoutMs,
       killTimeoutMs: config.killTimeoutMs,

@@ -14,6 +14,7 @@ type Membership = (...args: unknown[]) => number;
 export interface DatagramHandle extends Record<Member, Membership> {
   bind(address: string, port: number, flags: number): number;
   bind6(address: string, port: number, flags: number): number;
+  open(fd: number): number;
   getsockname(out: object): number;
   recvStart(): number;
   recvStop(): number;
@@ -62,6 +63,16 @@ export function bindDatagrams(
   if (errno === 0) return { handle, name: name as SocketName };
   handle.close();
   return errno;
+}
+
+/** A UDP socket that was handed to this process, bound. @returns null where it is none */
+export function openDatagrams(fd: number): { handle: DatagramHandle; name: SocketName } | null {
+  const handle = stateOf(dgram.createSocket('udp6'))?.handle;
+  if (!handle) return null;
+  const name = {};
+  if (handle.open(fd) === 0 && handle.getsockname(name) === 0) return { handle, name: name as SocketName };
+  handle.close();
+  return null;
 }
 
 /**

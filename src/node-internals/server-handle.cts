@@ -57,6 +57,25 @@ export function bindServer(
   return { handle, name: name as SocketName };
 }
 
+/**
+ * A socket that was handed to this process: it is bound, and listens already.
+ * @returns the handle and its name (a unix socket has none); null where it is no stream socket
+ */
+export function openServer(fd: number): { handle: ServerHandle; name: SocketName; kind: 'tcp' | 'unix' } | null {
+  let handle: ServerHandle | number;
+  try {
+    handle = create!(null, null, null, fd);
+  } catch {
+    return null; // Node throws at what is no TCP socket and no pipe.
+  }
+  if (typeof handle === 'number') return null;
+  const name = {};
+  if (!handle.getsockname) return { handle, name, kind: 'unix' };
+  if (handle.getsockname(name) === 0) return { handle, name: name as SocketName, kind: 'tcp' };
+  handle.close();
+  return null;
+}
+
 /** The raw handle of an accepted connection, to be sent to a worker. */
 export function connectionHandle(socket: net.Socket): unknown {
   return (socket as unknown as { _handle: unknown })._handle;

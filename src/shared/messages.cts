@@ -19,6 +19,8 @@ export interface Handshake {
    * start, and most apps have none. A first start that races itself (two workers, one path) is mended by the master.
    */
   holdsUnixSockets: boolean;
+  /** Unix sockets that a service manager has bound: their paths are held too, without a link that says so. */
+  inheritedPaths: string[];
   /** Ports that the app listens on by itself. */
   private: number[];
   /** How long an orphan may drain, in ms. */

@@ -1,5 +1,5 @@
 /** Where things lie (DESIGN section 8, Folders). Pure: the environment, the user and the home folder are handed in. */
-import { isAbsolute, join } from 'node:path';
+import { dirname, isAbsolute, join } from 'node:path';
 import { ZdsupError } from './errors.js';
 
 type Env = Readonly<Record<string, string | undefined>>;
@@ -11,14 +11,22 @@ export const SYSTEM_RUN_PARENT = '/run/zdsup';
 /** Parent of the state folders of system units, one for each app. */
 export const SYSTEM_STATE_PARENT = '/var/lib/zdsup';
 
-/** The folder of a new master's control socket. `$ZDSUP_HOME/run`, else the state folder's. */
+/** The folder of a new master's control socket. `$ZDSUP_HOME/run`, else that of its system unit, else the state folder's. */
 export function runDirForStart(env: Env, home: string): string {
-  return join(stateDir(env, home), 'run');
+  return (
+    (env.ZDSUP_HOME ? undefined : ofUnit(env.RUNTIME_DIRECTORY, SYSTEM_RUN_PARENT)) ?? join(stateDir(env, home), 'run')
+  );
 }
+
+/** Of the folders that systemd has made for a unit (`RuntimeDirectory=`, `StateDirectory=`), the one that is zdsup's: another unit's own say nothing to us. */
+const ofUnit = (folders: string | undefined, parent: string): string | undefined =>
+  folders?.split(':').find((folder) => dirname(folder) === parent);
 
 /** Journal, releases, logs, tokens. */
 export function stateDir(env: Env, home: string): string {
   if (env.ZDSUP_HOME) return env.ZDSUP_HOME;
+  const ofSystemUnit = ofUnit(env.STATE_DIRECTORY, SYSTEM_STATE_PARENT);
+  if (ofSystemUnit !== undefined) return ofSystemUnit;
   // A relative one is to be ignored (XDG Base Directory Specification).
   return env.XDG_STATE_HOME && isAbsolute(env.XDG_STATE_HOME)
     ? join(env.XDG_STATE_HOME, 'zdsup')

@@ -40,7 +40,7 @@ function start(handshake: Handshake): void {
   freeFromCluster();
   shieldSignals();
   shieldOutput(handshake.keptOutput);
-  if (handshake.holdsUnixSockets) shieldHeldPaths();
+  if (handshake.holdsUnixSockets || handshake.inheritedPaths.length > 0) shieldHeldPaths(handshake.inheritedPaths);
   installListenSeam(handshake);
   installDrain(handshake);
   installHandover(handshake);

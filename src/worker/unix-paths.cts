@@ -9,10 +9,14 @@ import { resolve } from 'node:path';
 
 import { heldLinkOf } from '../shared/held-link.cjs';
 
+/** Those that a service manager has bound. */
+let inherited = new Set<string>();
+
 function isHeld(given: unknown): boolean {
   if (typeof given !== 'string') return false;
   try {
     const path = resolve(given);
+    if (inherited.has(path)) return true;
     const own = fs.lstatSync(path, { throwIfNoEntry: false });
     if (!own?.isSocket()) return false;
     const link = fs.lstatSync(heldLinkOf(path), { throwIfNoEntry: false });
@@ -22,7 +26,8 @@ function isHeld(given: unknown): boolean {
   }
 }
 
-export function shieldHeldPaths(): void {
+export function shieldHeldPaths(inheritedPaths: string[]): void {
+  inherited = new Set(inheritedPaths);
   for (const name of ['unlinkSync', 'rmSync'] as const) {
     const original = fs[name] as (...args: unknown[]) => void;
     (fs as unknown as Record<string, unknown>)[name] = (path: unknown, ...rest: unknown[]) =>

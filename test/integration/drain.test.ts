@@ -305,7 +305,7 @@ test.concurrent('a keep-alive answer says nothing of zdsup while nobody retires'
   connection.end();
 });
 
-test.concurrent('workers of a master that was killed stop accepting, finish what is in flight, and end', async () => {
+test.concurrent('workers of a master that was killed stop accepting, finish what is in flight, and end; one that starts meanwhile binds at once', async () => {
   const { master, port, open } = await start();
   const [worker] = (await master.status()).workers;
   const slow = await open();
@@ -317,11 +317,13 @@ test.concurrent('workers of a master that was killed stop accepting, finish what
     () => Connection.open({ port }),
     (seen) => seen === 'connect: ECONNREFUSED',
   );
-  killOwn(worker!.pid!, 'SIGUSR2');
-  expect(await answer(slow)).toMatchObject({ body: '1', closes: true });
   const next = await startMaster({ cwd: master.cwd, args: [], world: master.world });
   const fresh = await Connection.open({ port });
   expect(typeof fresh).toBe('object');
+  expect(isAlive(worker!.pid!)).toBe(true);
+  killOwn(worker!.pid!, 'SIGTERM'); // As a service manager's, to all that is left of a unit.
+  killOwn(worker!.pid!, 'SIGUSR2');
+  expect(await answer(slow)).toMatchObject({ body: '1', closes: true });
   await master.statusUntil('the orphan has gone', () => !isAlive(worker!.pid!));
   (fresh as Connection).end();
   expect((await next.run('stop')).code).toBe(0);

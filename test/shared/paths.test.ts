@@ -24,6 +24,23 @@ describe('the state folder', () => {
   });
 });
 
+describe('in a system unit', () => {
+  const UNIT = { RUNTIME_DIRECTORY: '/run/own:/run/zdsup/shop', STATE_DIRECTORY: '/var/lib/zdsup/shop' };
+
+  test('the folders are those that systemd has made for it', () => {
+    expect(stateDir({ ...UNIT, XDG_STATE_HOME: '/xdg' }, HOME)).toBe('/var/lib/zdsup/shop');
+    expect(runDirForStart(UNIT, HOME)).toBe('/run/zdsup/shop');
+  });
+
+  test('ZDSUP_HOME wins, and folders of a unit that is not of zdsup say nothing', () => {
+    expect(stateDir({ ...UNIT, ZDSUP_HOME: '/srv/z' }, HOME)).toBe('/srv/z');
+    expect(runDirForStart({ ...UNIT, ZDSUP_HOME: '/srv/z' }, HOME)).toBe('/srv/z/run');
+    const other = { RUNTIME_DIRECTORY: '/run/cron', STATE_DIRECTORY: '/var/lib/zdsup' };
+    expect(stateDir(other, HOME)).toBe('/home/ada/.local/state/zdsup');
+    expect(runDirForStart(other, HOME)).toBe('/home/ada/.local/state/zdsup/run');
+  });
+});
+
 describe('the folders where control sockets are looked for', () => {
   test('are those of the system units, the own one, and the default one', () => {
     expect(runDirsToSearch({ XDG_STATE_HOME: '/xdg' }, HOME, ['api', 'web'])).toEqual([

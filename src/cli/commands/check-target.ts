@@ -1,4 +1,4 @@
-/** Runs in the CLI. What `zdsup check` is to try: an app that is known, a folder, a script or a config file; and which app runs from it. */
+/** Runs in the CLI. What `zdsup check` is to try, and `zdsup systemd` to write a unit of: an app that is known, a folder, a script or a config file; and which app runs from it. */
 import { realpathSync, statSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { logicalFolder } from '../../client/apps.js';
@@ -19,21 +19,25 @@ interface Wanted {
   request: StartRequest;
 }
 
-/** As its master was asked to run it, where the app is known; else as `start` would take it. */
-export async function wantedFor(target: string | undefined, only: string | undefined): Promise<Wanted> {
+/** @param command for hints. As its master was asked to run it, where the app is known; else as `start` would take it. */
+export async function wantedFor(
+  target: string | undefined,
+  only: string | undefined,
+  command: 'check' | 'systemd install' = 'check',
+): Promise<Wanted> {
   const here = logicalFolder();
   if (target === undefined) {
     if (findConfigFile(here) !== undefined) return wanted(undefined, here, only);
     const [app] = await chooseKnown(undefined);
-    return recordOf(app!, only);
+    return recordOf(app!, only, command);
   }
   if (isAppName(target)) {
     const app = (await knownApps()).find(({ name }) => name === target);
-    if (app) return recordOf(app, only);
+    if (app) return recordOf(app, only, command);
   }
   const folder = resolve(here, target);
   if (!statSync(folder, { throwIfNoEntry: false })?.isDirectory()) return wanted(target, here, only);
-  return findConfigFile(folder) === undefined ? inFolder(folder, only) : wanted(undefined, folder, only);
+  return findConfigFile(folder) === undefined ? inFolder(folder, only, command) : wanted(undefined, folder, only);
 }
 
 async function wanted(target: string | undefined, baseDir: string, only: string | undefined): Promise<Wanted> {
@@ -43,24 +47,24 @@ async function wanted(target: string | undefined, baseDir: string, only: string 
 }
 
 /** A folder without a config: the app that was started from it. */
-async function inFolder(folder: string, only: string | undefined): Promise<Wanted> {
+async function inFolder(folder: string, only: string | undefined, command: string): Promise<Wanted> {
   const app = (await knownApps()).find(({ remembered }) => remembered?.record?.request.baseDir === folder);
-  if (app) return recordOf(app, only);
+  if (app) return recordOf(app, only, command);
   throw new ZdsupError({
     code: 'ZDSUP_USAGE',
     message: `${folder} has no zdsup.config file, and no app was started from it`,
-    hint: 'name the script: zdsup check app.js',
+    hint: `name the script: zdsup ${command} app.js`,
     exitStatus: 2,
   });
 }
 
 /** Which app of its config it is, its record says. */
-function recordOf({ name, remembered }: KnownApp, only: string | undefined): Wanted {
+function recordOf({ name, remembered }: KnownApp, only: string | undefined, command: string): Wanted {
   if (only !== undefined && only !== name)
     throw new ZdsupError({
       code: 'ZDSUP_USAGE',
       message: `--only ${only} picks an app of a config file, and ${name} was meant by its name`,
-      hint: `zdsup check ${only}, or zdsup check <config> --only ${only}`,
+      hint: `zdsup ${command} ${only}, or zdsup ${command} <config> --only ${only}`,
       exitStatus: 2,
     });
   if (remembered?.record) return { app: name, request: remembered.record.request };
@@ -68,7 +72,7 @@ function recordOf({ name, remembered }: KnownApp, only: string | undefined): Wan
   throw new ZdsupError({
     code: 'ZDSUP_USAGE',
     message: `how ${name} was started is not remembered`,
-    hint: 'name its script or config: zdsup check app.js',
+    hint: `name its script or config: zdsup ${command} app.js`,
     exitStatus: 2,
   });
 }

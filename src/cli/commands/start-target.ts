@@ -121,12 +121,19 @@ export async function wantedAgain(
 async function releaseToRun({
   state,
   name,
-}: Remembered): Promise<{ release: DeployedRelease; why: string } | undefined> {
+}: Pick<Remembered, 'state' | 'name'>): Promise<{ release: DeployedRelease; why: string } | undefined> {
   const store = releasesDir(state, name);
   const found = await chosenIn(store);
   if (found === undefined) return undefined;
   const { findRelease } = await import('../../releases/store.js');
   return { release: findRelease(store, name, found.id), why: found.why };
+}
+
+/** As a start by name runs it, for the unit of an app. @param env of the master to be */
+export async function releaseOfUnit(app: string, env: NodeJS.ProcessEnv): Promise<DeployedRelease | undefined> {
+  const stored = await releaseToRun({ state: resolve(stateDir(env, homedir())), name: app });
+  if (stored) process.stderr.write(`note: ${app} runs its release ${stored.release.id}, ${stored.why}\n`);
+  return stored?.release;
 }
 
 async function chosenIn(store: string): Promise<{ id: string; why: string } | undefined> {

@@ -16,7 +16,7 @@ import { VERSION } from '../../shared/version.cjs';
 import { environmentAtStart } from './environment.js';
 import type { Outcome, StartDaemonsOptions } from './start-daemon.js';
 import type { Wanted } from './start-target.js';
-import { noteInPlace, resolveTarget, wantedAgain } from './start-target.js';
+import { noteInPlace, releaseOfUnit, resolveTarget, wantedAgain } from './start-target.js';
 
 export interface StartOptions {
   name?: string;
@@ -35,6 +35,8 @@ export interface StartOptions {
   json?: boolean;
   /** This process is the daemon. */
   asDaemon?: boolean;
+  /** This process is the master of the unit of that app: of what was deployed, it runs what was good last. */
+  asUnit?: string;
 }
 
 export async function start(target: string | undefined, args: string[], options: StartOptions): Promise<number> {
@@ -44,15 +46,20 @@ export async function start(target: string | undefined, args: string[], options:
   return wanted.daemon ? detach(wanted, options) : foreground(wanted, options);
 }
 
-async function foreground({ request: asked, release, logFormat }: Wanted, options: StartOptions): Promise<number> {
+async function foreground(
+  { request: asked, release: named, logFormat }: Wanted,
+  options: StartOptions,
+): Promise<number> {
   const request = { version: VERSION, ...asked };
   // The planner boots while the master's modules load.
   const { readPlan } = await import('../../master/plan.js');
   const masterEnv = environmentAtStart();
-  const first = readPlan({ ...request, release }, masterEnv);
+  const { asUnit } = options;
+  const release = asUnit === undefined ? named : await releaseOfUnit(asUnit, masterEnv);
+  const first = readPlan({ ...request, release }, masterEnv).then((plan) => ofUnit(plan, asUnit));
   first.catch(() => {}); // Told by runMaster, which awaits it.
   const { runMaster } = await import('../../master/main.js');
-  if (release === undefined && !options.inPlace)
+  if (release === undefined && !options.inPlace && asUnit === undefined)
     await first.then(
       (plan) => noteInPlace([plan], masterEnv),
       () => {},
@@ -68,6 +75,17 @@ async function foreground({ request: asked, release, logFormat }: Wanted, option
     if (!running) throw error;
     return startedAlready(running, options);
   }
+}
+
+/** Its unit has the folders of that name alone. */
+function ofUnit<T extends { appName: string }>(plan: T, app: string | undefined): T {
+  if (app === undefined || plan.appName === app) return plan;
+  throw new ZdsupError({
+    code: 'ZDSUP_CONFIG_INVALID',
+    message: `the app is named ${plan.appName}, and this is the unit of ${app}`,
+    hint: `put the name back; or zdsup systemd uninstall ${app}, and install ${plan.appName}`,
+    exitStatus: 2,
+  });
 }
 
 async function startedAlready(app: RunningApp, options: StartOptions): Promise<number> {

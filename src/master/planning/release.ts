@@ -10,6 +10,7 @@ import { ZdsupError } from '../../shared/errors.js';
 import type { Identity } from '../../shared/identity.js';
 import { unixPathsOf } from '../../shared/listen-address.js';
 import { nearestWord } from '../../shared/nearest.js';
+import { MANAGER_VARIABLES } from '../../shared/service-manager.js';
 import { fingerprint } from '../fingerprint.js';
 import type { Plan, PlanRequest } from '../plan.js';
 import { typescriptArgs } from '../typescript-entry.js';
@@ -20,17 +21,7 @@ import { relocation } from './relocate.js';
 import { refuseWeak, WHY_CONFIG } from './root-only.js';
 
 /** Settings that say how this process was started and would mislead a worker. */
-const NOT_INHERITED = [
-  'NODE_UNIQUE_ID',
-  'NODE_CHANNEL_FD',
-  'NODE_CHANNEL_SERIALIZATION_MODE',
-  'NOTIFY_SOCKET',
-  'LISTEN_FDS',
-  'LISTEN_PID',
-  'LISTEN_FDNAMES',
-  'WATCHDOG_USEC',
-  'WATCHDOG_PID',
-];
+const NOT_INHERITED = ['NODE_UNIQUE_ID', 'NODE_CHANNEL_FD', 'NODE_CHANNEL_SERIALIZATION_MODE', ...MANAGER_VARIABLES];
 
 /** Of root's own login: folders that another user cannot use, and who called sudo. */
 const OF_A_LOGIN = [

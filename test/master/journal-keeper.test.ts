@@ -12,6 +12,7 @@ const ROLLOUT: Rollout = {
   ...{ weight: null, wantedWeight: null, startedAt: 1_000, fromSlots: [0], servedSlots: [0] },
   ...{ outcome: null, reason: null, culprit: null, nextStartAt: 0, abortBy: null },
   ...{ steps: [], stepIndex: 0, heldAt: 0, paused: false, verdict: null, noCanary: false, backTo: null, cause: null },
+  ...{ ways: [], aborted: false },
 };
 
 function makeKeeper(): {

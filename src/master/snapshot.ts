@@ -126,7 +126,7 @@ function comingRelease({ to, outcome }: Rollout, { plans }: Effects): Pick<Rollo
 }
 
 export function rolloutSnapshot(rollout: Rollout, { wallOf }: Pick<Time, 'wallOf'>): RolloutSnapshot {
-  const { id, kind, cause, from, to, step, startedAt, outcome, reason, weight } = rollout;
+  const { id, kind, cause, from, to, step, startedAt, outcome, aborted, reason, weight } = rollout;
   return {
     id,
     kind,
@@ -136,6 +136,7 @@ export function rolloutSnapshot(rollout: Rollout, { wallOf }: Pick<Time, 'wallOf
     step,
     startedAt: iso(wallOf(startedAt)),
     outcome,
+    ...(aborted ? { aborted } : {}),
     reason,
     weight: step === 'canary' ? weight : null,
     ...(step === 'canary' ? canaryOf(rollout, wallOf) : {}),

@@ -78,6 +78,15 @@ test('the release of a generation that was given up is known at the end still', 
   expect(entries.at(-1)).toMatchObject({ outcome: 'failed', toRelease: { id: 'new' } });
 });
 
+test('that a person has given it up is told beside that it failed', () => {
+  const { keeper, entries } = makeKeeper();
+  for (const aborted of [false, true])
+    keeper.rolloutEnded({ rollout: { ...ROLLOUT, outcome: 'failed', aborted }, error: null, stderr: [] });
+  const [failed, givenUp] = entries;
+  expect(failed).not.toHaveProperty('aborted');
+  expect(givenUp).toMatchObject({ outcome: 'failed', aborted: true });
+});
+
 test('a hold has its weight; a crash meanwhile is told beside it', () => {
   const { keeper, entries, world } = makeKeeper();
   keeper.rolloutBegun(ROLLOUT);

@@ -19,6 +19,7 @@ export function emptyFleet(nextRolloutId = 1): Fleet {
     soak: null,
     warm: null,
     lastGood: null,
+    fallback: null,
     judging: null,
     routing: { mode: 'direct', sticky: false, weights: {} },
     ended: false,

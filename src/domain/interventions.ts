@@ -1,7 +1,7 @@
 /** What a person does to a rollout under way: another weight, its promotion, its end. Edits of the rollout; the rest follows. Pure. */
 import { isHeld, nextStep, pauseCanary, promoteHeld, stepOf } from './canary.js';
 import { rolloutUnderWay } from './fleet.js';
-import { abortRollout } from './rollout.js';
+import { abortByHand } from './rollout.js';
 import type { Effect, Fleet, InterventionRefusal, Rollout } from './types.js';
 
 /** @param weight 0 to 99; 100 is the promotion */
@@ -42,9 +42,13 @@ export function requestAbort(fleet: Fleet, now: number, effects: Effect[]): Inte
   if (fleet.stop) return 'stopping';
   const { rollout } = fleet;
   if (!rollout || !rolloutUnderWay(fleet)) return 'no-rollout';
-  if (rollout.step === 'aborting') return 'aborting';
+  if (rollout.step === 'aborting') {
+    if (rollout.ways.length === 0) return 'aborting';
+    rollout.ways = []; // What was next is given up.
+    return undefined;
+  }
   if (rollout.from === null) return 'first-start';
-  abortRollout(fleet, 'aborted by hand', null, now, effects);
+  abortByHand(fleet, 'aborted by hand', now, effects);
   return undefined;
 }
 

@@ -3,7 +3,7 @@ import { isConfirmed, servingGeneration, workersOf } from './fleet.js';
 import type { Effect, Fleet, Rollout, RolloutKind, RolloutSource } from './types.js';
 
 type Asked = { kind: RolloutKind; source: RolloutSource } & Partial<
-  Pick<Rollout, 'allowListeners' | 'wantedWeight' | 'noCanary' | 'backTo' | 'cause'>
+  Pick<Rollout, 'allowListeners' | 'wantedWeight' | 'noCanary' | 'backTo' | 'ways' | 'cause'>
 >;
 
 /** Becomes the fleet's. */
@@ -28,12 +28,14 @@ export function beginRollout(fleet: Fleet, asked: Asked, now: number, effects: E
     verdict: null,
     noCanary: false,
     backTo: null,
+    ways: [],
     cause: null,
     startedAt: now,
     fromSlots,
     servedSlots: fromSlots.filter(serves),
     outcome: null,
     reason: null,
+    aborted: false,
     culprit: null,
     nextStartAt: 0,
     abortBy: null,

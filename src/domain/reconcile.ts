@@ -23,6 +23,7 @@ import {
 } from './fleet.js';
 import { nameOf, where } from './names.js';
 import { readyWithoutListenerAt, settleReadiness, whyNotReady } from './readiness.js';
+import { takeNextWay } from './rollback.js';
 import { abortRollout, advanceRollout, isRipe, mayLeaveAfterAbort, roomOf } from './rollout.js';
 import { settleRouting } from './routing.js';
 import { advanceScaling, isScaledUp, takeScaleBack } from './scaling.js';
@@ -38,6 +39,7 @@ export function reconcile(fleet: Fleet, context: Context, effects: Effect[]): vo
     again = false;
     for (const worker of allWorkers(fleet)) again = settleWorker(fleet, worker, now, effects) || again;
     again = advanceRollout(fleet, now, effects) || again;
+    again = takeNextWay(fleet, now, effects) || again; // Ahead of the soak, which would begin with the first one anew.
     again = advanceScaling(fleet, now, effects) || again;
     again = settleSoak(fleet, now, effects) || again;
     again = settleWarm(fleet, now, effects) || again;

@@ -1,13 +1,11 @@
-/** The way back: to the parked generation, to what the last good one has run, or to a release. A rollout like any other. Pure. */
+/** The rollback: a rollout like any other along one of the ways back, and along the next where that cannot be gone. Pure. */
 import { rolloutUnderWay } from './fleet.js';
 import { beginRollout } from './new-rollout.js';
-import { abortRollout } from './rollout.js';
+import { abortByHand } from './rollout.js';
 import { withScale } from './scaling.js';
-import type { Effect, Fleet, Generation, ReleaseRef, RollbackRefusal, RolloutSource, RolloutTarget } from './types.js';
+import type { Effect, Fleet, ReleaseRef, RollbackRefusal, RolloutSource, Way } from './types.js';
 import { warmGeneration } from './warm.js';
-
-/** A generation is there still, and parked. */
-type Way = { warm: Generation } | { cold: RolloutTarget };
+import { generationOf, waysBack } from './ways.js';
 
 /** Returns why it is refused, where it is. */
 export function requestRollback(
@@ -19,18 +17,20 @@ export function requestRollback(
   if (fleet.stop) return 'stopping';
   const { rollout } = fleet;
   if (rollout && rolloutUnderWay(fleet)) {
-    if (rollout.step === 'aborting') return 'aborting';
-    if (rollout.kind === 'rollback' && !release) return 'rolling-back'; // Its abort would keep what is to go.
+    const isGivenUp = rollout.step === 'aborting';
+    const goesOn = rollout.kind === 'rollback' && (!isGivenUp || rollout.ways.length > 0);
+    if (goesOn && !release) return 'rolling-back'; // Its abort would keep what is to go.
+    if (isGivenUp) return 'aborting';
     if (rollout.from === null) return 'first-start';
     if (release) return 'rollout-under-way';
-    abortRollout(fleet, 'rolled back by hand', null, now, effects);
+    abortByHand(fleet, 'rolled back by hand', now, effects);
     return undefined;
   }
   if (fleet.serving === null) return 'nothing-serves';
   if (fleet.scaling) return 'scale-under-way';
-  const way = release ? wayTo(fleet, release, ranBy) : targetOfRollback(fleet);
-  if (way === null) return isBack(fleet) ? 'back-already' : 'nothing-before';
-  beginRollback(fleet, way, 'command', null, now, effects);
+  const ways = release ? waysTo(fleet, release, ranBy) : waysBack(fleet);
+  if (ways.length === 0) return isBack(fleet) ? 'back-already' : 'nothing-before';
+  beginRollback(fleet, ways, 'command', null, now, effects);
   return undefined;
 }
 
@@ -39,41 +39,58 @@ function isBack({ rollout, serving }: Fleet): boolean {
   return rollout !== null && rollout.outcome === 'succeeded' && rollout.backTo !== null && rollout.to === serving;
 }
 
-function wayTo(fleet: Fleet, release: ReleaseRef, ranBy: number | undefined): Way {
+function waysTo(fleet: Fleet, release: ReleaseRef, ranBy: number | undefined): Way[] {
+  const boots: Way[] = [{ kind: 'boot', target: { kind: 'release', release } }];
   const warm = warmGeneration(fleet);
-  return warm && warm.number === ranBy ? { warm } : { cold: { kind: 'release', release } };
+  return warm && warm.number === ranBy ? [{ kind: 'wake', generation: ranBy }, ...boots] : boots;
 }
 
-/** Null where nothing that was good before is known. */
-export function targetOfRollback(fleet: Fleet): Way | null {
-  const warm = warmGeneration(fleet);
-  if (warm) return { warm };
-  return fleet.lastGood === null ? null : { cold: { kind: 'generation', number: fleet.lastGood } };
-}
-
+/** The first of these ways; the others are left for where it cannot be gone. */
 export function beginRollback(
   fleet: Fleet,
-  way: Way,
+  [way, ...ways]: Way[],
   source: RolloutSource,
   cause: string | null,
   now: number,
   effects: Effect[],
 ): void {
-  const backTo = 'warm' in way ? way.warm.number : way.cold.kind === 'generation' ? way.cold.number : null;
   // It was let in with its listeners before.
   const rollout = beginRollout(
     fleet,
-    { kind: 'rollback', source, allowListeners: true, noCanary: true, backTo, cause },
+    { kind: 'rollback', source, allowListeners: true, noCanary: true, backTo: generationOf(way!), ways, cause },
     now,
     effects,
   );
-  if ('cold' in way) {
-    effects.push({ type: 'prepare', rolloutId: rollout.id, scaled: fleet.scaled, target: way.cold });
+  if (way!.kind === 'boot') {
+    effects.push({ type: 'prepare', rolloutId: rollout.id, scaled: fleet.scaled, target: way!.target });
     return;
   }
-  const { warm } = way;
+  const warm = fleet.generations[way!.generation]!;
   warm.policy = withScale(fleet, warm.policy);
   rollout.to = warm.number;
   rollout.step = 'booting';
   fleet.warm = null;
+}
+
+/** Once one could not be gone, and nobody has given it up. Returns true where there is a next one. */
+export function takeNextWay(fleet: Fleet, now: number, effects: Effect[]): boolean {
+  const { rollout } = fleet;
+  if (rollout?.outcome !== 'failed' || rollout.ways.length === 0) return false;
+  const { from, ways, source, cause, reason } = rollout;
+  effects.push({
+    type: 'progress',
+    kind: 'rolling-back',
+    message: `the way back from generation ${from} goes on: ${wordsFor(fleet, ways[0]!)}`,
+    generation: from!,
+  });
+  beginRollback(fleet, ways, source, cause === null ? reason : `${cause}; ${reason}`, now, effects);
+  return true;
+}
+
+function wordsFor(fleet: Fleet, way: Way): string {
+  const number = generationOf(way);
+  if (number === null) return 'its release is booted';
+  return number === fleet.fallback
+    ? `generation ${number} had not proven itself when it was replaced, and had not crashed either`
+    : `what generation ${number} has run is booted`;
 }

@@ -8,6 +8,7 @@ import { plural } from './names.js';
 import { beginSoak } from './soak.js';
 import type { Effect, Fleet, Generation, Policy, Rollout, Worker } from './types.js';
 import { settleWarmAfter } from './warm.js';
+import { rememberReplaced } from './ways.js';
 
 /** Waited its `minReady` out (an old generation serves meanwhile) or has served that long (a first start). */
 export const isRipe = (worker: Worker, generation: Generation, now: number): boolean =>
@@ -178,12 +179,12 @@ function promote(
   settleWarmAfter(fleet, rollout, target, now);
   fleet.serving = target.number;
   const leavesLoop = rollout.kind === 'rollback' && old !== null && loops(old, rollout.fromSlots);
-  if (old?.good && !target.repeats && !leavesLoop) fleet.lastGood = old.number;
-  else if (rollout.backTo !== null && rollout.backTo === fleet.lastGood) fleet.lastGood = null; // It is what serves again.
+  rememberReplaced(fleet, rollout, target, old, leavesLoop);
   // Whoever edits the number in the config means that number from now on.
   if (fleet.scaled?.configured !== target.policy.configuredInstances) fleet.scaled = null;
   rollout.step = 'done';
   rollout.outcome = 'succeeded';
+  rollout.ways = [];
   const workers = `${target.policy.instances} ${plural(target.policy.instances, 'worker')}`;
   const open = Object.keys(target.listeners).length > 0;
   effects.push({
@@ -209,8 +210,8 @@ export function abortRollout(
 ): void {
   const rollout = fleet.rollout;
   if (!rollout || rollout.step === 'done' || rollout.step === 'aborting') return;
-  const isAutomatic = rollout.source === 'soak' && !fleet.stop;
-  rollout.reason = isAutomatic ? `the automatic rollback of generation ${rollout.from} has failed: ${reason}` : reason;
+  if (fleet.stop) rollout.ways = [];
+  rollout.reason = reasonOf(fleet, rollout, reason);
   rollout.culprit = culprit;
   const old = rollout.from === null ? undefined : fleet.generations[rollout.from];
   if (old) old.slots = [...rollout.fromSlots];
@@ -226,7 +227,23 @@ export function abortRollout(
     message: rollout.reason,
     ...(rollout.to === null ? {} : { generation: rollout.to }),
   });
-  if (rollout.to === null) endFailed(rollout, effects);
+  if (rollout.to === null) endFailed(fleet, rollout, effects);
+}
+
+/** By a person: it was not found bad, and no other way is tried in its place. */
+export function abortByHand(fleet: Fleet, reason: string, now: number, effects: Effect[]): void {
+  Object.assign(fleet.rollout!, { aborted: true, ways: [] });
+  abortRollout(fleet, reason, null, now, effects);
+}
+
+/** A rollback says what could not be gone, and the automatic one that nobody goes on. */
+function reasonOf(fleet: Fleet, { ways, to, from, backTo, source }: Rollout, reason: string): string {
+  const isOver = ways.length === 0;
+  if (isOver)
+    return source === 'soak' && !fleet.stop
+      ? `the automatic rollback of generation ${from} has failed: ${reason}`
+      : reason;
+  return `generation ${backTo} could not be ${to !== null && to === backTo ? 'woken' : 'gone back to'}: ${reason}`;
 }
 
 /** What was down before the rollout is not waited for: out of a crash loop, the next try may follow at once. */
@@ -249,11 +266,12 @@ function finishAbort(fleet: Fleet, rollout: Rollout, now: number, effects: Effec
       workersOf(fleet, old.number).some((worker) => worker.slot === slot && isConfirmed(worker)),
     );
   if (left.length > 0 || !(whole || now >= rollout.abortBy! || fleet.stop)) return false;
-  endFailed(rollout, effects);
+  endFailed(fleet, rollout, effects);
   return true;
 }
 
-function endFailed(rollout: Rollout, effects: Effect[]): void {
+function endFailed(fleet: Fleet, rollout: Rollout, effects: Effect[]): void {
+  if (fleet.stop) rollout.ways = [];
   rollout.step = 'done';
   rollout.outcome = 'failed';
   effects.push({ type: 'rollout-ended', rollout: { ...rollout } });

@@ -4,9 +4,10 @@
  */
 import { isCrashLooping } from './crash-loop.js';
 import { isConfirmed, rolloutUnderWay, servingGeneration, workersOf } from './fleet.js';
-import { beginRollback, targetOfRollback } from './rollback.js';
+import { beginRollback } from './rollback.js';
 import { takeScaleBack } from './scaling.js';
 import type { Effect, Fleet, Generation, Rollout, Soak, Worker } from './types.js';
+import { waysOutOfSoak } from './ways.js';
 
 /**
  * At the promotion. What went back to a good one is not tried again; a later start is to run it, and not what it has replaced.
@@ -21,7 +22,7 @@ export function beginSoak(
   effects: Effect[],
 ): void {
   fleet.soak = null;
-  if (target.good || rollout.from === null || rollout.kind === 'rollback' || target.policy.soakMs === 0) {
+  if (target.good || rollout.from === null || target.policy.soakMs === 0) {
     become(target, leavesLoop, effects);
     return;
   }
@@ -42,7 +43,7 @@ export function beginSoak(
  */
 export function noteCrashInSoak(fleet: Fleet, worker: Worker, now: number): string {
   const { soak } = fleet;
-  if (!soak || !worker.served || worker.generation !== soak.generation || targetOfRollback(fleet) === null) return '';
+  if (!soak || !worker.served || worker.generation !== soak.generation || waysOutOfSoak(fleet).length === 0) return '';
   const generation = fleet.generations[worker.generation]!;
   const { crashLoop, soakMs } = generation.policy;
   soak.crashes = [...soak.crashes.filter((at) => at > now - crashLoop.windowMs), now].slice(-crashLoop.count);
@@ -116,9 +117,9 @@ export function rollBackFromSoak(fleet: Fleet, reason: string, now: number, effe
   const { soak } = fleet;
   const bad = servingGeneration(fleet);
   if (!soak || !bad || fleet.stop || bad.number !== soak.generation || rolloutUnderWay(fleet)) return;
-  fleet.soak = null; // Also where the way back fails: it is not gone again and again.
-  const target = targetOfRollback(fleet);
-  if (target === null) {
+  fleet.soak = null; // Also where no way can be gone: none is tried again and again.
+  const ways = waysOutOfSoak(fleet);
+  if (ways.length === 0) {
     effects.push({
       type: 'progress',
       kind: 'warning',
@@ -134,5 +135,5 @@ export function rollBackFromSoak(fleet: Fleet, reason: string, now: number, effe
     generation: bad.number,
   });
   takeScaleBack(fleet, `generation ${bad.number} has failed in its soak: ${reason}`, null, effects);
-  beginRollback(fleet, target, 'soak', reason, now, effects);
+  beginRollback(fleet, ways, 'soak', reason, now, effects);
 }

@@ -13,6 +13,7 @@ import { requestScale, takeScaleBack, withScale } from './scaling.js';
 import { isOnTrial } from './soak.js';
 import type { Context, Effect, Event, Expected, Fleet, Policy, StepResult } from './types.js';
 import { judged, settleJudging } from './verdict.js';
+import { isFallback } from './ways.js';
 import { applyToWorker } from './worker-events.js';
 
 export function step(before: Fleet, event: Event, context: Context): StepResult {
@@ -158,8 +159,10 @@ function prepared(
     smoke: policy.smoke ? 'due' : 'none',
     modified: false,
     checked: true,
-    // What has proven itself has nothing to prove when it is brought in once more.
-    good: rollout.kind === 'rollback' || (repeats && servingGeneration(fleet)?.good === true),
+    // What has proven itself has nothing to prove when it is brought in once more; what was replaced on trial has.
+    good:
+      (rollout.kind === 'rollback' && !isFallback(fleet, rollout)) ||
+      (repeats && servingGeneration(fleet)?.good === true),
     repeats,
     alone: rollout.alone,
   };

@@ -82,6 +82,11 @@ export type RolloutTarget =
   | { kind: 'generation'; number: number }
   | { kind: 'release'; release: ReleaseRef };
 
+/** One way to go back: to wake the parked workers of a generation, or to boot what one of before has run, or a release. */
+export type Way =
+  | { kind: 'wake'; generation: number }
+  | { kind: 'boot'; target: Exclude<RolloutTarget, { kind: 'files' }> };
+
 /** How new connections reach the workers. `weights`: by generation, 0 to 100; {} where every worker is worth the same. */
 export interface Routing {
   /** `direct`: the workers accept. `dispatch`: the master accepts, and sends. */
@@ -215,6 +220,8 @@ export interface Rollout {
   noCanary: boolean;
   /** Of a rollback, the generation of before that it goes back to; null where it goes to a release, or is none. */
   backTo: number | null;
+  /** Of a rollback, what is tried next where this way cannot be gone; [] once it has ended for good. */
+  ways: Way[];
   /** Why it began, where it did so by itself. */
   cause: string | null;
   startedAt: number;
@@ -224,6 +231,8 @@ export interface Rollout {
   servedSlots: number[];
   outcome: null | 'succeeded' | 'failed';
   reason: string | null;
+  /** It has failed because a person gave it up: it was not found bad. */
+  aborted: boolean;
   /** The worker that failed, for its last stderr lines. */
   culprit: number | null;
   /** While one of the old ones drains, no worker starts before: it gives its connections away. */
@@ -274,6 +283,8 @@ export interface Fleet {
   warm: { generation: number; until: number | null } | null;
   /** Beside the serving one: what a rollback goes back to. The shell keeps its plan. */
   lastGood: number | null;
+  /** Replaced since then while it was on trial, without a crash: what a soak goes back to where the last good one cannot be. Its plan is kept, too. */
+  fallback: number | null;
   /** What the shell was told last. */
   judging: Judging | null;
   /** What the shell was told last. */

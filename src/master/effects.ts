@@ -129,7 +129,7 @@ export class Effects {
   perform = (effect: Effect, fleet: Fleet): void => {
     switch (effect.type) {
       case 'prepare':
-        void this.plans.prepare(effect.rolloutId, effect.scaled, effect.target, this.plans.get(fleet.serving ?? -1));
+        void this.plans.prepare(effect, fleet);
         return;
       case 'fork':
         this.plans.adopt(effect.generation, fleet);

@@ -132,12 +132,13 @@ export class JournalKeeper implements Observer {
   }
 
   rolloutEnded({ rollout, stderr }: RolloutEnd): void {
-    const { id, kind, source, from, to, outcome, reason, startedAt } = rollout;
+    const { id, kind, source, from, to, outcome, aborted, reason, startedAt } = rollout;
     this.openId = null;
     const { beforeMs, duringMs } = this.options.p99Of(id);
     this.options.append({
       type: 'rollout-ended',
       ...{ rolloutId: id, kind, source, outcome: outcome ?? 'failed' },
+      ...(aborted ? { aborted } : {}),
       reason: reason === null ? null : reason.slice(0, KEPT_MESSAGE_LENGTH),
       durationMs: Math.max(0, Math.round(this.options.now() - startedAt)),
       ...{ from, to, fromRelease: this.releaseOf(from), toRelease: this.releaseOf(to) },

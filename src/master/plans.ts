@@ -2,10 +2,11 @@
  * Runs in the master. The plans of the generations: made where a rollout is prepared, adopted with the first fork, forgotten once nobody
  * may start from them any more. Starts no worker, and decides nothing.
  */
-import type { Event, Fleet, ReleaseRef, RolloutTarget } from '../domain/types.js';
+import type { Effect, Event, Fleet, ReleaseRef } from '../domain/types.js';
+import { isWayBack } from '../domain/ways.js';
 import type { ErrorReport } from '../shared/errors.js';
 import { toReport, ZdsupError } from '../shared/errors.js';
-import type { Plan } from './plan.js';
+import type { DeployedRelease, Plan } from './plan.js';
 import { runsTheSame } from './plan.js';
 import { ReleaseLooks } from './release-looks.js';
 
@@ -40,18 +41,14 @@ export class Plans {
     return this.byGeneration.keys();
   }
 
-  /** The answer comes as an event. Never rejects. @param serving what runs now */
-  async prepare(
-    rolloutId: number,
-    scaled: Fleet['scaled'],
-    target: RolloutTarget,
-    serving: Plan | undefined,
-  ): Promise<void> {
+  /** The answer comes as an event. Never rejects. */
+  async prepare({ rolloutId, scaled, target }: Extract<Effect, { type: 'prepare' }>, fleet: Fleet): Promise<void> {
+    const serving = this.byGeneration.get(fleet.serving ?? -1);
     this.preparing.add(rolloutId);
     try {
       const plan =
         target.kind === 'generation'
-          ? await this.planOfBefore(target.number)
+          ? await this.planOfBefore(target.number, fleet)
           : await this.options.makePlan(scaled, target.kind === 'release' ? target.release : undefined);
       if (!this.preparing.delete(rolloutId)) return; // It was given up meanwhile.
       for (const message of plan.warnings) this.options.warn(message);
@@ -82,10 +79,10 @@ export class Plans {
     return error;
   }
 
-  /** But those that somebody may start from: generations that are there, and the one that a rollback goes to. */
-  forget({ generations, lastGood }: Fleet): void {
+  /** But those that somebody may start from: generations that are there, and those that a rollback goes to. */
+  forget(fleet: Fleet): void {
     for (const number of this.byGeneration.keys())
-      if (!(number in generations) && number !== lastGood) this.byGeneration.delete(number);
+      if (!(number in fleet.generations) && !isWayBack(fleet, number)) this.byGeneration.delete(number);
   }
 
   /** Is the folder of that generation another than it started from? Undefined where its plan is not known. Never rejects. */
@@ -104,15 +101,17 @@ export class Plans {
    * What that generation has run.
    * @throws ZdsupError ZDSUP_RELEASE_CHANGED where its folder is not what it was: a folder edited in place cannot be gone back to
    */
-  private async planOfBefore(generation: number): Promise<Plan> {
+  private async planOfBefore(generation: number, { fallback }: Fleet): Promise<Plan> {
     const plan = this.byGeneration.get(generation)!;
     if (!(await this.looks.isModified(plan))) return plan;
     const { appName, store } = this.options;
+    const between = fallback === generation ? undefined : this.byGeneration.get(fallback ?? -1)?.deployed;
     // Loaded here: few apps ever ask. Where it cannot be, the hint is the shorter one.
     const stored =
       store === undefined
         ? []
         : await import('../releases/store.js').then(({ listReleases }) => listReleases(store)).catch(() => []);
+    const toBetween = between ? `${betweenWords(appName, between)}; ` : '';
     const toStored =
       stored.length === 0
         ? ''
@@ -120,8 +119,12 @@ export class Plans {
     throw new ZdsupError({
       code: 'ZDSUP_RELEASE_CHANGED',
       message: `${plan.release.path} was edited in place, or removed, since generation ${generation} started: what it ran is not there any more`,
-      hint: `${toStored}put the old files back and run zdsup reload ${appName}; zdsup deploy ${appName} keeps releases that one can go back to`,
+      hint: `${toBetween}${toStored}put the old files back and run zdsup reload ${appName}; zdsup deploy ${appName} keeps releases that one can go back to`,
       exitStatus: 1,
     });
   }
 }
+
+/** Of the release that was replaced while it was on trial, where the last good one cannot be gone back to. */
+export const betweenWords = (appName: string, { id }: DeployedRelease): string =>
+  `zdsup rollback ${appName} --to ${id} goes to the one between, which had not crashed when it was replaced`;

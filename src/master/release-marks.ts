@@ -12,8 +12,6 @@ interface Watched {
   supervisor: Pick<Supervisor, 'state'>;
 }
 
-const BY_HAND = / by hand$/;
-
 /** @param warn is told why a mark could not be made */
 export function markReleases(store: string, { effects, supervisor }: Watched, warn: (why: string) => void): Observer {
   const mark = (generation: number | null, change: (id: string) => void): void => {
@@ -32,9 +30,8 @@ export function markReleases(store: string, { effects, supervisor }: Watched, wa
     rolloutBegun({ source, from, cause }) {
       if (source === 'soak') mark(from, (id) => noteFailed(store, id, cause ?? 'it was rolled back'));
     },
-    rolloutEnded({ rollout: { kind, to, outcome, reason } }) {
-      if (outcome !== 'failed' || kind === 'rollback' || supervisor.state.stop) return;
-      if (reason !== null && BY_HAND.test(reason)) return;
+    rolloutEnded({ rollout: { kind, to, outcome, aborted, reason } }) {
+      if (outcome !== 'failed' || aborted || kind === 'rollback' || supervisor.state.stop) return;
       mark(to, (id) => noteFailed(store, id, reason ?? 'its rollout failed'));
     },
   };

@@ -2,9 +2,9 @@
 import { stepOverAt } from '../domain/canary.js';
 import { isCrashLooping } from '../domain/crash-loop.js';
 import { liveIn, servingGeneration, slotOf } from '../domain/fleet.js';
-import { targetOfRollback } from '../domain/rollback.js';
 import type { Fleet, Rollout, Soak, Worker } from '../domain/types.js';
 import { bootsToWake } from '../domain/warm.js';
+import { waysOutOfSoak } from '../domain/ways.js';
 import type { AppSnapshot, AppState, RolloutSnapshot, SoakSnapshot, WorkerSnapshot } from '../shared/snapshot.js';
 import { VERSION } from '../shared/version.cjs';
 import type { Effects } from './effects.js';
@@ -76,11 +76,13 @@ async function inTime<T>(look: Promise<T>, otherwise: T): Promise<T> {
   return Promise.race([look, late]).finally(() => clearTimeout(timer));
 }
 
-/** What its rollback would go to is there still. */
-async function goesBackFrom(fleet: Fleet, effects: Effects): Promise<boolean> {
-  const way = targetOfRollback(fleet);
-  if (way === null || 'warm' in way) return way !== null;
-  return way.cold.kind !== 'generation' || (await effects.plans.isUnchanged(way.cold.number));
+/** Something of what its rollback would go to is there still. */
+async function goesBackFrom(fleet: Fleet, { plans }: Effects): Promise<boolean> {
+  for (const way of waysOutOfSoak(fleet)) {
+    if (way.kind === 'wake' || way.target.kind === 'release') return true;
+    if (await plans.isUnchanged(way.target.number)) return true;
+  }
+  return false;
 }
 
 const soakOf = ({ generation, until, isJudged }: Soak, goesBack: boolean, { wallOf }: Time): SoakSnapshot => ({
@@ -124,7 +126,7 @@ function comingRelease({ to, outcome }: Rollout, { plans }: Effects): Pick<Rollo
 }
 
 export function rolloutSnapshot(rollout: Rollout, { wallOf }: Pick<Time, 'wallOf'>): RolloutSnapshot {
-  const { id, kind, cause, from, to, step, startedAt, outcome, reason, weight } = rollout;
+  const { id, kind, cause, from, to, step, startedAt, outcome, aborted, reason, weight } = rollout;
   return {
     id,
     kind,
@@ -134,6 +136,7 @@ export function rolloutSnapshot(rollout: Rollout, { wallOf }: Pick<Time, 'wallOf
     step,
     startedAt: iso(wallOf(startedAt)),
     outcome,
+    ...(aborted ? { aborted } : {}),
     reason,
     weight: step === 'canary' ? weight : null,
     ...(step === 'canary' ? canaryOf(rollout, wallOf) : {}),

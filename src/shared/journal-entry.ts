@@ -50,6 +50,8 @@ type RolloutEnded = {
   source: string;
   /** `succeeded`, `failed`, ... */
   outcome: string;
+  /** It failed because a person gave it up. */
+  aborted?: true;
   reason: string | null;
   durationMs: number;
   from: number | null;

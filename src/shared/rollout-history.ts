@@ -13,6 +13,8 @@ export interface PastRollout {
   toRelease: JournalRelease | null;
   /** `interrupted`: its master ended before it did. Null: it is under way. */
   outcome: string | null;
+  /** It failed because a person gave it up. */
+  aborted: boolean;
   /** Why it ended so; of one that began by itself and succeeded, why it began. */
   reason: string | null;
   /** The rollout that has gone back from it. */
@@ -65,7 +67,7 @@ function noteUndone({ id, kind, outcome, from }: PastRollout, found: Map<number,
 }
 
 const nothingKnown = {
-  ...{ to: null, toRelease: null, outcome: null, reason: null, undoneBy: null, durationMs: null },
+  ...{ to: null, toRelease: null, outcome: null, aborted: false, reason: null, undoneBy: null, durationMs: null },
   ...{ p99BeforeMs: null, p99DuringMs: null, peakRssBytes: null },
 };
 
@@ -92,10 +94,10 @@ function beginningOf(entry: EntryOf<'rollout-ended'>): PastRollout {
 }
 
 function endOf(entry: EntryOf<'rollout-ended'>): Partial<PastRollout> {
-  const { kind, source, outcome, reason, durationMs, from, to, fromRelease, toRelease } = entry;
+  const { kind, source, outcome, aborted = false, reason, durationMs, from, to, fromRelease, toRelease } = entry;
   const { p99BeforeMs, p99DuringMs, peakRssBytes, stderr } = entry;
   return {
-    ...{ kind: kindOf(kind, source), outcome, reason, durationMs, from, to, fromRelease, toRelease },
+    ...{ kind: kindOf(kind, source), outcome, aborted, reason, durationMs, from, to, fromRelease, toRelease },
     ...{ p99BeforeMs, p99DuringMs, peakRssBytes, stderr },
   };
 }

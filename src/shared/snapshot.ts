@@ -80,6 +80,8 @@ export interface RolloutSnapshot {
   step: RolloutStep;
   startedAt: string;
   outcome: null | 'succeeded' | 'failed';
+  /** It failed because a person gave it up; else left out. */
+  aborted?: true;
   reason: string | null;
   /** Percent of the traffic that the new generation has where it is held; else null. */
   weight: number | null;

@@ -13,6 +13,7 @@ const BAD: PastRollout = {
   ...{ id: 12, kind: 'reload', source: 'signal', startedAt: at(90), from: 3, to: 4 },
   ...{ fromRelease: { id: 'aaaa1111', path: '/srv/a' }, toRelease: { id: 'bbbb2222', path: '/srv/b' } },
   outcome: 'failed',
+  aborted: false,
   undoneBy: null,
   reason: '4.1 % of 512 requests failed, of the stable generation none;\n  by chance: less than 1 in 10,000',
   ...{ durationMs: 61_000, p99BeforeMs: 4.25, p99DuringMs: 38.6, peakRssBytes: 131 * 2 ** 20, stderr: ['Error: no'] },
@@ -47,6 +48,12 @@ test.for([140, 120, 100, 80, 60])(
     expect(lines.at(-1)).toMatch(/^12 .*failed .*4\.1 /);
   },
 );
+
+test('one that a person has given up is no failure of its release, and reads otherwise', () => {
+  const aborted: PastRollout = { ...BAD, aborted: true, reason: 'aborted by hand' };
+  expect(renderHistory('shop', [aborted], NOW)).toMatch(/bbbb2222 +aborted .* aborted by hand$/);
+  expect(renderRollout('shop', aborted)).toMatch(/outcome +aborted\n/);
+});
 
 test('one that was gone back from says by which, and that one says why', () => {
   const undone: PastRollout = { ...BAD, outcome: 'succeeded', reason: null, undoneBy: 13 };

@@ -89,7 +89,10 @@ const USUAL = {
 const STOP = { stop: 1 };
 const STRAY = { 'listen-elsewhere': 1 };
 
-export type Act = keyof typeof USUAL | keyof typeof STOP | keyof typeof STRAY;
+/** Releases that come in and turn bad, and ways back that cannot be gone. */
+const TROUBLE = { 'bring-in': 40, 'crash-serving': 40, 'fail-way-back': 30, 'hang-parked': 10 };
+
+export type Act = keyof typeof USUAL | keyof typeof STOP | keyof typeof STRAY | keyof typeof TROUBLE;
 export type Move =
   | { act: Act; pick: number }
   | {
@@ -101,18 +104,19 @@ export type Move =
       weight: number | undefined;
     };
 
-const reload: fc.Arbitrary<Move> = fc.record({
-  act: fc.constant('reload'),
-  policy: policies,
-  kind: fc.constantFrom('reload', 'reload', 'restart'),
-  source: fc.constantFrom('command', 'signal'),
-  allowListeners: fc.boolean(),
-  weight: fc.oneof(fc.constant(undefined), fc.integer({ min: 1, max: 99 })),
-});
+const reload = (policy: fc.Arbitrary<Policy>): fc.Arbitrary<Move> =>
+  fc.record({
+    act: fc.constant('reload'),
+    policy,
+    kind: fc.constantFrom('reload', 'reload', 'restart'),
+    source: fc.constantFrom('command', 'signal'),
+    allowListeners: fc.boolean(),
+    weight: fc.oneof(fc.constant(undefined), fc.integer({ min: 1, max: 99 })),
+  });
 
-const movesOf = (weights: Record<string, number>): fc.Arbitrary<Move> =>
+const movesOf = (weights: Record<string, number>, policy = policies): fc.Arbitrary<Move> =>
   fc.oneof(
-    { weight: 5, arbitrary: reload },
+    { weight: 5, arbitrary: reload(policy) },
     ...Object.entries(weights).map(([act, weight]) => ({
       weight,
       arbitrary: fc.record({ act: fc.constant(act as Act), pick: fc.nat(70_000) }),
@@ -127,9 +131,13 @@ export interface History {
   moves: Move[];
 }
 
-const historyOf = (move: fc.Arbitrary<Move>, startsWell: fc.Arbitrary<boolean>): fc.Arbitrary<History> =>
+const historyOf = (
+  move: fc.Arbitrary<Move>,
+  startsWell: fc.Arbitrary<boolean>,
+  policy = policies,
+): fc.Arbitrary<History> =>
   fc.record({
-    policy: policies,
+    policy,
     ports: fc.constantFrom('same', 'same', 'more', 'none'),
     startsWell,
     moves: fc.array(move, { maxLength: 70, size: 'max' }),
@@ -143,3 +151,17 @@ export const wildHistories = historyOf(movesOf({ ...USUAL, ...STOP, ...STRAY }),
 export const tidyHistories = historyOf(movesOf({ ...USUAL, ...STOP }), mostly);
 /** Tidy, and nobody stops the app: the next good release can be brought in. */
 export const calmHistories = historyOf(movesOf(USUAL), fc.constant(true));
+
+/** On trial after each promotion, and soon found bad. */
+const onTrial = policies.map((policy) => ({
+  ...policy,
+  canary: null,
+  soakMs: 30_000,
+  crashLoop: { count: 1 + (policy.crashLoop.count % 2), windowMs: 60_000 },
+}));
+/** Releases come in one after the other, and turn bad; and what is gone back to may not come up. */
+export const troubledHistories = historyOf(
+  movesOf({ ...USUAL, ...STOP, ...TROUBLE }, onTrial),
+  fc.constant(true),
+  onTrial,
+);

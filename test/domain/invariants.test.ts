@@ -3,7 +3,7 @@ import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { Fleet } from '../../src/domain/types.js';
 import type { History } from './histories.js';
-import { calmHistories, tidyHistories, wildHistories } from './histories.js';
+import { calmHistories, tidyHistories, troubledHistories, wildHistories } from './histories.js';
 import { play } from './moves.js';
 import type { Pledge } from './pledge.js';
 import { PLEDGES } from './pledges.js';
@@ -60,6 +60,18 @@ describe('over random histories', () => {
     fc.assert(
       fc.property(wildHistories, (history) => told(history, usual)),
       { numRuns: 500 },
+    );
+  });
+
+  test('so it does where releases turn bad one after the other, and ways back cannot be gone; and the fleet comes to rest', () => {
+    fc.assert(
+      fc.property(troubledHistories, (history) =>
+        told(history, usual, (world) => {
+          settled(world, 'promote-requested');
+          expectRest(world.fleet);
+        }),
+      ),
+      { numRuns: 150 },
     );
   });
 
@@ -141,7 +153,11 @@ describe('over random histories', () => {
 
 test('the histories get into all the situations that the pledges are about', () => {
   const reached = new Set<string>();
-  for (const history of fc.sample(wildHistories, { numRuns: 1_000, seed: 3 })) {
+  const histories = [
+    ...fc.sample(wildHistories, { numRuns: 1_000, seed: 3 }),
+    ...fc.sample(troubledHistories, { numRuns: 100, seed: 3 }),
+  ];
+  for (const history of histories) {
     const world = new World({}, (moment) => {
       for (const situation of situationsOf(moment)) reached.add(situation);
     });

@@ -12,6 +12,8 @@ const goesOn = (world: World, pick: number, may: (process: Process) => boolean):
   const process = chosen(world, pick, (candidate) => may(candidate) && world.next(candidate) !== undefined);
   return process && world.next(process);
 };
+const isOnItsWay = ({ fleet: { rollout } }: World): boolean =>
+  rollout !== null && rollout.outcome === null && rollout.step !== 'canary';
 const runs = (process: Process): boolean => process.helloAt !== null;
 
 /** `pick` chooses among the processes that the move may concern, or is a number of ms. */
@@ -90,6 +92,33 @@ const MOVES: Record<Act, (world: World, pick: number) => Event | undefined> = {
     preparing === null ? undefined : { type: 'prepare-failed', rolloutId: preparing, reason: 'no such script' },
   'edit-release': ({ unchecked: [generation] }) =>
     generation === undefined ? undefined : { type: 'release-checked', generation, modified: true },
+  /** As far as nobody has to decide. */
+  'bring-in': (world) => {
+    world.send({ type: 'rollout-requested', kind: 'reload', source: 'command', allowListeners: false });
+    for (let steps = 0; isOnItsWay(world) && steps < 200 && world.goOn(); steps++);
+    return undefined;
+  },
+  'crash-serving': (world, pick) => {
+    const { serving, workers } = world.fleet;
+    const process = chosen(world, pick, ({ id }) => {
+      const worker = workers[id];
+      return worker?.generation === serving && worker.status.state === 'active';
+    });
+    return process && { type: 'exited', id: process.id, code: 1, signal: null };
+  },
+  'fail-way-back': (world, pick) => {
+    const { rollout } = world.fleet;
+    if (!isOnItsWay(world) || rollout!.kind !== 'rollback') return undefined;
+    if (world.preparing !== null)
+      return { type: 'prepare-failed', rolloutId: world.preparing, reason: 'the folder was edited in place' };
+    const process = chosen(world, pick, ({ generation }) => generation === rollout!.to);
+    return process && { type: 'exited', id: process.id, code: 1, signal: null };
+  },
+  'hang-parked': (world, pick) => {
+    const process = chosen(world, pick, ({ id }) => world.fleet.workers[id]?.status.state === 'parked');
+    if (process) process.hung = true;
+    return undefined;
+  },
   /** Words that come too late. */
   stale: (world) => {
     world.send({ type: 'probe-passed', id: 100_000 });

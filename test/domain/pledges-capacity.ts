@@ -113,12 +113,12 @@ export const anAbortKeepsToTheSurge: Pledge = (moment) => {
 };
 
 /** A canary stands beside all of the old ones. */
-function keepsToSurge(fleet: Fleet, { alone, from, to, fromSlots, wantedWeight }: Rollout): void {
+function keepsToSurge(fleet: Fleet, { alone, from, to, fromSlots, wantedWeight, backTo }: Rollout): void {
   if (from === null) return;
   const { instances, surge, atomic, keepWarmMs } = fleet.generations[to!]!.policy;
   let cap = alone
     ? Math.max(fromSlots.length, instances)
-    : atomic || wantedWeight !== null || keepWarmMs > 0 // Who keeps the old ones warm has room for both.
+    : atomic || wantedWeight !== null || keepWarmMs > 0 || to === backTo // Who keeps the old ones warm has room for both.
       ? fromSlots.length + instances
       : Math.max(fromSlots.length, instances) + surge;
   if (wantedWeight !== null && !atomic) cap = Math.max(cap, Math.max(fromSlots.length, instances) + surge);

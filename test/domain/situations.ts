@@ -74,6 +74,18 @@ const SIGHTS: Record<string, Sight> = {
   'a warm-up that an outage leaves out': ({ effects }) =>
     effects.some((effect) => effect.type === 'progress' && effect.message.includes('without a warm-up')),
   'a HUP that waits': ({ after }) => after.reloadQueued,
+  'a rollback that takes its next way': ({ effects }) =>
+    verdictOf(effects)?.outcome === 'failed' && verdictOf(effects)!.ways.length > 0,
+  'parked workers that do not wake': ({ effects }) => {
+    const failed = verdictOf(effects);
+    return (
+      failed?.outcome === 'failed' && failed.kind === 'rollback' && failed.to !== null && failed.to === failed.backTo
+    );
+  },
+  'what was replaced on trial is gone back to': ({ before, effects }) => {
+    const gone = verdictOf(effects);
+    return gone?.outcome === 'succeeded' && gone.backTo !== null && gone.backTo === before.fallback;
+  },
   'an outage: nobody serves, all crashed': ({ after }) =>
     after.serving !== null && !after.stop && !all(after).some((worker) => live(worker) || leaving(worker)),
 };

@@ -6,6 +6,7 @@ import { emptyFleet } from '../../src/domain/fleet.js';
 import { nextWakeAt } from '../../src/domain/reconcile.js';
 import { step } from '../../src/domain/step.js';
 import type { Context, Effect, Event, Fleet, Policy, RolloutTarget } from '../../src/domain/types.js';
+import { isWayBack } from '../../src/domain/ways.js';
 
 export interface Process {
   id: number;
@@ -83,7 +84,7 @@ export class World {
   preparing: number | null = null;
   private scaled: Fleet['scaled'] = null;
   private target: RolloutTarget = { kind: 'files' };
-  /** By generation, as they were prepared. */
+  /** By generation, as they were prepared: the plans that the shell has. */
   private readonly policies = new Map<number, Policy>();
   readonly unchecked = new Set<number>();
 
@@ -174,8 +175,11 @@ export class World {
   /** As the shell has it: a scale stands until the configured number is another one; what a generation has run is as it was prepared. */
   private scaledPolicy(): Policy {
     const { scaled, target } = this;
-    const ran = target.kind === 'generation' ? this.policies.get(target.number) : undefined;
-    if (ran) return ran;
+    if (target.kind === 'generation') {
+      const ran = this.policies.get(target.number);
+      if (!ran) throw new Error(`what generation ${target.number} has run was forgotten`);
+      return ran;
+    }
     const { policy } = this;
     const stands = scaled !== null && scaled.configured === policy.configuredInstances;
     return stands ? { ...policy, instances: scaled.count } : policy;
@@ -236,6 +240,9 @@ export class World {
       this.target = effect.target;
     }
     if (effect.type === 'check-release') this.unchecked.add(effect.generation);
+    if (effect.type === 'generation-gone')
+      for (const number of this.policies.keys())
+        if (!(number in this.fleet.generations) && !isWayBack(this.fleet, number)) this.policies.delete(number);
     if (effect.type === 'fork') {
       const { id, slot, generation } = effect;
       const young = {

@@ -91,7 +91,9 @@ describe('an abort', () => {
     expect(code).toBe(0);
     expect(stdout).toContain('shop: generation 2 was given up, generation 1 serves as before');
     const after = await master.statusUntil('the new one has gone', ({ workers }) => workers.length === 2);
-    expect(after).toMatchObject({ generation: 1, weights: { 1: 100 }, rollout: { reason: 'aborted by hand' } });
+    expect(after).toMatchObject({ generation: 1, weights: { 1: 100 } });
+    expect(after.rollout).toMatchObject({ outcome: 'failed', aborted: true, reason: 'aborted by hand' });
+    expect((await master.run('history')).stdout).toMatch(/ aborted .* aborted by hand/);
     expect(active(after, 1)).toEqual(old);
   });
 

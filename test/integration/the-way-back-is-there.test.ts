@@ -8,7 +8,7 @@ import { expectNothingLost } from '../helpers/load/load.js';
 import { freePort } from '../helpers/ports.js';
 import type { Project } from '../helpers/project.js';
 import { answering, makeProject } from '../helpers/project.js';
-import type { Master } from '../helpers/zdsup.js';
+import type { LogLine, Master } from '../helpers/zdsup.js';
 import { startMaster } from '../helpers/zdsup.js';
 
 interface Shop {
@@ -128,6 +128,38 @@ describe('a rollback by hand', () => {
     expect(await version()).toBe('edited');
   });
 });
+
+test.for([
+  ['by hand', ({ master }) => master.run('rollback')],
+  ['out of its soak', ({ project }) => project.write({ 'releases/2/bad': '' })],
+] as [how: string, goBack: (shop: Shop) => unknown][])(
+  'a parked worker that dies as it wakes: what it ran is booted (%s)',
+  async ([how, goBack]) => {
+    const shop = await openShop({ keepWarm: '10m', crashLoop: '1 in 60s' }, TURNS_BAD);
+    const { master, bringIn, version } = shop;
+    expect((await bringIn('2')).code).toBe(0);
+    const { slot, pid } = (await master.status()).workers.find(({ state }) => state === 'parked')!;
+    const from = master.log.length;
+    killOwn(pid!, 'SIGSTOP'); // So that it does not take traffic before it dies.
+    const asked = goBack(shop);
+    const isTold = (line: LogLine): boolean =>
+      line.kind === 'worker-active' && line.generation === 1 && line.slot === slot && line.msg.includes('was parked');
+    await master.seen('it is woken', isTold, 15_000, from);
+    killOwn(pid!);
+    await master.serving(3);
+    const finished = await asked;
+    if (how === 'by hand') expect(finished).toMatchObject({ code: 0 });
+    const { rollout } = await master.statusUntil(
+      'it is over',
+      (app) => app.generation === 3 && app.rollout?.outcome !== null,
+    );
+    expect(rollout).toMatchObject({ kind: 'rollback', outcome: 'succeeded', from: 2, to: 3 });
+    expect(rollout?.cause).toContain(
+      `generation 1 could not be woken: worker ${slot} of generation 1 was killed by SIGKILL`,
+    );
+    expect(await version()).toBe('1');
+  },
+);
 
 describe('on trial', () => {
   test.for([

@@ -12,6 +12,7 @@ const ROLLOUT: Rollout = {
   ...{ weight: null, wantedWeight: null, startedAt: 1_000, fromSlots: [0], servedSlots: [0] },
   ...{ outcome: null, reason: null, culprit: null, nextStartAt: 0, abortBy: null },
   ...{ steps: [], stepIndex: 0, heldAt: 0, paused: false, verdict: null, noCanary: false, backTo: null, cause: null },
+  ...{ ways: [], aborted: false },
 };
 
 function makeKeeper(): {
@@ -75,6 +76,15 @@ test('the release of a generation that was given up is known at the end still', 
   world.releases.delete(2);
   keeper.rolloutEnded({ rollout: { ...ROLLOUT, outcome: 'failed' }, error: null, stderr: [] });
   expect(entries.at(-1)).toMatchObject({ outcome: 'failed', toRelease: { id: 'new' } });
+});
+
+test('that a person has given it up is told beside that it failed', () => {
+  const { keeper, entries } = makeKeeper();
+  for (const aborted of [false, true])
+    keeper.rolloutEnded({ rollout: { ...ROLLOUT, outcome: 'failed', aborted }, error: null, stderr: [] });
+  const [failed, givenUp] = entries;
+  expect(failed).not.toHaveProperty('aborted');
+  expect(givenUp).toMatchObject({ outcome: 'failed', aborted: true });
 });
 
 test('a hold has its weight; a crash meanwhile is told beside it', () => {

@@ -36,6 +36,13 @@ test('the latest comes first, with what its end says and the entries that concer
   expect(rollouts[0]).toMatchObject({ from: 1, to: 2, p99BeforeMs: 4, p99DuringMs: 5.5, toRelease: { id: 'bbbb' } });
 });
 
+test('one that a person has given up has failed as any other, and says so', () => {
+  const givenUp = { ...ended(1, 'failed'), aborted: true } as NewEntry;
+  const [second, first] = rolloutsIn(journal(master(7), begun(1), givenUp, begun(2), ended(2, 'failed')), true);
+  expect(first).toMatchObject({ outcome: 'failed', aborted: true });
+  expect(second).toMatchObject({ outcome: 'failed', aborted: false });
+});
+
 test('one without an end is under way while its master runs, and was interrupted where that does not', () => {
   const entries = journal(master(7), begun(1), step(1));
   expect(rolloutsIn(entries, true)[0]!.outcome).toBeNull();

@@ -165,8 +165,8 @@ function exitLine({ at, slot, generation, pid, code, signal, error, expected }: 
   return `${ago(at, now)}  ${who}: ${expected ? `ended as it was told, ${how}` : red(`crashed, ${how}`)}`;
 }
 
-function rolloutLine({ startedAt, from, to, outcome, reason }: RolloutSnapshot, now: number): string {
-  const { red } = styles(process.stdout);
+function rolloutLine({ startedAt, from, to, outcome, aborted, reason }: RolloutSnapshot, now: number): string {
+  const { red, yellow } = styles(process.stdout);
   const move = from === null ? `start of generation ${to ?? '?'}` : `generation ${from} to ${to ?? '?'}`;
-  return `${ago(startedAt, now)}  ${move}: ${outcome === 'failed' ? `${red('failed')}: ${reason}` : (outcome ?? 'under way')}`;
+  return `${ago(startedAt, now)}  ${move}: ${outcome === 'failed' ? `${aborted ? yellow('aborted') : red('failed')}: ${reason}` : (outcome ?? 'under way')}`;
 }

@@ -56,8 +56,8 @@ function row(rollout: PastRollout, now: number): string[] {
   ];
 }
 
-const outcomeOf = ({ outcome, undoneBy }: PastRollout): string =>
-  undoneBy === null ? (outcome ?? 'under way') : `${outcome}, undone by ${undoneBy}`;
+const outcomeOf = ({ outcome, aborted, undoneBy }: PastRollout): string =>
+  undoneBy === null ? (aborted ? 'aborted' : (outcome ?? 'under way')) : `${outcome}, undone by ${undoneBy}`;
 
 function releases({ from, to, fromRelease, toRelease }: PastRollout): string {
   const coming = to === null && toRelease === null ? '?' : releaseName(toRelease);

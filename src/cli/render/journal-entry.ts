@@ -43,7 +43,7 @@ export function sentenceOf(entry: JournalEntry): string {
     case 'verdict':
       return `rollout ${entry.rolloutId}: verdict ${entry.verdict}: ${flat(entry.reason)}`;
     case 'rollout-ended':
-      return `rollout ${entry.rolloutId} ${entry.outcome} after ${formatDuration(entry.durationMs)}${figures(entry)}${entry.reason === null ? '' : `: ${flat(entry.reason)}`}`;
+      return `rollout ${entry.rolloutId} ${entry.aborted ? 'aborted' : entry.outcome} after ${formatDuration(entry.durationMs)}${figures(entry)}${entry.reason === null ? '' : `: ${flat(entry.reason)}`}`;
     case 'event':
       return `${entry.kind === 'scaling' || entry.kind === 'scaled' ? 'scale: ' : ''}${flat(entry.message)}${entry.skipped ? ` (and ${entry.skipped} such events before it)` : ''}`;
     case 'gap':

@@ -51,7 +51,8 @@ function renderApp(app: AppSnapshot, now: number, columns: number | undefined): 
     lines.push(
       `rollout    ${yellow('rolled back')} from generation ${rollout.from}${rollout.cause === null ? '' : `: ${rollout.cause}`}`,
     );
-  if (rollout?.outcome === 'failed') lines.push(`rollout    ${red('failed')}: ${rollout.reason}`);
+  if (rollout?.outcome === 'failed')
+    lines.push(`rollout    ${rollout.aborted ? yellow('aborted') : red('failed')}: ${rollout.reason}`);
   if (app.soak) lines.push(`soak       ${soakWords(app.soak, now)}`);
   if (app.parked) lines.push(`parked     ${parkedWords(app.name, app.parked, now)}`);
   if (app.log && logTrouble(app.log) !== null) lines.push(`log        ${yellow(logTrouble(app.log)!)}`);

@@ -7,6 +7,7 @@ import type { ControlResult, FailedResult } from '../../shared/control-protocol.
 import { failedResult } from '../../shared/control-protocol.js';
 import { wakeWords } from '../../shared/parked-words.js';
 import type { Observer, RolloutEnd } from '../effects.js';
+import { betweenWords } from '../plans.js';
 import type { CommandContext, Tell } from './context.js';
 import { ended, refuseWhileStopping, stopped, underWay } from './refusals.js';
 import { releaseName } from './release-name.js';
@@ -119,7 +120,7 @@ export const orEnded = <T>(
     }),
   ]);
 
-/** The next rollout to end or to be held, and the moment when the generation that served before has gone. */
+/** The next rollout to end or to be held (of a rollback, along the last way that is tried), and the moment when the generation that served before has gone. */
 export interface RolloutWatch {
   ended: Promise<RolloutEnd>;
   held: Promise<Rollout>;
@@ -142,7 +143,10 @@ export function watchRollout(
     };
   });
   const rolloutEnded = new Promise<RolloutEnd>((resolve) => {
-    observer = Object.assign(observer, { progress: tell, rolloutEnded: resolve });
+    const rolloutEnded = (end: RolloutEnd): void => {
+      if (end.rollout.ways.length === 0) resolve(end); // Else a rollback goes on, along the next way.
+    };
+    observer = Object.assign(observer, { progress: tell, rolloutEnded });
   });
   const held = new Promise<Rollout>((resolve) => {
     observer.held = resolve;
@@ -188,13 +192,13 @@ export function failure(end: RolloutEnd, hint = 'mend it and start again'): Fail
 
 function whatNow(
   context: CommandContext,
-  { from, to, kind, alone }: Rollout,
+  { from, to, kind, alone, backTo }: Rollout,
   condition: Condition,
   verb: string,
 ): string {
   if (from === null) return 'mend it and start again';
   if (kind === 'rollback')
-    return `generation ${from} ${alone && to !== null ? 'was started again' : 'goes on as before'}: see zdsup status ${context.appName}`;
+    return `generation ${from} ${alone && to !== null ? 'was started again' : 'goes on as before'}: see zdsup status ${context.appName}${toBetween(context, backTo)}`;
   const retry = again(context, verb);
   const edited = 'its folder was edited in place, and workers that start again run what is there now';
   if (kind === 'restart' && to !== null && condition !== 'serves')
@@ -202,6 +206,13 @@ function whatNow(
   if (kind === 'restart' && to !== null) return `generation ${from} was started again; ${retry}`;
   if (condition === 'down') return `generation ${from} is down, as it was before, and is tried again; ${retry}`;
   return `generation ${from} goes on serving${condition === 'modified' ? `, but ${edited}` : ''}; ${retry}`;
+}
+
+/** Where the last good one could not be gone back to. */
+function toBetween({ appName, effects, supervisor }: CommandContext, backTo: number | null): string {
+  const { fallback } = supervisor.state;
+  const between = fallback === null || fallback === backTo ? undefined : effects.plans.get(fallback)?.deployed;
+  return between ? `; ${betweenWords(appName, between)}` : '';
 }
 
 /** Its soak has ended it before the drain of the old one was over. */

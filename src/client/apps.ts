@@ -14,10 +14,14 @@ import {
   SYSTEM_STATE_PARENT,
   stateDirsToSearch,
 } from '../shared/paths.js';
+import { othersSockets } from './others.js';
 
 export interface RunningApp {
+  /** Of another user's, `<user>/<name>`. */
   name: string;
   socketPath: string;
+  /** Of another user's, which root alone sees: who that is. */
+  owner?: string;
 }
 
 /** Masters whose control socket answers, by name. Others' are left out, but for root. */
@@ -35,16 +39,21 @@ export async function runningApps(): Promise<RunningApp[]> {
  */
 export function controlSockets(): [RunningApp, ...RunningApp[]][] {
   const found = new Map<string, [RunningApp, ...RunningApp[]]>();
-  for (const folder of runDirsToSearch(process.env, homedir(), namesIn(SYSTEM_RUN_PARENT))) {
+  const add = (app: RunningApp): void => {
+    const others = found.get(app.name);
+    if (others) others.push(app);
+    else found.set(app.name, [app]);
+  };
+  const searched = runDirsToSearch(process.env, homedir(), namesIn(SYSTEM_RUN_PARENT));
+  for (const folder of searched) {
     for (const file of namesIn(folder)) {
       if (!file.endsWith('.sock') || file.startsWith('.')) continue;
       const app = { name: basename(file, '.sock'), socketPath: join(folder, file) };
-      if (!isOurs(app.socketPath)) continue;
-      const others = found.get(app.name);
-      if (others) others.push(app);
-      else found.set(app.name, [app]);
+      if (isOurs(app.socketPath)) add(app);
     }
   }
+  // With ZDSUP_HOME set, root looks nowhere else either.
+  if (process.geteuid?.() === 0 && !process.env.ZDSUP_HOME) for (const app of othersSockets(searched)) add(app);
   return [...found.values()].sort(([a], [b]) => a.name.localeCompare(b.name));
 }
 
@@ -67,15 +76,28 @@ export async function chooseApps(name: string | undefined): Promise<RunningApp[]
   const running = await runningApps();
   if (name === 'all') {
     if (running.length === 0) throw noneRuns();
-    return running;
+    // A master of another user's that never answers holds up none of one's own.
+    return running.sort((one, other) => Number(one.owner !== undefined) - Number(other.owner !== undefined));
   }
   if (name !== undefined) {
-    const found = running.find((app) => app.name === name);
+    const found = named(name, running);
     if (!found) throw await notRunning(name, running);
     return [found];
   }
-  if (running.length === 0) throw await nothingRuns();
-  return [pickApp(running, 'are running')];
+  const own = running.filter(({ owner }) => owner === undefined);
+  if (own.length === 0) throw running.length === 0 ? await nothingRuns() : whichOf(running, 'are running');
+  return [pickApp(own, 'are running')];
+}
+
+/**
+ * The one of that name; for root also another user's without saying whose, where only one has it.
+ * @throws ZdsupError ZDSUP_APP_AMBIGUOUS (exit 2)
+ */
+export function named<T extends { name: string }>(name: string, apps: T[]): T | undefined {
+  const own = apps.find((app) => app.name === name);
+  if (own) return own;
+  const others = apps.filter((app) => app.name.endsWith(`/${name}`));
+  return others.length > 1 ? pickApp(others, 'are running') : others[0];
 }
 
 /**
@@ -86,13 +108,16 @@ export function pickApp<T extends { name: string }>(apps: T[], are: string, othe
   const here = namesHere(logicalFolder());
   const found = apps.find((app) => here.includes(app.name)) ?? otherwise ?? (apps.length === 1 ? apps[0] : undefined);
   if (found) return found;
-  throw new ZdsupError({
+  throw whichOf(apps, are);
+}
+
+const whichOf = (apps: { name: string }[], are: string): ZdsupError =>
+  new ZdsupError({
     code: 'ZDSUP_APP_AMBIGUOUS',
-    message: `which app? ${apps.map((app) => app.name).join(', ')} ${are}`,
+    message: `which app? ${apps.map((app) => app.name).join(', ')} ${apps.length === 1 ? are.replace('are', 'is') : are}`,
     hint: "name one, or 'all'",
     exitStatus: 2,
   });
-}
 
 /** Says how it ended, where it is remembered. */
 export async function notRunning(name: string, running: RunningApp[]): Promise<ZdsupError> {

@@ -1,4 +1,5 @@
 /** Runs in the CLI. Asks one master one thing over its control socket. */
+import { lstatSync } from 'node:fs';
 import type { Socket } from 'node:net';
 import { connect } from 'node:net';
 import type { ControlAnswer, ControlRequest, ControlResult, Progress } from '../shared/control-protocol.js';
@@ -6,6 +7,7 @@ import { ANSWER_TIMEOUT_MS } from '../shared/control-protocol.js';
 import { isAnswered } from '../shared/control-socket.js';
 import type { AppDescription } from '../shared/description.js';
 import { ZdsupError } from '../shared/errors.js';
+import { withoutControlCharacters } from './others.js';
 
 /** Nobody answers at this path: the master has gone, or went without a word. */
 export class NobodyThere extends Error {}
@@ -54,10 +56,14 @@ export function ask(socketPath: string, request: ControlRequest, options: AskOpt
       socket.write(`${JSON.stringify(request)}\n`);
       options.onSent?.();
     });
+    const foreign = isForeign(socketPath);
     onLine(socket, (line) => {
-      answered = true;
-      clearTimeout(timer);
-      const answer = parse(line);
+      const answer = parse(line, foreign);
+      // Where there is a limit, it is for the result: another user's master could go on for ever.
+      if (answerWithinMs === undefined || answer?.type !== 'progress') {
+        answered = true;
+        clearTimeout(timer);
+      }
       if (answer === null) fail(brokenConnection(app, 'the answer is not JSON'));
       else if (answer.type === 'progress') options.onProgress?.(answer);
       else {
@@ -82,6 +88,9 @@ const isHeld = (socketPath: string): Promise<boolean> =>
     setTimeout(() => resolve(isAnswered(connect(socketPath))), CLOSED_WITHIN_MS);
   });
 
+/** In characters. A snapshot of a thousand workers has 300,000. */
+const LONGEST_LINE = 16 * 1024 * 1024;
+
 /** Calls back with each whole line. By hand, since node:readline costs a command 4 ms to load. */
 function onLine(socket: Socket, line: (text: string) => void): void {
   let rest = '';
@@ -89,7 +98,17 @@ function onLine(socket: Socket, line: (text: string) => void): void {
     const lines = (rest + chunk).split('\n');
     rest = lines.pop()!;
     for (const text of lines) line(text);
+    if (rest.length > LONGEST_LINE) socket.destroy();
   });
+}
+
+/** Root's: what another user says is read with care. */
+function isForeign(socketPath: string): boolean {
+  try {
+    return process.geteuid?.() === 0 && lstatSync(socketPath).uid !== 0;
+  } catch {
+    return false; // Nobody is there.
+  }
 }
 
 /** One state, within the time a master has to answer. */
@@ -115,9 +134,10 @@ export async function askDescription(socketPath: string): Promise<AppDescription
   }
 }
 
-function parse(line: string): ControlAnswer | null {
+function parse(line: string, foreign: boolean): ControlAnswer | null {
   try {
-    return JSON.parse(line) as ControlAnswer;
+    const answer: unknown = foreign ? JSON.parse(line, withoutControlCharacters) : JSON.parse(line);
+    return typeof answer === 'object' ? (answer as ControlAnswer | null) : null;
   } catch {
     return null;
   }

@@ -2,7 +2,7 @@
 
 import { ZdsupError } from '../shared/errors.js';
 import type { RunningApp } from './apps.js';
-import { answers, notRunning, pickApp, runningApps } from './apps.js';
+import { answers, named, notRunning, pickApp, runningApps } from './apps.js';
 import type { Remembered } from './records.js';
 import { rememberedApps, socketOf } from './records.js';
 
@@ -44,13 +44,17 @@ async function startedMeanwhile(one: Remembered): Promise<RunningApp | null> {
 /**
  * The apps a command is meant for: the named one, `all`, else that of the current folder, else the only one that runs, else the
  * only one.
- * @throws ZdsupError ZDSUP_APP_NOT_RUNNING (exit 3), ZDSUP_APP_AMBIGUOUS (exit 2)
+ * @param others also those of other users, where the caller is root
+ * @throws ZdsupError ZDSUP_APP_NOT_RUNNING (exit 3), ZDSUP_APP_AMBIGUOUS (exit 2), ZDSUP_STATE_FOREIGN (exit 2)
  */
-export async function chooseKnown(name: string | undefined): Promise<KnownApp[]> {
-  const known = await knownApps();
+export async function chooseKnown(name: string | undefined, { others = false } = {}): Promise<KnownApp[]> {
+  const all = await knownApps();
+  const known = others && name !== undefined ? all : all.filter(({ running }) => running?.owner === undefined);
   if (name !== undefined && name !== 'all') {
-    const found = known.find((app) => app.name === name);
+    const found = named(name, known);
     if (found) return [found];
+    const foreign = named(name, all);
+    if (foreign) throw ofAnother(foreign);
     throw await notRunning(
       name,
       known.flatMap((app) => app.running ?? []),
@@ -75,4 +79,15 @@ export async function nameForHints(): Promise<string> {
   } catch {
     return '<app>'; // None, or several.
   }
+}
+
+/** What is remembered of another user's app lies in folders that are that user's to read and write. */
+function ofAnother({ name, running }: KnownApp): ZdsupError {
+  const owner = running?.owner ?? '';
+  return new ZdsupError({
+    code: 'ZDSUP_STATE_FOREIGN',
+    message: `${name} is another user's: root sees and steers it while it runs, its log, journal and releases are ${owner}'s own`,
+    hint: `as that user: runuser -u ${owner} -- zdsup ...`,
+    exitStatus: 2,
+  });
 }

@@ -9,7 +9,7 @@ import { renderDescription } from '../render/description.js';
 
 /** @returns 3 where one was named that does not run: what is remembered is shown all the same */
 export async function describe(name: string | undefined, { json }: { json: boolean }): Promise<number> {
-  const apps = await chooseKnown(name);
+  const apps = await chooseKnown(name, { others: true });
   const described = await Promise.all(apps.map(describeOne));
   if (json) process.stdout.write(`${JSON.stringify(name === 'all' ? { apps: described } : described[0], null, 2)}\n`);
   else
@@ -22,7 +22,7 @@ export async function describe(name: string | undefined, { json }: { json: boole
 async function describeOne({ name, running, remembered }: KnownApp): Promise<DescribedApp> {
   const record = remembered?.record ?? null;
   const app = running && (await askDescription(running.socketPath));
-  if (app) return { ...app, record };
+  if (app) return { ...app, name, record };
   if (!remembered) throw gone(name);
   if (record === null) throw brokenRecord(remembered);
   return { ...snapshotAtRest(remembered, record), config: null, exits: [], rollouts: [], record };

@@ -11,7 +11,7 @@ import type { AppSnapshot } from '../../shared/snapshot.js';
 export async function status(name: string | undefined, options: { json: boolean }): Promise<number> {
   const all = name === undefined || name === 'all';
   const asked = controlSockets()
-    .filter(([app]) => all || app.name === name)
+    .filter(([app]) => all || app.name === name || (app.owner !== undefined && app.name.endsWith(`/${name}`)))
     .map(askFirst);
   // While the masters look at their workers.
   const table = options.json ? null : import('../render/status.js');
@@ -24,8 +24,23 @@ export async function status(name: string | undefined, options: { json: boolean 
   if (!all && snapshots.length === 0) throw asked.length > 0 ? gone(name) : await notRunning(name, await runningApps());
   if (table === null) process.stdout.write(`${JSON.stringify({ apps: snapshots }, null, 2)}\n`);
   else if (snapshots.length === 0) process.stdout.write('no app is running; start one with zdsup start <script>\n');
-  else process.stdout.write((await table).renderStatus(snapshots, Date.now(), process.stdout.columns));
+  else {
+    const { renderStatus } = await table;
+    const shown = await Promise.all(snapshots.map((one) => drawable(one, (app) => renderStatus([app], Date.now()))));
+    process.stdout.write(renderStatus(shown, Date.now(), process.stdout.columns));
+  }
   return !all && snapshots[0]!.ended ? 3 : 0;
+}
+
+/** What another user's process says of itself may be anything, and keeps none of the others from being shown. */
+async function drawable(app: AppSnapshot, draw: (app: AppSnapshot) => string): Promise<AppSnapshot> {
+  if (!app.name.includes('/')) return app;
+  try {
+    draw(app);
+    return app;
+  } catch {
+    return (await import('../../client/records.js')).snapshotUnresponsive(app.name);
+  }
 }
 
 /** Null where nobody answers at any of the sockets. */
@@ -64,7 +79,7 @@ async function snapshotOf({ name, running, remembered }: KnownApp, oneOfMany: bo
 async function askFor(app: RunningApp): Promise<AppSnapshot | null> {
   try {
     const result = await askStatus(app.socketPath);
-    if (result.ok && result.command === 'status') return result.app;
+    if (result.ok && result.command === 'status') return { ...result.app, name: app.name };
     throw new ZdsupError(
       result.ok
         ? { code: 'ZDSUP_CONTROL_PROTOCOL', message: 'the master answered something else', exitStatus: 1 }

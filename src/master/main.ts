@@ -8,6 +8,7 @@ import { noteGood, noteNext, passOver } from '../releases/current.js';
 import { runsAlready } from '../shared/control-socket.js';
 import { ZdsupError } from '../shared/errors.js';
 import { controlSocketPath, journalPath, logPath, releasesDir, runDirForStart, stateDir } from '../shared/paths.js';
+import { STOPPED_FOR_GOOD } from '../shared/service-manager.js';
 import { VERSION } from '../shared/version.cjs';
 import { keepRecord } from './app-record.js';
 import { handleCommand } from './commands/handle.js';
@@ -42,6 +43,8 @@ export interface MasterOptions {
   logFormat?: LogFormat | undefined;
   /** Its output goes to this file, absolute, and nobody waits at a terminal. */
   daemon?: { logFile: string /** Reads its output already. */; logs?: LogProcess | undefined };
+  /** It is the main process of a systemd unit that zdsup wrote. */
+  isUnit?: boolean;
   /** Hears of the first rollout, and of all that follow. */
   observer?: Observer;
 }
@@ -51,7 +54,7 @@ export interface MasterOptions {
  * @param request what to run; read afresh at each reload
  * @param firstPlan what was read of it for the first generation
  * @param masterEnv the environment that workers inherit
- * @returns the exit status
+ * @returns the exit status; of a unit that was stopped by the command, STOPPED_FOR_GOOD
  * @throws ZdsupError where it cannot start at all; nothing is left behind then
  */
 export async function runMaster(
@@ -128,13 +131,15 @@ export async function runMaster(
   if (service) effects.observers.add(service);
 
   const temporary = join(runDir, `.${process.pid}`);
-  const control = await listenForControl(temporary, (request, tell) =>
-    handleCommand(
+  let stoppedByCommand = false;
+  const control = await listenForControl(temporary, (request, tell) => {
+    stoppedByCommand ||= request.command === 'stop';
+    return handleCommand(
       { appName, supervisor, effects, history, snapshot, ended, store: releasesDir(state, appName) },
       request,
       tell,
-    ),
-  );
+    );
+  });
   let socket: FileId;
   try {
     socket = await takeSocketPath(temporary, socketPath, () => runsAlready(appName));
@@ -246,7 +251,8 @@ export async function runMaster(
   if (!failedStart) logger.info('stopped');
   await kept.close();
   if (failed && firstEnd !== null) throwFailure(firstEnd);
-  return failed ? 1 : 0;
+  if (failed) return 1;
+  return options.isUnit && stoppedByCommand ? STOPPED_FOR_GOOD : 0;
 }
 
 /** Where people look for what it writes; undefined: nowhere, or where every daemon's is. */

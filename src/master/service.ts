@@ -58,7 +58,7 @@ export class Service implements Observer {
 
   rolloutBegun(rollout: Rollout): void {
     if (rollout.from === null) return; // A first start is no reload.
-    this.tell({ RELOADING: 1, MONOTONIC_USEC: monotonicUs() });
+    this.tell({ RELOADING: 1, MONOTONIC_USEC: monotonicUs(), EXTEND_TIMEOUT_USEC: MORE_TIME_MS * 1_000 });
   }
 
   /** It rests there until a person or its judge acts: that may be tomorrow. */

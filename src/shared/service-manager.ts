@@ -15,6 +15,9 @@ export const MANAGER_VARIABLES = [
 /** The unit has `OpenFile=/run/systemd/notify:<this name>`: a descriptor by which the master speaks to the manager itself. */
 export const NOTIFY_FD_NAME = 'zdsup-notify';
 
+/** Exit status of a unit's master that `zdsup stop` has ended: systemd is not to start it again, as it does after any other end. */
+export const STOPPED_FOR_GOOD = 100;
+
 /** sd_listen_fds(3). */
 const FIRST_FD = 3;
 

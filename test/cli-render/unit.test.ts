@@ -18,6 +18,7 @@ const OPTIONS: UnitOptions = {
   writable: ['/srv/shop'],
   stopMs: 40_000,
   sockets: [],
+  notifySocket: '/run/systemd/notify',
 };
 const service = (changed: Partial<UnitOptions> = {}): string[] => renderService({ ...OPTIONS, ...changed }).split('\n');
 
@@ -51,9 +52,9 @@ describe('the service', () => {
   });
 
   test('of a user has no setting that only the system may make', () => {
-    const lines = service({ runsAs: { kind: 'manager' } });
+    const lines = service({ runsAs: { kind: 'manager' }, notifySocket: '/run/user/7/systemd/notify' });
     expect(lines).toContain('WantedBy=default.target');
-    expect(lines).toContain('OpenFile=%t/systemd/notify:zdsup-notify:graceful');
+    expect(lines).toContain('OpenFile=/run/user/7/systemd/notify:zdsup-notify:graceful');
     expect(lines.join('\n')).not.toMatch(
       /^(User|DynamicUser|StateDirectory|ProtectSystem|CapabilityBoundingSet|LimitNOFILE)=/m,
     );

@@ -11,7 +11,7 @@ import { CONFIG_FILE_NAMES, isConfigPath } from '../../shared/config-file-names.
 import type { ErrorCode } from '../../shared/errors.js';
 import { ZdsupError } from '../../shared/errors.js';
 import { nearestWord } from '../../shared/nearest.js';
-import { releasesDir, stateDir } from '../../shared/paths.js';
+import { releasesDir, SYSTEM_STATE_PARENT, stateDir } from '../../shared/paths.js';
 import type { StartOptions } from './start.js';
 
 export interface Wanted {
@@ -91,6 +91,13 @@ export async function wantedAgain(
   const { brokenRecord } = await import('../../client/records.js');
   const { name, record, uid } = remembered;
   if (record === null) throw brokenRecord(remembered);
+  if (dirname(remembered.state) === SYSTEM_STATE_PARENT)
+    throw new ZdsupError({
+      code: 'ZDSUP_STATE_FOREIGN',
+      message: `${name} is an app of systemd's: it starts as its unit says, as the user that it names`,
+      hint: `systemctl start zdsup-${name}`,
+      exitStatus: 2,
+    });
   // What root would run here, somebody else has written.
   if (uid !== process.geteuid?.())
     throw new ZdsupError({

@@ -65,7 +65,10 @@ async function foreground(
       () => {},
     );
   try {
-    const status = await runMaster(request, first, masterEnv, { logFormat: options.json ? 'json' : logFormat });
+    const status = await runMaster(request, first, masterEnv, {
+      logFormat: options.json ? 'json' : logFormat,
+      isUnit: asUnit !== undefined,
+    });
     // The master is done: a timer or handle that somebody left must not keep it.
     process.exit(status);
   } catch (error) {

@@ -70,6 +70,7 @@ export async function unitFor(
     writable: runsAs.kind === 'user' && runsAs.name !== 'root' ? [...new Set([folder, plan.cwd])] : [],
     stopMs: Math.max(config.stopTimeoutMs, config.drainTimeoutMs + config.killTimeoutMs) + LAST_MOMENTS_MS,
     sockets,
+    notifySocket: `${options.user ? runtimeFolder() : '/run'}/systemd/notify`,
   };
 }
 
@@ -235,6 +236,8 @@ function systemdVersion(): number {
     return OLDEST;
   }
 }
+
+const runtimeFolder = (): string => process.env.XDG_RUNTIME_DIR || `/run/user/${process.geteuid?.()}`;
 
 /** Where the units of this user, or of the system, lie. */
 export const unitFolder = (user: boolean): string =>

@@ -1,5 +1,5 @@
 /** Runs in the CLI. The unit files of an app: hardened, and each setting says why it is there. Pure. */
-import { NOTIFY_FD_NAME } from '../../shared/service-manager.js';
+import { NOTIFY_FD_NAME, STOPPED_FOR_GOOD } from '../../shared/service-manager.js';
 import { commandLine, duration, pathAlone, plain, word } from './unit-values.js';
 
 /** systemd.service(5): `OpenFile=` came with this version. */
@@ -35,6 +35,8 @@ export interface UnitOptions {
   stopMs: number;
   /** `ListenStream=`; none: the master binds its sockets itself. */
   sockets: string[];
+  /** Where that systemd listens for what its services say. */
+  notifySocket: string;
 }
 
 export const serviceName = (app: string): string => `zdsup-${app}.service`;
@@ -109,15 +111,24 @@ function unitSection({ app, runsAs, sockets }: UnitOptions): string[] {
   ];
 }
 
-function runSection({ app, systemdVersion, runsAs, node, zdsup, folder, startArgs, extraPath }: UnitOptions): string[] {
+function runSection({
+  app,
+  systemdVersion,
+  runsAs,
+  node,
+  zdsup,
+  folder,
+  startArgs,
+  extraPath,
+  notifySocket,
+}: UnitOptions): string[] {
   const isSystem = runsAs.kind !== 'manager';
-  const notify = isSystem ? '/run/systemd/notify' : '%t/systemd/notify';
   return [
     ...because('Active only when the first generation serves: the master says so.', 'Type=notify'),
     ...(systemdVersion >= OPENS_FILES
       ? because(
           'The master speaks to systemd through this socket, and nobody else may: no worker can speak in its name.',
-          `OpenFile=${notify}:${NOTIFY_FD_NAME}:graceful`,
+          `OpenFile=${plain(notifySocket)}:${NOTIFY_FD_NAME}:graceful`,
           'NotifyAccess=main',
         )
       : because(
@@ -160,9 +171,10 @@ function runSection({ app, systemdVersion, runsAs, node, zdsup, folder, startArg
 function lifeSection({ systemdVersion, stopMs }: UnitOptions): string[] {
   return [
     ...because(
-      'A master that dies is started again, however it died; one that was told to end (zdsup stop, exit status 0) stays away.',
+      `A master that ends is started again, however it ended; but one that zdsup stop has ended (exit status ${STOPPED_FOR_GOOD}) stays away.`,
       'Restart=always',
-      'RestartPreventExitStatus=0',
+      `RestartPreventExitStatus=${STOPPED_FOR_GOOD}`,
+      `SuccessExitStatus=${STOPPED_FOR_GOOD}`,
       'RestartSec=1s',
       ...(systemdVersion >= BACKS_OFF ? ['RestartSteps=5', 'RestartMaxDelaySec=30s'] : []),
     ),
@@ -179,10 +191,10 @@ function lifeSection({ systemdVersion, stopMs }: UnitOptions): string[] {
       'KillMode=control-group',
     ),
     ...because(
-      'The master says that it is well while its queue turns and at least one worker serves or starts. A hung one gets TERM, which\nworkers ignore (the default ABRT would end them all), and is killed 5 s later; until then they go on serving.',
+      'The master says that it is well while its queue turns and at least one worker serves or starts. One that does not is told to\nstop (TERM), and killed 10 s later; workers serve on until then (ABRT, the default, would end them all at once).',
       'WatchdogSec=30s',
       'WatchdogSignal=SIGTERM',
-      'TimeoutAbortSec=5s',
+      'TimeoutAbortSec=10s',
     ),
   ];
 }

@@ -3,10 +3,19 @@ import type * as v from 'valibot';
 import type { Amount, AnalysisConfig, AppConfig, BackoffConfig, HttpCheck, ReadyConfig } from './config.js';
 import type { AppConfigInput, ready } from './config-keys.js';
 import { DEFAULT_ANALYSIS } from './default-analysis.js';
-import { parseDuration, parseShare } from './units.js';
+import { parseDuration, parseShare, parseSize } from './units.js';
 
 export const ms = (value: string | number | undefined, byDefault: number): number =>
   value === undefined ? byDefault : (parseDuration(value) ?? byDefault);
+
+export const msOrNull = (value: string | number | undefined): number | null =>
+  value === undefined ? null : parseDuration(value);
+
+export function maxMemoryOf(value: AppConfigInput['maxMemory']): AppConfig['maxMemory'] {
+  if (value === undefined) return null;
+  const share = typeof value === 'string' ? parseShare(value) : null;
+  return share === null ? { bytes: parseSize(value)! } : { share };
+}
 
 /** A string is split at spaces, as a shell would without quotes. */
 export const listOf = (value: string | string[] | undefined): string[] =>

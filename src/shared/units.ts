@@ -10,6 +10,25 @@ export function parseDuration(value: string | number): number | null {
   return /^\d+$/.test(value.trim()) ? Number(value) : null;
 }
 
+/** Of sizes as of memory: powers of 1024, whatever the letters are called. */
+const SIZE = /^(\d+(?:\.\d+)?) ?(b|k|kb|kib|m|mb|mib|g|gb|gib)$/i;
+const POWERS = 'bkmg';
+
+/** `512mb`, `1.5gb`, `64kb`, or a number of bytes. @returns bytes, or null where it is no size */
+export function parseSize(value: string | number): number | null {
+  if (typeof value === 'number') return Number.isFinite(value) && value >= 0 ? value : null;
+  const match = SIZE.exec(value.trim());
+  if (match) return Math.round(Number(match[1]) * 1024 ** POWERS.indexOf(match[2]![0]!.toLowerCase()));
+  return /^\d+$/.test(value.trim()) ? Number(value) : null;
+}
+
+/** `12 MB`, `1.5 GB`. */
+export function formatSize(bytes: number): string {
+  const megabytes = bytes / 2 ** 20;
+  if (megabytes >= 1_024) return `${(megabytes / 1_024).toFixed(1)} GB`;
+  return `${megabytes < 10 ? megabytes.toFixed(1) : Math.round(megabytes)} MB`;
+}
+
 /** `5%`, `0.1%`, or a number: 0.05. @returns the share, or null where it is none */
 export function parseShare(value: string | number): number | null {
   if (typeof value === 'number') return Number.isFinite(value) && value >= 0 ? value : null;

@@ -38,7 +38,7 @@ function expectRest(fleet: Fleet): void {
     return;
   }
   expect(fleet.rollout?.step).toBe('done');
-  expect(fleet.reloadQueued).toBe(false);
+  expect(fleet.reloadQueued).toBeNull();
   const serving = fleet.generations[fleet.serving!]!;
   expect(Object.keys(fleet.generations)).toEqual([String(serving.number)]);
   expect(workers.map(({ slot }) => slot).sort()).toEqual([...serving.slots].sort());
@@ -141,7 +141,7 @@ describe('over random histories', () => {
 
 test('the histories get into all the situations that the pledges are about', () => {
   const reached = new Set<string>();
-  for (const history of fc.sample(wildHistories, { numRuns: 1_000, seed: 3 })) {
+  for (const history of fc.sample(wildHistories, { numRuns: 1_000, seed: 4 })) {
     const world = new World({}, (moment) => {
       for (const situation of situationsOf(moment)) reached.add(situation);
     });

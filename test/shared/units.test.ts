@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { formatDuration, parseDuration, parseShare } from '../../src/shared/units.js';
+import { formatDuration, formatSize, parseDuration, parseShare, parseSize } from '../../src/shared/units.js';
 
 describe('a duration as people write it', () => {
   test.for([
@@ -75,5 +75,27 @@ describe('a duration as people read it', () => {
     [HOUR - 1, '1 h'],
   ] as const)('%d ms is rounded into the next unit: %j', ([ms, read]) => {
     expect(formatDuration(ms)).toBe(read);
+  });
+});
+
+describe('a size as people write it', () => {
+  test.for([
+    ['512mb', 512 * 2 ** 20],
+    ['512M', 512 * 2 ** 20],
+    ['1.5 GB', 1.5 * 2 ** 30],
+    ['64KiB', 64 * 2 ** 10],
+    ['100b', 100],
+    ['250', 250],
+    [250, 250],
+  ] as const)('%j is %d bytes', ([written, bytes]) => {
+    expect(parseSize(written)).toBe(bytes);
+  });
+
+  test.for(['', 'mb', '-1mb', '1tb', '1e3', '50%', '1mbit', -1, Number.NaN])('%j is none', (written) => {
+    expect(parseSize(written)).toBeNull();
+  });
+
+  test('is told in MB, or in GB where it is large', () => {
+    expect([2 ** 19, 52.5 * 2 ** 20, 1.5 * 2 ** 30].map(formatSize)).toEqual(['0.5 MB', '53 MB', '1.5 GB']);
   });
 });

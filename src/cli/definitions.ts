@@ -23,6 +23,7 @@ const start: Define = (command, settle) =>
       "when a worker takes traffic: 'listening', 'message' (process.send('ready')), or a path such as /healthz",
     )
     .option('--drain-timeout <duration>', 'how long requests in flight may take, such as 30s')
+    .option('--watch', "reload when a file of the app's folder changes (see watch and watchIgnore of the config)")
     .option('-d, --daemon', 'run in the background; returns when the app serves')
     .option('--no-daemon', 'in the foreground, also what ran as a daemon before')
     .option('--or-reload', 'reload the app where it runs already')
@@ -48,7 +49,8 @@ const rollOut =
     if (name === 'reload')
       command
         .option('--weight <n>', 'hold where the new workers get n percent of the traffic: 1 to 99', heldWeight)
-        .option('--no-canary', 'take all the traffic at once, whatever canary the config has');
+        .option('--no-canary', 'take all the traffic at once, whatever canary the config has')
+        .option('--worker <n>', 'replace the worker of slot n alone, by a new one of the same release', wholeNumber);
     command
       .option('--allow-listeners', 'accept a release that opens other ports than the serving one')
       .option('--no-wait', `return as soon as the ${name} has begun`)
@@ -61,6 +63,7 @@ const rollOut =
             noWait: !options.wait,
             noCanary: options.canary === false,
             weight: options.weight,
+            worker: options.worker,
             json: options.json === true,
           }),
         );
@@ -71,6 +74,7 @@ interface RollOutOptions {
   allowListeners?: boolean;
   wait: boolean;
   weight?: number;
+  worker?: number;
   canary?: boolean;
   json?: boolean;
 }

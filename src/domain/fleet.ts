@@ -11,12 +11,13 @@ export function emptyFleet(nextRolloutId = 1): Fleet {
     workers: {},
     serving: null,
     rollout: null,
-    reloadQueued: false,
+    reloadQueued: null,
     nextScalingId: 1,
     scaling: null,
     scaled: null,
     stop: null,
     soak: null,
+    recycling: null,
     warm: null,
     lastGood: null,
     fallback: null,
@@ -56,12 +57,12 @@ export const isConfirmed = (worker: Worker): boolean =>
 /** Whoever does not answer any more, or has asked to be replaced, counts on nobody's side: its slot is filled anew. */
 export const stays = (worker: Worker): boolean => !worker.unresponsive && !worker.leaving;
 
-/** The worker that fills the slot: one that does not stay leaves it open for its replacement. */
+/** The worker that fills the slot: one that does not stay, or is being recycled, leaves it open for its replacement. */
 export const liveIn = (fleet: Fleet, generation: number, slot: number): Worker | undefined =>
   workersOf(fleet, generation).find((worker) => worker.slot === slot && fillsSlot(worker));
 
-/** Live, and it stays: it counts against the room that a rollout has. */
-export const fillsSlot = (worker: Worker): boolean => isLive(worker) && stays(worker);
+/** Live, it stays, and nobody is to take its place: it counts against the room that a rollout has. */
+export const fillsSlot = (worker: Worker): boolean => isLive(worker) && stays(worker) && !worker.recycling;
 
 /** Workers that take traffic and stay. */
 export const activeCount = (fleet: Fleet): number =>
@@ -73,6 +74,9 @@ export const emptySlot = (expected: Expected): Slot => ({
   respawnAt: 0,
   crashes: [],
   looping: false,
+  recycled: 0,
+  recycleStrikes: 0,
+  recycleAt: 0,
   expected,
 });
 

@@ -1,5 +1,6 @@
 /** A rollout as it begins: it knows what serves, and nothing yet of what it brings in. Pure. */
 import { isConfirmed, servingGeneration, workersOf } from './fleet.js';
+import { giveUpRecycling } from './recycling.js';
 import type { Effect, Fleet, Rollout, RolloutKind, RolloutSource } from './types.js';
 
 type Asked = { kind: RolloutKind; source: RolloutSource } & Partial<
@@ -8,6 +9,7 @@ type Asked = { kind: RolloutKind; source: RolloutSource } & Partial<
 
 /** Becomes the fleet's. */
 export function beginRollout(fleet: Fleet, asked: Asked, now: number, effects: Effect[]): Rollout {
+  giveUpRecycling(fleet, 'a rollout has begun, which replaces it anyway', effects);
   const from = fleet.serving;
   const fromSlots = [...(servingGeneration(fleet)?.slots ?? [])];
   const serves = (slot: number): boolean =>

@@ -18,11 +18,11 @@ import {
   rememberListeners,
   rolloutUnderWay,
   slotOf,
-  stays,
   workersOf,
 } from './fleet.js';
 import { nameOf, where } from './names.js';
 import { readyWithoutListenerAt, settleReadiness, whyNotReady } from './readiness.js';
+import { advanceRecycling, isSubstitute, luckOf, noteFailedSubstitute, recyclingDueAt } from './recycling.js';
 import { takeNextWay } from './rollback.js';
 import { abortRollout, advanceRollout, isRipe, mayLeaveAfterAbort, roomOf } from './rollout.js';
 import { settleRouting } from './routing.js';
@@ -41,9 +41,10 @@ export function reconcile(fleet: Fleet, context: Context, effects: Effect[]): vo
     again = advanceRollout(fleet, now, effects) || again;
     again = takeNextWay(fleet, now, effects) || again; // Ahead of the soak, which would begin with the first one anew.
     again = advanceScaling(fleet, now, effects) || again;
+    again = advanceRecycling(fleet, context, effects) || again;
     again = settleSoak(fleet, now, effects) || again;
     again = settleWarm(fleet, now, effects) || again;
-    again = forkMissing(fleet, now, effects) || again;
+    again = forkMissing(fleet, context, effects) || again;
     again = activateReady(fleet, now, effects) || again;
     again = beginWarmUps(fleet, effects) || again; // Not of those that have just been activated without.
     again = retireSurplus(fleet, now, effects) || again;
@@ -92,6 +93,7 @@ function failBeforeTraffic(fleet: Fleet, worker: Worker, reason: string, now: nu
   effects.push({ type: 'kill', id: worker.id });
   if (isComing(fleet, worker)) abortRollout(fleet, reason, worker.id, now, effects);
   else if (isScaledUp(fleet, worker)) takeScaleBack(fleet, reason, worker.id, effects);
+  else if (isSubstitute(fleet, worker)) noteFailedSubstitute(fleet, reason);
   else effects.push({ type: 'progress', kind: 'worker-exited', message: reason, ...where(worker) });
 }
 
@@ -114,7 +116,7 @@ function settleActivation(
   effects: Effect[],
 ): boolean {
   if (confirmBy === null || now < confirmBy) return false;
-  const isNew = isComing(fleet, worker) || isScaledUp(fleet, worker);
+  const isNew = isComing(fleet, worker) || isScaledUp(fleet, worker) || isSubstitute(fleet, worker);
   if (!isNew) return false;
   const seconds = fleet.generations[worker.generation]!.policy.readyDeadlineMs / 1000;
   const reason = `${nameOf(worker)} was ready, then hung: it took no traffic within ${seconds} s`;
@@ -123,7 +125,8 @@ function settleActivation(
 }
 
 /** Generations that have desired slots without a worker, whose time has come. */
-function forkMissing(fleet: Fleet, now: number, effects: Effect[]): boolean {
+function forkMissing(fleet: Fleet, context: Context, effects: Effect[]): boolean {
+  const { now } = context;
   let changed = false;
   for (const generation of Object.values(fleet.generations)) {
     if (
@@ -147,7 +150,7 @@ function forkMissing(fleet: Fleet, now: number, effects: Effect[]): boolean {
         continue;
       }
       if (!hasRoomInAbort(fleet, generation)) continue;
-      fork(fleet, generation, slot, now, effects);
+      fork(fleet, generation, slot, context, effects);
       changed = true;
     }
   }
@@ -163,7 +166,7 @@ function hasRoomInAbort(fleet: Fleet, generation: Generation): boolean {
   return [...workersOf(fleet, rollout.from), ...workersOf(fleet, rollout.to)].filter(fillsSlot).length < cap;
 }
 
-function fork(fleet: Fleet, generation: Generation, slot: number, now: number, effects: Effect[]): void {
+function fork(fleet: Fleet, generation: Generation, slot: number, { now, random }: Context, effects: Effect[]): void {
   const id = fleet.nextWorkerId++;
   fleet.workers[id] = {
     id,
@@ -185,6 +188,9 @@ function fork(fleet: Fleet, generation: Generation, slot: number, now: number, e
     served: false,
     unresponsive: false,
     leaving: false,
+    luck: luckOf(id, random),
+    due: null,
+    recycling: false,
   };
   effects.push({ type: 'fork', id, slot, generation: generation.number });
 }
@@ -206,7 +212,7 @@ function activateReady(fleet: Fleet, now: number, effects: Effect[]): boolean {
     const cold = isWarm(worker) ? '' : ' without a warm-up: nobody else does';
     if (worker.warmup !== 'none') worker.warmup = 'done';
     effects.push({ type: 'activate', id: worker.id });
-    const active = workersOf(fleet, generation.number).filter((other) => isActive(other) && stays(other)).length;
+    const active = workersOf(fleet, generation.number).filter((other) => isActive(other) && fillsSlot(other)).length;
     const wanted = wantedCount(fleet, generation);
     effects.push({
       type: 'progress',
@@ -258,8 +264,8 @@ function retireSurplus(fleet: Fleet, now: number, effects: Effect[]): boolean {
     if (!isLive(worker)) continue;
     if (generation.slots.includes(worker.slot)) {
       // One that leaves before it has served helps nobody by waiting.
-      if (stays(worker) || !(isReplaced(fleet, worker) || (worker.leaving && !isActive(worker)))) continue;
-      retire(fleet, worker, generation, worker.unresponsive ? 'unresponsive' : 'replaced', now, effects);
+      if (fillsSlot(worker) || !(isReplaced(fleet, worker) || (worker.leaving && !isActive(worker)))) continue;
+      retire(fleet, worker, generation, whyReplaced(worker), now, effects);
       return true;
     }
     const rollout = fleet.rollout;
@@ -286,6 +292,9 @@ function retireSurplus(fleet: Fleet, now: number, effects: Effect[]): boolean {
 
 const isServing = (fleet: Fleet, worker: Worker): boolean =>
   !rolloutUnderWay(fleet) && worker.generation === fleet.serving;
+
+const whyReplaced = ({ unresponsive, recycling }: Worker): RetireReason =>
+  unresponsive ? 'unresponsive' : recycling ? 'recycled' : 'replaced';
 
 /** The worker that takes its place serves. */
 function isReplaced(fleet: Fleet, { generation, slot }: Worker): boolean {
@@ -380,6 +389,7 @@ export function nextWakeAt(fleet: Fleet, now: number): number | null {
   for (const generation of Object.values(fleet.generations))
     for (const slot of generation.slots)
       if (!liveIn(fleet, generation.number, slot)) instants.push(slotOf(generation, slot).respawnAt);
+  instants.push(...recyclingDueAt(fleet));
   if (fleet.soak) instants.push(fleet.soak.until);
   if (fleet.warm?.until) instants.push(fleet.warm.until);
   const overAt = fleet.rollout && stepOverAt(fleet.rollout);

@@ -12,6 +12,7 @@ import {
   workersOf,
 } from './fleet.js';
 import { plural } from './names.js';
+import { giveUpRecycling } from './recycling.js';
 import { isRipe } from './rollout.js';
 import type { Effect, Fleet, Generation, Policy, ScaleRefusal, Worker } from './types.js';
 
@@ -26,6 +27,7 @@ export function requestScale(fleet: Fleet, count: number, effects: Effect[]): Sc
   if (count === before) return 'same-count';
   if (count < before && range(count).some((slot) => !isUp(fleet, generation, slot))) return 'too-few-up';
   if (count > before && generation.modified) return 'release-modified';
+  giveUpRecycling(fleet, 'a scale has begun', effects);
   for (const slot of range(count))
     generation.slotState[slot] ??= emptySlot(expectedListeners(fleet, generation.number, slot));
   setCount(fleet, generation, count);

@@ -7,6 +7,7 @@ import { changeUnderWay, emptySlot, expectedListeners, isLeaving, range, serving
 import { requestAbort, requestPause, requestPromotion, requestWeight } from './interventions.js';
 import { beginRollout } from './new-rollout.js';
 import { hurryDrains, reconcile } from './reconcile.js';
+import { giveUpRecycling, lookedForRecycling, requestRecycle } from './recycling.js';
 import { requestRollback } from './rollback.js';
 import { abortRollout } from './rollout.js';
 import { requestScale, takeScaleBack, withScale } from './scaling.js';
@@ -34,6 +35,8 @@ function apply(fleet: Fleet, event: Event, context: Context, effects: Effect[]):
       return requestRollout(fleet, event, context, effects);
     case 'scale-requested':
       return requestScale(fleet, event.count, effects);
+    case 'recycle-requested':
+      return requestRecycle(fleet, event.slot, effects);
     case 'weight-requested':
       return requestWeight(fleet, event.weight, effects);
     case 'promote-requested':
@@ -57,6 +60,7 @@ function apply(fleet: Fleet, event: Event, context: Context, effects: Effect[]):
       if (!generation) return 'that generation is gone';
       generation.modified = event.modified;
       generation.checked = true;
+      lookedForRecycling(fleet, generation, effects);
       return undefined;
     }
     case 'stop-requested':
@@ -84,6 +88,7 @@ function apply(fleet: Fleet, event: Event, context: Context, effects: Effect[]):
     case 'warmed-up':
     case 'unresponsive':
     case 'leaving':
+    case 'outgrown':
     case 'exited': {
       const worker = fleet.workers[event.id];
       if (!worker) return 'that worker is gone';
@@ -105,23 +110,32 @@ function requestRollout(
   if (request.weight !== undefined && (request.kind === 'restart' || fleet.serving === null))
     return 'there is nothing to hold it beside';
   if (changeUnderWay(fleet)) {
-    if (request.source !== 'signal') return fleet.scaling ? 'a scale is under way' : 'another rollout is under way';
-    fleet.reloadQueued = true; // Several count as one.
+    const queued = queuedBy(request);
+    if (!queued) return fleet.scaling ? 'a scale is under way' : 'another rollout is under way';
+    if (fleet.reloadQueued === null || queued.source === 'signal') fleet.reloadQueued = queued;
     return undefined;
   }
   begin(fleet, request, context, effects);
   return undefined;
 }
 
+function queuedBy({ source, cause }: RolloutRequest): Fleet['reloadQueued'] {
+  if (source === 'watch') return { source, cause: cause ?? null };
+  return source === 'signal' ? { source } : null;
+}
+
 function begin(
   fleet: Fleet,
-  { kind, source, allowListeners, weight, noCanary, target }: Omit<RolloutRequest, 'type'>,
+  { kind, source, allowListeners, weight, noCanary, target, cause }: Omit<RolloutRequest, 'type'>,
   context: Context,
   effects: Effect[],
 ): void {
   const { id } = beginRollout(
     fleet,
-    { kind, source, allowListeners, wantedWeight: weight ?? null, noCanary: noCanary ?? false },
+    {
+      ...{ kind, source, allowListeners, wantedWeight: weight ?? null, cause: cause ?? null },
+      noCanary: noCanary ?? source === 'watch', // Whoever saves a file waits for what comes of it.
+    },
     context.now,
     effects,
   );
@@ -131,9 +145,11 @@ function begin(
 const firstStartFailed = (fleet: Fleet): boolean => fleet.serving === null && fleet.rollout?.outcome === 'failed';
 
 function startQueuedReload(fleet: Fleet, context: Context, effects: Effect[]): void {
-  if (!fleet.reloadQueued || changeUnderWay(fleet) || fleet.ended || fleet.stop || firstStartFailed(fleet)) return;
-  fleet.reloadQueued = false;
-  begin(fleet, { kind: 'reload', source: 'signal', allowListeners: false }, context, effects);
+  const queued = fleet.reloadQueued;
+  if (queued === null || changeUnderWay(fleet) || fleet.ended || fleet.stop || firstStartFailed(fleet)) return;
+  fleet.reloadQueued = null;
+  const cause = queued.source === 'watch' ? (queued.cause ?? undefined) : undefined;
+  begin(fleet, { kind: 'reload', source: queued.source, allowListeners: false, cause }, context, effects);
 }
 
 function prepared(
@@ -165,6 +181,8 @@ function prepared(
       (repeats && servingGeneration(fleet)?.good === true),
     repeats,
     alone: rollout.alone,
+    recyclingPaused: false,
+    lookAgainAt: 0,
   };
   rollout.to = number;
   beginCanary(rollout, policy);
@@ -186,7 +204,7 @@ function requestStop(fleet: Fleet, context: Context, effects: Effect[]): string 
   if (fleet.stop) return 'the master is stopping already';
   const policies = Object.values(fleet.generations).map((generation) => generation.policy.stopTimeoutMs);
   fleet.stop = { deadlineAt: context.now + Math.max(0, ...policies) };
-  fleet.reloadQueued = false;
+  fleet.reloadQueued = null;
   effects.push({ type: 'progress', kind: 'stopping', message: 'stopping: workers finish what is in flight' });
   if (isOnTrial(fleet)) effects.push({ type: 'soak-stopped', generation: fleet.serving! });
   fleet.soak = null;
@@ -196,6 +214,7 @@ function requestStop(fleet: Fleet, context: Context, effects: Effect[]): string 
   effects.push({ type: 'close-listeners' }); // Clients are refused at once instead of waiting in a queue that nobody will serve.
   abortRollout(fleet, 'the app was stopped', null, context.now, effects);
   takeScaleBack(fleet, 'the app was stopped', null, effects);
+  giveUpRecycling(fleet, 'the app was stopped', effects);
   for (const generation of Object.values(fleet.generations)) generation.slots = [];
   return undefined;
 }

@@ -32,7 +32,20 @@ export interface Policy {
   soakMs: number;
   /** So long the generation before stays parked; 0: it leaves. */
   keepWarmMs: number;
+  /** What a worker is recycled for. */
+  limits: Limits;
 }
+
+/** Of one worker. Null: none. Each worker has a limit of its own, a little below: see recycling.ts. */
+export interface Limits {
+  /** `each`: of each worker. `all`: of all of them together, `instances` of them. */
+  memory: { bytes: number; of: 'each' | 'all' } | null;
+  ageMs: number | null;
+  requests: number | null;
+}
+
+/** Why a worker is replaced while it serves well. */
+export type RecycleCause = 'memory' | 'age' | 'requests' | 'command';
 
 export interface CanaryPolicy {
   /** Rising weights. */
@@ -104,7 +117,7 @@ export type Expected =
   /** As the serving worker of that slot has them. */
   | { kind: 'exactly'; keys: string[] };
 
-export type RetireReason = 'replaced' | 'abort' | 'stop' | 'surplus' | 'unresponsive';
+export type RetireReason = 'replaced' | 'abort' | 'stop' | 'surplus' | 'unresponsive' | 'recycled';
 
 export type WorkerStatus =
   | { state: 'starting'; deadlineAt: number }
@@ -144,8 +157,14 @@ export interface Worker {
   served: boolean;
   /** Its event loop has not answered for `livenessTimeout`: its slot is to be filled anew. */
   unresponsive: boolean;
-  /** Its app wants it to be replaced: it serves until its successor does, and its slot is filled anew meanwhile. */
+  /** Its app wants it to be replaced, or nobody needs it beside another one: it serves until its successor does, and its slot is filled anew meanwhile. */
   leaving: boolean;
+  /** In [0, 1): which limits of its own it has, so that not all workers come to theirs at once. */
+  luck: number;
+  /** It is past a limit: it is recycled when its turn comes. `what` for people. */
+  due: { cause: RecycleCause; what: string; at: number } | null;
+  /** Its successor is on the way. It serves, and is counted on, until that one does. */
+  recycling: boolean;
 }
 
 export interface Slot {
@@ -159,6 +178,12 @@ export interface Slot {
   crashes: number[];
   /** It crash-loops: marked and reported, and tried again all the same. */
   looping: boolean;
+  /** Workers of it that were replaced while they served: by a limit, or by hand. No crash, and no restart. */
+  recycled: number;
+  /** So many times in a row a worker came to its limit at once, or could not be replaced: the pauses grow. */
+  recycleStrikes: number;
+  /** No worker of it is recycled by itself before this instant. */
+  recycleAt: number;
   expected: Expected;
 }
 
@@ -184,12 +209,16 @@ export interface Generation {
   repeats: boolean;
   /** It came in by a restart: its app is not to run beside another generation. */
   alone: boolean;
+  /** That its recycling is paused has been told. */
+  recyclingPaused: boolean;
+  /** While it is modified: whether it still is, is not looked at for a recycling before this instant. */
+  lookAgainAt: number;
 }
 
 /** `restart`: the old workers have gone before the first new one is forked. `rollback`: to what was good before. */
 export type RolloutKind = 'reload' | 'restart' | 'rollback';
-/** `soak`: by itself. */
-export type RolloutSource = 'start' | 'command' | 'signal' | 'soak';
+/** `soak`, `watch`: by itself; out of a time on trial, and after a change of files. */
+export type RolloutSource = 'start' | 'command' | 'signal' | 'soak' | 'watch';
 
 export interface Rollout {
   id: number;
@@ -248,6 +277,18 @@ export interface Scaling {
   after: number;
 }
 
+/** One worker that is being replaced while it serves, its successor first. At most one is at a time. */
+export interface Recycling {
+  worker: number;
+  generation: number;
+  slot: number;
+  cause: RecycleCause;
+  /** `looking`: whether its folder is what it was. `replacing`: its successor is on the way. */
+  step: 'looking' | 'replacing';
+  /** Why it will be given up: what its successor has failed by. The first cause wins. */
+  failure: string | null;
+}
+
 /** The time on trial after a promotion. */
 export interface Soak {
   rolloutId: number;
@@ -262,6 +303,9 @@ export interface Soak {
   crashes: number[];
 }
 
+/** Several count as one; of a HUP and a change of files the HUP is left. */
+export type QueuedReload = { source: 'signal' } | { source: 'watch'; cause: string | null };
+
 export interface Fleet {
   nextWorkerId: number;
   nextGeneration: number;
@@ -271,14 +315,15 @@ export interface Fleet {
   serving: number | null;
   /** The one under way, else the last. */
   rollout: Rollout | null;
-  /** A HUP came during a rollout: one more runs after it. */
-  reloadQueued: boolean;
+  /** A HUP came during a rollout, or a change of files: one more runs after it. */
+  reloadQueued: QueuedReload | null;
   nextScalingId: number;
   scaling: Scaling | null;
   /** The last scale: outlives reloads for as long as the config still says `configured`. */
   scaled: { count: number; configured: number } | null;
   stop: null | { deadlineAt: number };
   soak: Soak | null;
+  recycling: Recycling | null;
   /** The generation that is parked; `until` is null while its rollout is under way. */
   warm: { generation: number; until: number | null } | null;
   /** Beside the serving one: what a rollback goes back to. The shell keeps its plan. */
@@ -302,6 +347,8 @@ export type Event =
       weight?: number | undefined;
       noCanary?: boolean | undefined;
       target?: RolloutTarget | undefined;
+      /** Why, where it begins by itself. */
+      cause?: string | undefined;
     }
   /** 0 to 100, of the generation that is held. */
   | { type: 'weight-requested'; weight: number }
@@ -317,6 +364,8 @@ export type Event =
   | ({ type: 'verdict'; rolloutId: number } & { verdict: Verdict })
   | { type: 'abort-requested' }
   | { type: 'scale-requested'; count: number }
+  /** Of the serving generation. */
+  | { type: 'recycle-requested'; slot: number }
   /** `repeats`: it is to run what the serving generation runs, the same release with the same settings. */
   | { type: 'prepared'; rolloutId: number; policy: Policy; repeats?: boolean | undefined }
   | { type: 'prepare-failed'; rolloutId: number; reason: string }
@@ -344,6 +393,8 @@ export type Event =
   | { type: 'unresponsive'; id: number }
   /** Its app has called `cluster.worker.disconnect()`. */
   | { type: 'leaving'; id: number }
+  /** It is past one of its limits. `what` for people: `has 534 MB, and may have 498 MB`. */
+  | { type: 'outgrown'; id: number; cause: Exclude<RecycleCause, 'command'>; what: string }
   | { type: 'exited'; id: number; code: number | null; signal: string | null; error?: string }
   | { type: 'release-checked'; generation: number; modified: boolean }
   | { type: 'stop-requested' }
@@ -380,6 +431,15 @@ export type Effect =
   | { type: 'soak-stopped'; generation: number }
   /** `reason`: why it was taken back; null where it holds. */
   | { type: 'scale-ended'; id: number; reason: string | null; culprit: number | null }
+  /** `reason`: why it was given up; null where the slot has a new worker that serves. */
+  | {
+      type: 'recycle-ended';
+      generation: number;
+      slot: number;
+      cause: RecycleCause;
+      reason: string | null;
+      culprit: number | null;
+    }
   /** The generation has no worker left. */
   | { type: 'generation-gone'; generation: number }
   | { type: 'close-listeners' }
@@ -401,6 +461,20 @@ export type ScaleRefusal =
   /** One of the workers that would stay is not up. */
   | 'too-few-up'
   /** The folder was edited in place: new workers would run other code than those that serve. */
+  | 'release-modified';
+
+/** Why the replacement of one worker is refused: a kind, for the command has the words. */
+export type RecycleRefusal =
+  | 'stopping'
+  | 'nothing-serves'
+  | 'scale-under-way'
+  | 'rollout-under-way'
+  | 'no-such-slot'
+  /** It does not serve: it starts, or waits out the pause after a crash, or is being replaced as it is. */
+  | 'not-up'
+  /** A worker is being recycled. */
+  | 'recycling'
+  /** The folder was edited in place. */
   | 'release-modified';
 
 /** Why a rollback is refused: a kind, for the command has the words. */
@@ -432,5 +506,5 @@ export type InterventionRefusal =
   /** Nothing serves that one could go back to. */
   | 'first-start';
 
-/** `ignored`: why the event was, in words; of a scale a {@link ScaleRefusal}, of an intervention an {@link InterventionRefusal}, of a rollback a {@link RollbackRefusal}. */
+/** `ignored`: why the event was, in words; of a scale a {@link ScaleRefusal}, of a recycling a {@link RecycleRefusal}, of an intervention an {@link InterventionRefusal}, of a rollback a {@link RollbackRefusal}. */
 export type StepResult = { fleet: Fleet; effects: Effect[]; ignored?: string };

@@ -17,6 +17,7 @@ import {
 } from './fleet.js';
 import { nameOf, where } from './names.js';
 import { isComing } from './reconcile.js';
+import { endRecyclingOf, isSubstitute, outgrown, recycleInVain } from './recycling.js';
 import { abortRollout, isRipe } from './rollout.js';
 import { isScaledUp, takeScaleBack } from './scaling.js';
 import { noteCrashInSoak, rollBackFromSoak } from './soak.js';
@@ -93,6 +94,8 @@ export function applyToWorker(
       return unresponsive(fleet, worker, context, effects);
     case 'leaving':
       return leaving(fleet, worker, context, effects);
+    case 'outgrown':
+      return outgrown(fleet, worker, event, context.now);
     case 'exited':
       exited(fleet, worker, event, context, effects);
       return undefined;
@@ -213,6 +216,11 @@ function whyBeforeReady(worker: Worker, code: number | null): string {
 function vacate(fleet: Fleet, worker: Worker, message: string, context: Context, effects: Effect[]): void {
   const { now, random } = context;
   const generation = fleet.generations[worker.generation]!;
+  if (isSubstitute(fleet, worker)) {
+    recycleInVain(fleet, message, worker.id, context, effects);
+    return;
+  }
+  endRecyclingOf(fleet, worker, message, effects);
   if (isComing(fleet, worker)) {
     abortRollout(fleet, message, worker.id, now, effects);
     return;
@@ -229,7 +237,11 @@ function vacate(fleet: Fleet, worker: Worker, message: string, context: Context,
   slot.respawnAt = now + delayMs;
   generation.checked = false;
   effects.push({ type: 'check-release', generation: generation.number });
-  const next = generation.slots.includes(worker.slot) ? `; it is started again in ${delayMs} ms` : '';
+  const next = liveIn(fleet, worker.generation, worker.slot)
+    ? '; its replacement is on the way'
+    : generation.slots.includes(worker.slot)
+      ? `; it is started again in ${delayMs} ms`
+      : '';
   effects.push({ type: 'progress', kind: 'worker-exited', message: `${message}${next}`, ...where(worker) });
   if (noteCrash(worker, generation, now, effects) && generation.number === fleet.soak?.generation)
     rollBackFromSoak(fleet, `${nameOf(worker)} crash-loops`, now, effects);

@@ -31,6 +31,7 @@ const COMMANDS = [
   'rollback',
   'abort',
   'scale',
+  'recycle',
   'stop',
   'describe',
   'signal',
@@ -177,6 +178,9 @@ function parse(line: string): ControlRequest {
   const { release } = value as { release?: unknown };
   if (release !== undefined && !(command === 'reload' && isRelease(release)))
     throw protocolError(`${command} with release ${JSON.stringify(release)} makes no sense`);
+  const { slot } = value as { slot?: unknown };
+  if (command === 'recycle' ? !(Number.isInteger(slot) && Number(slot) >= 0) : slot !== undefined)
+    throw protocolError(`${command} of worker ${JSON.stringify(slot)} makes no sense`);
   if (command === 'rollback' && to !== undefined && typeof to !== 'string')
     throw protocolError(`rollback to ${JSON.stringify(to)} makes no sense`);
   return value as ControlRequest;

@@ -4,7 +4,7 @@
  */
 import { heldKeys } from '../domain/fleet.js';
 import { nameOf, where } from '../domain/names.js';
-import type { Effect, Event, Fleet, ReleaseRef, Rollout } from '../domain/types.js';
+import type { Effect, Event, Fleet, RecycleCause, ReleaseRef, Rollout } from '../domain/types.js';
 import type { WarmUpAnswer } from '../shared/check-report.js';
 import type { HttpCheck } from '../shared/config.js';
 import type { Progress, ProgressKind } from '../shared/control-protocol.js';
@@ -58,6 +58,15 @@ export interface ScaleEnd {
   stderr: string[];
 }
 
+/** How the recycling of one worker ended: `reason` says why it was given up, null where its successor serves. */
+export interface RecycleEnd {
+  generation: number;
+  slot: number;
+  cause: RecycleCause;
+  reason: string | null;
+  stderr: string[];
+}
+
 /** A worker has ended, of itself or not. */
 export interface WorkerExit {
   id: number;
@@ -82,6 +91,7 @@ export interface Observer {
   /** A stop has come upon its time on trial. */
   soakStopped?(generation: number): void;
   scaleEnded?(end: ScaleEnd): void;
+  recycleEnded?(end: RecycleEnd): void;
   generationGone?(generation: number): void;
   workerExited?(exit: WorkerExit): void;
   /** It has come through its time on trial, or had none. @param leavesLoop it was gone back to from one that crash-loops */
@@ -93,6 +103,8 @@ export interface Observer {
 const LEVELS: Partial<Record<ProgressKind, 'warn' | 'error'>> = {
   'worker-exited': 'warn',
   unresponsive: 'warn',
+  'recycle-failed': 'warn',
+  'recycling-paused': 'warn',
   'crash-looping': 'error',
   warning: 'warn',
   failed: 'error',
@@ -199,6 +211,12 @@ export class Effects {
         const { id, reason, culprit } = effect;
         const stderr = (culprit === null ? undefined : this.lastWords.of(culprit)) ?? [];
         for (const observer of this.observers) observer.scaleEnded?.({ id, reason, stderr });
+        return;
+      }
+      case 'recycle-ended': {
+        const { generation, slot, cause, reason, culprit } = effect;
+        const stderr = (culprit === null ? undefined : this.lastWords.of(culprit)) ?? [];
+        for (const observer of this.observers) observer.recycleEnded?.({ generation, slot, cause, reason, stderr });
         return;
       }
       case 'generation-gone':

@@ -12,16 +12,18 @@ import type { Supervisor } from './supervisor.js';
 /** What every worker goes through: the log has it. A journal that is to reach back for weeks leaves it out. */
 const TOO_MUCH = new Set<ProgressKind>([
   ...(['accepted', 'worker-started', 'worker-ready', 'worker-active', 'worker-retired', 'worker-ended'] as const),
-  ...(['smoke', 'warm-up', 'draining', 'drained', 'warning', 'verdict'] as const), // A verdict has an entry of its own.
+  ...(['smoke', 'warm-up', 'recycling', 'draining', 'drained', 'warning', 'verdict'] as const), // A verdict has an entry of its own.
 ]);
 /** They are told of a worker or of the app, also where a rollout happens to be under way. */
 const OF_NO_ROLLOUT = new Set<ProgressKind>([
   ...(['worker-exited', 'unresponsive', 'crash-looping', 'recovered', 'scaling', 'stopping'] as const),
-  ...(['soaked', 'rolling-back', 'unparked'] as const),
+  ...(['soaked', 'rolling-back', 'unparked', 'recycled', 'recycle-failed', 'recycling-paused'] as const),
 ]);
 /** They come again and again while an app is ill. */
 const REPEATED = new Set<ProgressKind>(['worker-exited', 'unresponsive', 'crash-looping', 'recovered']);
-/** So many of them in a row, and one more for each so many ms: an app that crashes for a month pushes no rollout out of the journal. */
+/** They come again and again while an app is well, and are counted apart: they push no crash out. */
+const RECYCLED = new Set<ProgressKind>(['recycled', 'recycle-failed', 'recycling-paused']);
+/** So many of either in a row, and one more for each so many ms: an app that crashes for a month pushes no rollout out of the journal. */
 const BURST = 50;
 const REFILL_MS = 6 * 60_000;
 /** Of a worker's last words, in lines and in characters of each. */
@@ -68,9 +70,8 @@ export class JournalKeeper implements Observer {
   /** Of the rollout under way. The core may have begun the next one already when the end of the last is told. */
   private openId: number | null = null;
   private lastVerdict: string | null = null;
-  private tokens = BURST;
-  private refilledAt: number | null = null;
-  private skippedCount = 0;
+  private readonly ofIllness = new Bucket();
+  private readonly ofRecycling = new Bucket();
   private readonly memory: PeakMemory;
 
   constructor(private readonly options: KeeperOptions) {
@@ -109,14 +110,9 @@ export class JournalKeeper implements Observer {
   }
 
   private event(kind: ProgressKind, told: { message: string }): void {
-    if (!REPEATED.has(kind)) {
-      this.options.append({ type: 'event', kind, ...told });
-      return;
-    }
-    if (!this.mayRepeat()) return;
-    const skipped = this.skippedCount === 0 ? {} : { skipped: this.skippedCount };
-    this.skippedCount = 0;
-    this.options.append({ type: 'event', kind, ...told, ...skipped });
+    const bucket = REPEATED.has(kind) ? this.ofIllness : RECYCLED.has(kind) ? this.ofRecycling : null;
+    const skipped = bucket === null ? 0 : bucket.take(this.options.now());
+    if (skipped !== null) this.options.append({ type: 'event', kind, ...told, ...(skipped === 0 ? {} : { skipped }) });
   }
 
   private weightOf(kind: ProgressKind): { weight?: number } {
@@ -165,19 +161,28 @@ export class JournalKeeper implements Observer {
     if (found && !this.releases.has(generation)) this.releases.set(generation, { id: found.id, path: found.path });
     return this.releases.get(generation) ?? null;
   }
+}
 
-  private mayRepeat(): boolean {
-    const now = this.options.now();
+/** What may be said of that which comes again and again. */
+class Bucket {
+  private tokens = BURST;
+  private refilledAt: number | null = null;
+  private skippedCount = 0;
+
+  /** @returns so many before it were left out; null: this one is, too */
+  take(now: number): number | null {
     this.refilledAt ??= now;
     const more = Math.floor((now - this.refilledAt) / REFILL_MS);
     this.refilledAt += more * REFILL_MS;
     this.tokens = Math.min(BURST, this.tokens + more);
     if (this.tokens === 0) {
       this.skippedCount += 1;
-      return false;
+      return null;
     }
     this.tokens -= 1;
-    return true;
+    const skipped = this.skippedCount;
+    this.skippedCount = 0;
+    return skipped;
   }
 }
 

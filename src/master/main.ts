@@ -3,6 +3,7 @@
  */
 import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
+import type { Event } from '../domain/types.js';
 import { missingServerHandle } from '../node-internals/server-handle.cjs';
 import { noteGood, noteNext, passOver } from '../releases/current.js';
 import { runsAlready } from '../shared/control-socket.js';
@@ -25,6 +26,7 @@ import { watchLiveness } from './liveness.js';
 import type { LogFormat, Logger } from './log.js';
 import { makeLogger } from './log.js';
 import type { LogProcess } from './log-process.js';
+import { watchLimits } from './outgrown.js';
 import type { Plan, PlanRequest } from './plan.js';
 import { readPlan, refuseRename } from './plan.js';
 import { markReleases } from './release-marks.js';
@@ -38,6 +40,8 @@ import { prepareUsage } from './usage.js';
 
 /** Once its workers have run as another user, the config is judged before it is evaluated. */
 const GUARDED = { guarded: true } as const;
+/** What zdsup writes in its state folder. */
+const OWN_FOLDERS = ['apps', 'journal', 'logs', 'releases'];
 
 export interface MasterOptions {
   logFormat?: LogFormat | undefined;
@@ -204,6 +208,12 @@ export async function runMaster(
     () => supervisor.state,
     (event) => supervisor.post(event),
   );
+  watchLimits(
+    effects,
+    () => supervisor.state,
+    (event) => supervisor.post(event),
+    () => supervisor.now(),
+  );
   let firstEnd: RolloutEnd | null = null;
   effects.observers.add({
     rolloutEnded(rolloutEnd) {
@@ -215,6 +225,27 @@ export async function runMaster(
       const { outcome, to } = rolloutEnd.rollout;
       const plan = outcome === 'succeeded' && to !== null ? effects.plans.get(to) : undefined;
       if (plan) record.logs(filesOf(kept, plan));
+    },
+  });
+  const serving = () => {
+    const generation = supervisor.state.serving ?? -1;
+    const plan = effects.plans.get(generation);
+    return plan ? { generation, plan } : null;
+  };
+  let watches = false;
+  effects.observers.add({
+    rolloutEnded() {
+      // Loaded where it is wanted: an app in production has no such thing.
+      if (watches || (serving()?.plan.config.watch ?? false) === false) return;
+      watches = true;
+      const { configPath } = request;
+      const ownFolders = [runDir, ...OWN_FOLDERS.map((name) => join(state, name))];
+      const post = (event: Event): void => supervisor.post(event);
+      import('./watch.js').then(
+        ({ watchFiles }) =>
+          watchFiles({ serving, effects, post, configPath, ownFolders, warn, say: (message) => logger.info(message) }),
+        (error: Error) => warn(`files cannot be watched: ${error.message}`),
+      );
     },
   });
   installSignals({

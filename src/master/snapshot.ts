@@ -2,7 +2,8 @@
 import { stepOverAt } from '../domain/canary.js';
 import { isCrashLooping } from '../domain/crash-loop.js';
 import { liveIn, servingGeneration, slotOf } from '../domain/fleet.js';
-import type { Fleet, Rollout, Soak, Worker } from '../domain/types.js';
+import { recyclingPause, slotsDue } from '../domain/recycling.js';
+import type { Fleet, Rollout, Slot, Soak, Worker } from '../domain/types.js';
 import { bootsToWake } from '../domain/warm.js';
 import { waysOutOfSoak } from '../domain/ways.js';
 import type { AppSnapshot, AppState, RolloutSnapshot, SoakSnapshot, WorkerSnapshot } from '../shared/snapshot.js';
@@ -59,6 +60,7 @@ export async function takeSnapshot(
     rollout: fleet.rollout && { ...rolloutSnapshot(fleet.rollout, time), ...comingRelease(fleet.rollout, effects) },
     ...(fleet.soak ? { soak: soakOf(fleet.soak, goesBack, time) } : {}),
     ...(fleet.warm ? { parked: parked(fleet, fleet.warm, time) } : {}),
+    ...recyclingOf(fleet),
     workers: [
       ...Object.values(fleet.workers).map((worker) =>
         workerSnapshot(worker, fleet, time, known.get(worker.id) ?? null, usage.get(worker.pid ?? -1)),
@@ -91,6 +93,22 @@ const soakOf = ({ generation, until, isJudged }: Soak, goesBack: boolean, { wall
   judged: isJudged,
   goesBack,
 });
+
+/** Where it has a meaning: there are limits, or somebody is being replaced. */
+function recyclingOf(fleet: Fleet): Pick<AppSnapshot, 'recycling'> {
+  const limits = servingGeneration(fleet)?.policy.limits;
+  const under = fleet.recycling?.step === 'replacing' ? fleet.recycling : null;
+  const isLimited = limits && (limits.memory !== null || limits.ageMs !== null || limits.requests !== null);
+  if (!isLimited && !under) return {};
+  return {
+    recycling: {
+      paused: recyclingPause(fleet),
+      slot: under?.slot ?? null,
+      cause: under?.cause ?? null,
+      due: slotsDue(fleet).filter((slot) => slot !== under?.slot),
+    },
+  };
+}
 
 const parked = (
   fleet: Fleet,
@@ -172,8 +190,9 @@ function workerSnapshot(
         }
       : {}),
     ...(worker.unresponsive ? { unresponsive: true as const } : {}),
+    ...(worker.recycling ? { recycling: true as const } : {}),
     startedAt: iso(time.wallOf(worker.forkedAt)),
-    restarts: slotOf(fleet.generations[worker.generation]!, worker.slot).restarts,
+    ...countsOf(slotOf(fleet.generations[worker.generation]!, worker.slot)),
     connections: figures?.connections ?? null,
     inFlight: figures?.inFlight ?? null,
     requests: figures?.requests ?? null,
@@ -182,17 +201,22 @@ function workerSnapshot(
   };
 }
 
+const countsOf = ({ restarts, recycled }: Slot): Pick<WorkerSnapshot, 'restarts' | 'recycled'> => ({
+  restarts,
+  ...(recycled > 0 ? { recycled } : {}),
+});
+
 /** Slots that should have a worker, and wait out the pause after a crash. */
 function waitingSlots(fleet: Fleet, { now, wallOf }: Time): WorkerSnapshot[] {
   return Object.values(fleet.generations).flatMap((generation) =>
     generation.slots.flatMap((slot) => {
-      const { respawnAt, restarts } = slotOf(generation, slot);
+      const { respawnAt, ...counted } = slotOf(generation, slot);
       if (respawnAt <= now() || liveIn(fleet, generation.number, slot)) return [];
       const nothing = { connections: null, inFlight: null, requests: null, cpuPercent: null, rssBytes: null };
       return [
         {
           ...{ slot, pid: null, generation: generation.number, state: 'waiting' as const, startedAt: null },
-          ...{ respawnAt: iso(wallOf(respawnAt)), restarts },
+          ...{ respawnAt: iso(wallOf(respawnAt)), ...countsOf({ respawnAt, ...counted }) },
           ...nothing,
         },
       ];

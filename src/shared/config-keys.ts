@@ -191,6 +191,23 @@ const LISTEN =
 const NAME = "a name: a lower-case letter, then letters, digits, dot, dash or underscore, at most 63 in all; not 'all'";
 const INSTANCES = "a whole number from 1, or 'max' (one for each CPU)";
 
+const MEMORY = "a size such as '512mb', or a share of the memory limit for all workers together, such as '80%'";
+const maxMemory = v.pipe(
+  v.union([v.string(), v.number()], MEMORY),
+  v.check((value) => isShareUpTo1(value) || (parseSize(value) ?? 0) > 0, MEMORY),
+);
+/** A percentage: of numbers, only those of bytes are meant. */
+const isShareUpTo1 = (value: string | number): boolean => {
+  const share = typeof value === 'string' ? parseShare(value) : null;
+  return share !== null && share > 0 && share <= 1;
+};
+const aboveZero = v.pipe(
+  duration(ABOVE_0),
+  v.check((value) => parseDuration(value) !== 0, ABOVE_0),
+);
+const WATCH = "true (the app's folder), false, or a list of files and folders such as ['src', 'views']";
+const WATCH_IGNORE = "a list of names, paths or patterns such as ['uploads', '*.sqlite', 'data/**']";
+
 const STICKY = "'ip' (a client's connections go to one worker, by its address), or false";
 
 export const appKeys = {
@@ -236,6 +253,11 @@ export const appKeys = {
   canary: v.optional(v.strictObject(canaryKeys)),
   soak: v.optional(duration()),
   keepWarm: v.optional(duration()),
+  maxMemory: v.optional(maxMemory),
+  maxAge: v.optional(aboveZero),
+  maxRequests: v.optional(count(1, 'a whole number from 1')),
+  watch: v.optional(v.union([v.boolean(), v.array(v.pipe(v.string(), v.nonEmpty()))], WATCH)),
+  watchIgnore: v.optional(v.array(v.pipe(v.string(WATCH_IGNORE), v.nonEmpty(WATCH_IGNORE)), WATCH_IGNORE)),
   maxDraining: v.optional(count(1, 'a whole number from 1')),
   sticky: v.optional(v.union([v.literal('ip'), v.literal(false)], STICKY)),
   handover: v.optional(v.picklist(['auto', 'off'], "'auto' or 'off'")),
@@ -300,6 +322,7 @@ export const FORMS: Record<string, string> = {
   'canary.steps.weight': WEIGHT,
   'canary.analysis': ANALYSIS,
   log: LOG,
+  watch: WATCH,
   surge: AMOUNT,
   unavailable: AMOUNT,
   user: USER,

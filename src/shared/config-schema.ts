@@ -25,7 +25,9 @@ import {
   isZero,
   listOf,
   logOf,
+  maxMemoryOf,
   ms,
+  msOrNull,
   readyOf,
   roundsToZero,
   smokeOf,
@@ -139,7 +141,9 @@ function normalise(app: v.InferOutput<typeof appSchema>, prefix: string, source:
       exitStatus: 2,
     });
   const readiness = readyOf(app.ready);
-  const minReadyMs = ms(app.minReady, 1_000);
+  const watch = app.watch ?? false;
+  // Whoever saves a file looks at what comes of it.
+  const minReadyMs = ms(app.minReady, watch === false ? 1_000 : 250);
   if (minReadyMs >= readiness.deadlineMs)
     throw invalid(
       source,
@@ -182,6 +186,11 @@ function normalise(app: v.InferOutput<typeof appSchema>, prefix: string, source:
     canary: canaryOf(app.canary),
     soakMs: ms(app.soak, 30_000),
     keepWarmMs: ms(app.keepWarm, 0),
+    maxMemory: maxMemoryOf(app.maxMemory),
+    maxAgeMs: msOrNull(app.maxAge),
+    maxRequests: app.maxRequests ?? null,
+    watch: Array.isArray(watch) && watch.length === 0 ? false : watch,
+    watchIgnore: app.watchIgnore ?? [],
     maxDraining: app.maxDraining ?? 2,
     sticky: app.sticky ?? false,
     handover: app.handover ?? 'auto',

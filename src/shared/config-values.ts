@@ -18,6 +18,15 @@ import { parseDuration, parseShare, parseSize } from './units.js';
 export const ms = (value: string | number | undefined, byDefault: number): number =>
   value === undefined ? byDefault : (parseDuration(value) ?? byDefault);
 
+export const msOrNull = (value: string | number | undefined): number | null =>
+  value === undefined ? null : parseDuration(value);
+
+export function maxMemoryOf(value: AppConfigInput['maxMemory']): AppConfig['maxMemory'] {
+  if (value === undefined) return null;
+  const share = typeof value === 'string' ? parseShare(value) : null;
+  return share === null ? { bytes: parseSize(value)! } : { share };
+}
+
 /** A string is split at spaces, as a shell would without quotes. */
 export const listOf = (value: string | string[] | undefined): string[] =>
   typeof value === 'string' ? value.split(/\s+/).filter(Boolean) : (value ?? []);

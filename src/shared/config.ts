@@ -12,7 +12,7 @@ export interface AppConfig {
   envFile: string[];
   instances: number | 'max';
   ready: ReadyConfig;
-  /** Ready this long before it is activated, where other workers serve meanwhile. @default 1000 */
+  /** Ready this long before it is activated, where other workers serve meanwhile. @default 1000; 250 where files are watched */
   minReadyMs: number;
   surge: Amount;
   unavailable: Amount;
@@ -38,6 +38,15 @@ export interface AppConfig {
   soakMs: number;
   /** So long the old generation stays, ready and without traffic, so that a rollback needs no boot. @default 0 */
   keepWarmMs: number;
+  /** A worker that has more memory is recycled. `share`: of what the cgroup, or the host, gives, for all workers together, 0 to 1. */
+  maxMemory: { bytes: number } | { share: number } | null;
+  /** A worker that runs so long is recycled; null: as long as it likes. */
+  maxAgeMs: number | null;
+  maxRequests: number | null;
+  /** What a change of leads to a reload: the app's folder (`true`), or these, relative to `cwd`. */
+  watch: true | string[] | false;
+  /** Beside what is never watched. */
+  watchIgnore: string[];
   maxDraining: number;
   /** `ip`: a client's connections go to one worker, by its address. @default false */
   sticky: 'ip' | false;

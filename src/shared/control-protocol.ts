@@ -51,6 +51,8 @@ export type ControlRequest =
   | { command: 'abort' }
   /** `to`: a number of workers, or by how many: `+1`, `-2`. */
   | { command: 'scale'; to: string }
+  /** The worker of that slot of the serving generation, by a new one of the same release. `noWait`: answer as soon as it is begun. */
+  | { command: 'recycle'; slot: number; noWait?: boolean }
   | { command: 'stop' }
   | { command: 'describe' }
   /** A name of `os.constants.signals`, to every worker that listens for it. */
@@ -78,6 +80,13 @@ export type ProgressKind =
   | 'worker-exited'
   /** It does not answer: its replacement comes first. */
   | 'unresponsive'
+  /** A worker that serves is to be replaced: it is past a limit, or a person says so. */
+  | 'recycling'
+  | 'recycled'
+  /** It serves on: its replacement has failed, or would be past its limit as soon. */
+  | 'recycle-failed'
+  /** The folder was edited in place. */
+  | 'recycling-paused'
   | 'crash-looping'
   | 'recovered'
   | 'serving'
@@ -144,6 +153,17 @@ export type ControlResult =
       exitStatus: 0;
       command: 'scale';
       workers: number;
+      durationMs: number;
+      message: string;
+    }
+  | {
+      type: 'result';
+      ok: true;
+      exitStatus: 0;
+      command: 'recycle';
+      slot: number;
+      /** Of the new worker; null where it was not waited for. */
+      pid: number | null;
       durationMs: number;
       message: string;
     }

@@ -34,6 +34,8 @@ export interface AppSnapshot {
   parked?: { generation: number; until: string | null; boots: number };
   /** Left out where its output is not kept in files. */
   log?: LogSnapshot;
+  /** Where the config limits the workers, or one of them is being replaced. */
+  recycling?: RecyclingSnapshot;
   workers: WorkerSnapshot[];
   /** Of one that is `stopped` or `crashed`. */
   ended?: {
@@ -63,6 +65,16 @@ export interface SoakSnapshot {
   judged: boolean;
   /** There is something to roll back to: not where the folder was edited in place. */
   goesBack: boolean;
+}
+
+export interface RecyclingSnapshot {
+  /** Nobody is recycled meanwhile. `release-modified`: the folder was edited in place, a new worker would run other code. */
+  paused: null | 'release-modified' | 'rollout' | 'scale' | 'stop';
+  /** The slot whose worker is being replaced. */
+  slot: number | null;
+  cause: null | 'memory' | 'age' | 'requests' | 'command';
+  /** Slots whose workers are past a limit and wait for their turn. */
+  due: number[];
 }
 
 export interface ListenerSnapshot {
@@ -132,8 +144,12 @@ export interface WorkerSnapshot {
   drain?: { webSockets: number | null; leftMs: number };
   /** Its event loop is blocked: its replacement is on the way. */
   unresponsive?: true;
+  /** Its successor is on the way, or serves already: it is past a limit, or a person says so. */
+  recycling?: true;
   /** Unsolicited exits of this slot in this generation. */
   restarts: number;
+  /** Workers of this slot that were replaced while they served, in this generation: by a limit, or by hand. Left out where none was. */
+  recycled?: number;
   connections: number | null;
   inFlight: number | null;
   requests: number | null;

@@ -10,14 +10,15 @@ export function parseDuration(value: string | number): number | null {
   return /^\d+$/.test(value.trim()) ? Number(value) : null;
 }
 
-const SIZE = /^(\d+(?:\.\d+)?) ?(b|kb|mb|gb)$/i;
-const IN_BYTES: Record<string, number> = { b: 1, kb: 2 ** 10, mb: 2 ** 20, gb: 2 ** 30 };
+/** Of sizes as of memory: powers of 1024, whatever the letters are called. */
+const SIZE = /^(\d+(?:\.\d+)?) ?(b|k|kb|kib|m|mb|mib|g|gb|gib)$/i;
+const POWERS = 'bkmg';
 
 /** `512mb`, `1.5gb`, `64kb`, or a number of bytes. @returns bytes, or null where it is no size */
 export function parseSize(value: string | number): number | null {
   if (typeof value === 'number') return Number.isFinite(value) && value >= 0 ? value : null;
   const match = SIZE.exec(value.trim());
-  if (match) return Math.round(Number(match[1]) * IN_BYTES[match[2]!.toLowerCase()]!);
+  if (match) return Math.round(Number(match[1]) * 1024 ** POWERS.indexOf(match[2]![0]!.toLowerCase()));
   return /^\d+$/.test(value.trim()) ? Number(value) : null;
 }
 

@@ -52,6 +52,28 @@ test('an app has its state, release, listeners, and a line for each worker', () 
   ]);
 });
 
+describe('recycling', () => {
+  const recycling = { paused: null, slot: null, cause: null, due: [] as number[] } as const;
+  const lineOf = (more: object): string | undefined =>
+    lines(app({ recycling: { ...recycling, ...more } })).find((line) => line.startsWith('recycling'));
+
+  test('is told where a worker is replaced, is due, or cannot be replaced', () => {
+    expect(lineOf({})).toBeUndefined();
+    expect(lineOf({ slot: 1, cause: 'memory', due: [0, 2] })).toBe(
+      'recycling  worker 1 is being replaced (memory), its successor first; due: worker 0, 2',
+    );
+    expect(lineOf({ paused: 'release-modified' })).toBe('recycling  paused, for the release is modified');
+    expect(lineOf({ paused: 'rollout' }), 'nobody waits').toBeUndefined();
+    expect(lineOf({ paused: 'rollout', due: [0] })).toBe('recycling  due: worker 0; waits for the end of the rollout');
+  });
+
+  test('is counted in a column of its own, where there was any', () => {
+    const shown = lines(app({ workers: [worker(), worker({ slot: 1, recycled: 3 })] }));
+    expect(shown[4]!.split(/ {2,}/)).toContain('recycled');
+    expect(shown[6]!.split(/ {2,}/)[7]).toBe('3');
+  });
+});
+
 test('what is not known is a dash', () => {
   const unknown = { pid: null, connections: null, inFlight: null, requests: null, cpuPercent: null, rssBytes: null };
   expect(lines(app({ workers: [worker({ ...unknown, state: 'starting' })] }))[5]!.split(/ {2,}/)).toEqual([

@@ -46,6 +46,7 @@ export const policies: fc.Arbitrary<Policy> = fc
     canary: fc.oneof({ weight: 2, arbitrary: fc.constant(null) }, { weight: 1, arbitrary: canaries() }),
     soakMs: fc.constantFrom(0, 5_000, 30_000),
     keepWarmMs: fc.constantFrom(0, 20_000, 600_000),
+    limits: fc.constant({ memory: null, ageMs: null, requests: null }), // Who is past one is told to the core.
   })
   .map((policy) => ({ ...policy, configuredInstances: policy.instances }))
   .filter(({ surge, unavailable }) => surge > 0 || unavailable > 0);
@@ -70,6 +71,8 @@ const USUAL = {
   'fail-warm-up': 3,
   block: 2,
   'ask-to-leave': 1,
+  outgrow: 4,
+  recycle: 1,
   scale: 3,
   weigh: 4,
   promote: 2,
@@ -99,7 +102,7 @@ export type Move =
       act: 'reload';
       policy: Policy;
       kind: RolloutKind;
-      source: 'command' | 'signal';
+      source: 'command' | 'signal' | 'watch';
       allowListeners: boolean;
       weight: number | undefined;
     };
@@ -109,7 +112,7 @@ const reload = (policy: fc.Arbitrary<Policy>): fc.Arbitrary<Move> =>
     act: fc.constant('reload'),
     policy,
     kind: fc.constantFrom('reload', 'reload', 'restart'),
-    source: fc.constantFrom('command', 'signal'),
+    source: fc.constantFrom('command', 'command', 'signal', 'watch'),
     allowListeners: fc.boolean(),
     weight: fc.oneof(fc.constant(undefined), fc.integer({ min: 1, max: 99 })),
   });

@@ -38,7 +38,7 @@ function expectRest(fleet: Fleet): void {
     return;
   }
   expect(fleet.rollout?.step).toBe('done');
-  expect(fleet.reloadQueued).toBe(false);
+  expect(fleet.reloadQueued).toBeNull();
   const serving = fleet.generations[fleet.serving!]!;
   expect(Object.keys(fleet.generations)).toEqual([String(serving.number)]);
   expect(workers.map(({ slot }) => slot).sort()).toEqual([...serving.slots].sort());
@@ -154,7 +154,7 @@ describe('over random histories', () => {
 test('the histories get into all the situations that the pledges are about', () => {
   const reached = new Set<string>();
   const histories = [
-    ...fc.sample(wildHistories, { numRuns: 1_000, seed: 3 }),
+    ...fc.sample(wildHistories, { numRuns: 1_000, seed: 4 }),
     ...fc.sample(troubledHistories, { numRuns: 100, seed: 3 }),
   ];
   for (const history of histories) {

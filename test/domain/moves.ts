@@ -58,6 +58,12 @@ const MOVES: Record<Act, (world: World, pick: number) => Event | undefined> = {
     const process = chosen(world, pick, runs);
     return process && { type: 'leaving', id: process.id };
   },
+  outgrow: (world, pick) => {
+    const process = chosen(world, pick, ({ id }) => world.fleet.workers[id]?.status.state === 'active');
+    const cause = (['memory', 'age', 'requests'] as const)[pick % 3]!;
+    return process && { type: 'outgrown', id: process.id, cause, what: `is past its limit (${cause})` };
+  },
+  recycle: (_, pick) => ({ type: 'recycle-requested', slot: pick % 5 }),
   scale: (_, pick) => ({ type: 'scale-requested', count: 1 + (pick % 5) }),
   weigh: (_, pick) => ({ type: 'weight-requested', weight: pick % 101 }),
   promote: () => ({ type: 'promote-requested' }),

@@ -1,6 +1,6 @@
 /** How many serve, live and drain at once. */
 import { heldKeys } from '../../src/domain/fleet.js';
-import type { Fleet, Rollout } from '../../src/domain/types.js';
+import type { Fleet, Rollout, Worker } from '../../src/domain/types.js';
 import type { Pledge } from './pledge.js';
 import { activeIds, all, confirmedIds, hold, leaving, live, sameRollout, stays, underWay } from './pledge.js';
 
@@ -15,6 +15,7 @@ import { activeIds, all, confirmedIds, hold, leaving, live, sameRollout, stays, 
  * - of a restart: nothing, that is what it is for;
  * - of a rollout that is held at a weight, or on its way there: what the old generation had when it began, less `unavailable`;
  * - of a scale, also of one that is taken back: every worker in a slot that stays;
+ * - of a recycling: another one in the slot of each that leaves;
  * and outside of these no decision takes an active worker out at all. A shortage that exits have caused is never
  * deepened: below the floor no active worker is let go. (The weaker form that follows: never below the smaller of the
  * old and the new count less `unavailable`, but for exits.)
@@ -35,10 +36,16 @@ export const capacityStaysAboveTheFloor: Pledge = (moment) => {
     if (effect.type !== 'retire' && effect.type !== 'park' && effect.type !== 'kill') continue;
     if (!active.delete(effect.id) || givenUp) continue;
     if (isSurplus(effect.id)) continue;
+    if (before.workers[effect.id]!.recycling && isServedByAnother(after, effect.id, active)) continue;
     hold(effect.type !== 'kill', `an active worker is drained before it is killed (worker ${effect.id})`);
     hold(active.size >= floor, `a decision left ${active.size} active workers, the floor is ${floor}`);
   }
 };
+
+function isServedByAnother({ workers }: Fleet, id: number, active: Set<number>): boolean {
+  const { generation, slot } = workers[id]!;
+  return [...active].some((other) => workers[other]?.generation === generation && workers[other].slot === slot);
+}
 
 function isOutOfSlots(fleet: Fleet, id: number): boolean {
   const worker = fleet.workers[id];
@@ -150,16 +157,50 @@ export const aRestartNeverOverlaps: Pledge = ({ after }) => {
   );
 };
 
-/** A worker that does not answer any more is retired only once its replacement serves, or for another reason. */
+/** A worker that does not answer any more, or is recycled, is retired only once its replacement serves, or for another reason. */
 export const aReplacementComesFirst: Pledge = ({ before, after, effects }) => {
   for (const effect of effects) {
     const status = effect.type === 'retire' ? after.workers[effect.id]?.status : undefined;
-    if (effect.type !== 'retire' || status?.state !== 'draining' || status.reason !== 'unresponsive') continue;
+    if (effect.type !== 'retire' || status?.state !== 'draining') continue;
+    if (status.reason !== 'unresponsive' && status.reason !== 'recycled') continue;
     if (before.workers[effect.id]!.status.state === 'draining') continue; // A stop hurries it.
     const { generation, slot } = before.workers[effect.id]!;
     const replaced = all(after).some(
       (other) => other.generation === generation && other.slot === slot && confirmedIds(after).includes(other.id),
     );
     hold(replaced, `worker ${effect.id} is retired before its replacement serves`);
+  }
+};
+
+/** Beside a worker that is recycled nobody else is, from the fork of its successor until it has gone; and it is begun only while nothing else changes what runs. */
+export const recyclingIsOneAtATime: Pledge = ({ before, event, after }) => {
+  if (after.ended) return;
+  const isByHand = event.type === 'recycle-requested';
+  const [was, is] = [before, after].map((fleet) => all(fleet).filter(({ recycling }) => recycling)) as [
+    Worker[],
+    Worker[],
+  ];
+  const begun = is.filter(({ id }) => !before.workers[id]?.recycling);
+  hold(is.filter(live).length <= 1, `workers ${is.map(({ id }) => id)} are recycled at once`);
+  if (begun.length === 0) return;
+  hold(isByHand || was.length === 0, `worker ${begun[0]!.id} is recycled before worker ${was[0]?.id} has gone`);
+  const serving = after.generations[after.serving!]!;
+  hold(
+    !underWay(after.rollout) && !after.scaling && !after.stop,
+    'nothing is recycled while something else changes what runs',
+  );
+  hold(!serving.modified, 'nothing is recycled while the folder is another');
+  hold(confirmedIds(before).includes(begun[0]!.id), 'what is recycled serves');
+};
+
+/** What is recycled crashes nobody: no restart is counted, and no crash, but for a worker that has gone by itself. */
+export const recyclingIsNoCrash: Pledge = ({ before, event, after, effects }) => {
+  const ends = effects.flatMap((effect) => (effect.type === 'recycle-ended' ? [effect] : []));
+  for (const { culprit, generation, slot } of ends) {
+    if (event.type === 'unresponsive' || event.type === 'leaving') continue;
+    if (event.type === 'exited' && before.workers[event.id]?.recycling) continue; // It has crashed itself.
+    const [was, is] = [before, after].map((fleet) => fleet.generations[generation]?.slotState[slot]);
+    hold((is?.restarts ?? 0) === (was?.restarts ?? 0), `slot ${slot} counts a restart for a recycling (${culprit})`);
+    hold((is?.crashes.length ?? 0) <= (was?.crashes.length ?? 0), `slot ${slot} counts a crash for a recycling`);
   }
 };

@@ -52,7 +52,7 @@ function mayComeToNothing(event: Event, fleet: Fleet): boolean {
     case 'timer': // Nothing was due.
       return true;
     case 'rollout-requested': // Several HUPs count as one.
-      return event.source === 'signal' && fleet.reloadQueued;
+      return event.source !== 'command' && fleet.reloadQueued !== null;
     case 'release-checked': // As it was known to be.
       return fleet.generations[event.generation]?.modified === event.modified;
     case 'verdict': // As before; or, in a soak, all is well.

@@ -100,7 +100,7 @@ export const everyProcessIsAccountedFor: Pledge = ({ after, effects }, world) =>
   const there = [...world.processes.keys(), ...forked].sort((a, b) => a - b);
   hold(`${known}` === `${there}`, `the core knows workers ${known}, there are ${there}`);
   const places = all(after)
-    .filter((worker) => live(worker) && stays(worker))
+    .filter((worker) => live(worker) && stays(worker) && !worker.recycling)
     .map((worker: Worker) => `${worker.generation}/${worker.slot}`);
   hold(new Set(places).size === places.length, `one live worker for a slot, there are ${places}`);
 };

@@ -1,17 +1,33 @@
 /** The numbers that the core decides by, worked out from a config on a host of two CPUs. */
-import { describe, expect, test, vi } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import type { Policy } from '../../src/domain/types.js';
 import { policyOf } from '../../src/master/planning/release.js';
 import type { AppConfigInput } from '../../src/shared/config-keys.js';
 import { parseConfig } from '../../src/shared/config-schema.js';
 
-vi.mock('node:os', async (original) => ({
-  ...(await original<typeof import('node:os')>()),
-  availableParallelism: () => 2,
-}));
+const GB = 2 ** 30;
+const HOST = { cpus: 2, memoryBytes: 4 * GB };
 
 const policyFor = (config: Partial<AppConfigInput>): Policy =>
-  policyOf(parseConfig({ script: 'app.js', ...config }, 'zdsup.config.js')[0]!, null);
+  policyOf(parseConfig({ script: 'app.js', ...config }, 'zdsup.config.js')[0]!, null, HOST);
+
+describe('what a worker is recycled for', () => {
+  test('is nothing by default', () => {
+    expect(policyFor({}).limits).toEqual({ memory: null, ageMs: null, requests: null });
+  });
+
+  test('is its own size, age and number of requests', () => {
+    expect(policyFor({ maxMemory: '512mb', maxAge: '1h', maxRequests: 10 }).limits).toEqual({
+      memory: { bytes: GB / 2, of: 'each' },
+      ageMs: 3_600_000,
+      requests: 10,
+    });
+  });
+
+  test('is its part of a share of the memory that the host gives', () => {
+    expect(policyFor({ maxMemory: '50%' }).limits.memory).toEqual({ bytes: 2 * GB, of: 'all' });
+  });
+});
 
 describe('shares of the instances', () => {
   test('surge is rounded up, unavailable down', () => {

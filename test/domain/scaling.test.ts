@@ -98,7 +98,7 @@ describe('one change at a time', () => {
     scene.scale(3);
     expect(scene.reload()).toBe('a scale is under way');
     expect(scene.reload('signal')).toBeUndefined();
-    expect(scene.fleet.reloadQueued).toBe(true);
+    expect(scene.fleet.reloadQueued).toEqual({ source: 'signal' });
     scene.settle();
     expect(scene.fleet.serving).toBe(2);
   });

@@ -64,6 +64,18 @@ const SIGHTS: Record<string, Sight> = {
     before.rollout?.step === 'canary' && event.type === 'unresponsive' && after.rollout?.step === 'canary',
   'a promotion out of a hold': ({ before, event, after }) =>
     event.type === 'promote-requested' && before.rollout?.step === 'canary' && after.rollout?.step !== 'canary',
+  'a worker that is recycled': ({ effects }) =>
+    effects.some((effect) => effect.type === 'recycle-ended' && effect.reason === null && effect.cause !== 'command'),
+  'a worker that is recycled by hand': ({ effects }) =>
+    effects.some((effect) => effect.type === 'recycle-ended' && effect.reason === null && effect.cause === 'command'),
+  'a recycling in vain': ({ effects }) =>
+    effects.some((effect) => effect.type === 'progress' && effect.kind === 'recycle-failed'),
+  'a recycling that a rollout gives up': ({ event, effects }) =>
+    event.type === 'rollout-requested' && effects.some((effect) => effect.type === 'recycle-ended'),
+  'a recycling that an edited folder holds up': ({ effects }) =>
+    effects.some((effect) => effect.type === 'progress' && effect.kind === 'recycling-paused'),
+  'a worker that crashes while it is recycled': ({ before, event }) =>
+    event.type === 'exited' && before.workers[event.id]?.recycling === true && activeIds(before).includes(event.id),
   'an abort by hand': ({ event, ignored }) => event.type === 'abort-requested' && ignored === undefined,
   'a warm-up beside a worker that serves': ({ after, effects }) =>
     effects.some(({ type }) => type === 'warm-up') && activeIds(after).length > 0,
@@ -73,7 +85,7 @@ const SIGHTS: Record<string, Sight> = {
     effects.some((effect) => effect.type === 'progress' && effect.message.endsWith('is not waited for')),
   'a warm-up that an outage leaves out': ({ effects }) =>
     effects.some((effect) => effect.type === 'progress' && effect.message.includes('without a warm-up')),
-  'a HUP that waits': ({ after }) => after.reloadQueued,
+  'a HUP that waits': ({ after }) => after.reloadQueued !== null,
   'a rollback that takes its next way': ({ effects }) =>
     verdictOf(effects)?.outcome === 'failed' && verdictOf(effects)!.ways.length > 0,
   'parked workers that do not wake': ({ effects }) => {

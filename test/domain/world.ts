@@ -58,6 +58,7 @@ export const POLICY: Policy = {
   canary: null,
   soakMs: 0,
   keepWarmMs: 0,
+  limits: { memory: null, ageMs: null, requests: null },
 };
 
 /** More steps than any fleet of five workers needs to come to rest. */

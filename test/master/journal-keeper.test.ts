@@ -141,6 +141,16 @@ test('an app that crashes for ever is told of 50 times, then 10 times an hour, w
   expect(entries).toHaveLength(52 + 50);
 });
 
+test('workers that are recycled are noted, and push no crash out', () => {
+  const { keeper, entries } = makeKeeper();
+  for (let time = 0; time < 1_000; time++) keeper.progress(progress('recycled'));
+  keeper.progress(progress('recycling'));
+  expect(entries).toHaveLength(50);
+  keeper.progress(progress('worker-exited'));
+  expect(entries.at(-1)).toMatchObject({ type: 'event', kind: 'worker-exited' });
+  expect(entries.at(-1)).not.toHaveProperty('skipped');
+});
+
 test('what every worker goes through is left to the log', () => {
   const { keeper, entries } = makeKeeper();
   keeper.rolloutBegun(ROLLOUT);

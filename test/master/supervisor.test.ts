@@ -24,6 +24,7 @@ const POLICY: Policy = {
   canary: null,
   soakMs: 0,
   keepWarmMs: 0,
+  limits: { memory: null, ageMs: null, requests: null },
 };
 
 afterEach(() => void vi.useRealTimers());

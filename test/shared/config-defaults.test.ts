@@ -31,6 +31,11 @@ test('a script alone gets the defaults of DESIGN section 8', () => {
     stopTimeoutMs: 25_000,
     closeSpreadMs: 5_000,
     backoff: { initialMs: 100, factor: 2, capMs: 30_000, jitter: 0.2, resetAfterMs: 60_000 },
+    maxMemory: null,
+    maxAgeMs: null,
+    maxRequests: null,
+    watch: false,
+    watchIgnore: [],
     maxDraining: 2,
     sticky: false,
     handover: 'auto',
@@ -52,6 +57,12 @@ test('a script alone gets the defaults of DESIGN section 8', () => {
   });
 });
 
+test('where files are watched a worker is taken for ready sooner, unless the config says otherwise', () => {
+  expect(parsed({ watch: true }).minReadyMs).toBe(250);
+  expect(parsed({ watch: true, minReady: '2s' }).minReadyMs).toBe(2_000);
+  expect(parsed({ maxAge: '24h' }).maxAgeMs).toBe(86_400_000);
+});
+
 describe('a value', () => {
   test.for([
     ['args', '--port 80  -v', ['--port', '80', '-v']],
@@ -71,6 +82,14 @@ describe('a value', () => {
     ['private', [9229], [9229]],
     ['umask', '027', '0027'],
     ['listen', [80, '[::1]:9000'], ['80', '[::1]:9000']],
+    ['maxRequests', 1_000, 1_000],
+    ['maxMemory', '512mb', { bytes: 512 * 2 ** 20 }],
+    ['maxMemory', 1_000_000, { bytes: 1_000_000 }],
+    ['maxMemory', '80%', { share: 0.8 }],
+    ['watch', true, true],
+    ['watch', ['src', 'views'], ['src', 'views']],
+    ['watch', [], false],
+    ['watchIgnore', ['*.sqlite'], ['*.sqlite']],
     ['crashLoop', '3 in 2m', { count: 3, windowMs: 120_000 }],
     ['smoke', 'npm run smoke', { run: 'npm run smoke', timeoutMs: 60_000 }],
     ['smoke', { run: './smoke.sh', timeout: '5s' }, { run: './smoke.sh', timeoutMs: 5_000 }],

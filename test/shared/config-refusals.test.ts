@@ -20,6 +20,10 @@ function refusal(input: unknown): ErrorReport {
 const refusalOf = (keys: object): ErrorReport => refusal({ script: 'app.js', ...keys });
 
 const DURATION = "allowed: a duration: '30s', '500ms', '2m', or a number of ms";
+const MEMORY =
+  "allowed: a size such as '512mb', or a share of the memory limit for all workers together, such as '80%'";
+const WATCH = "allowed: true (the app's folder), false, or a list of files and folders such as ['src', 'views']";
+const WATCH_IGNORE = "allowed: a list of names, paths or patterns such as ['uploads', '*.sqlite', 'data/**']";
 const AMOUNT = "allowed: a whole number of workers from 0, or a percentage such as '25%'";
 const INSTANCES = "allowed: a whole number from 1, or 'max' (one for each CPU)";
 const USER = "allowed: the name of a user of this host, such as 'www-data', or a number from 0";
@@ -102,7 +106,7 @@ describe('several keys that do not exist are refused at once', () => {
     );
     expect(hint).toBe(
       'exec_mode of PM2: leave it out: workers always share the socket; ' +
-        'max_memory_restart of PM2: zdsup has none yet; ' +
+        'max_memory_restart of PM2: maxMemory; ' +
         'env_production of PM2: env, chosen in the config by process.env.NODE_ENV, or an envFile; ' +
         "wait_ready of PM2: ready: 'message'",
     );
@@ -128,6 +132,16 @@ describe('a value of the wrong kind is refused', () => {
     ['instances', 'all', INSTANCES],
     ['instances', null, INSTANCES],
     ['instances', 1_025, 'allowed: at most 1024'],
+    ['maxMemory', 0, MEMORY],
+    ['maxMemory', '0mb', MEMORY],
+    ['maxMemory', '101%', MEMORY],
+    ['maxMemory', '0%', MEMORY],
+    ['maxMemory', '512 apples', MEMORY],
+    ['maxMemory', true, MEMORY],
+    ['maxAge', 0, "allowed: a duration above 0: '5s', '500ms', or a number of ms"],
+    ['maxRequests', 0, 'allowed: a whole number from 1'],
+    ['watch', 'src', WATCH],
+    ['watchIgnore', '*.log', WATCH_IGNORE],
     ['surge', -1, AMOUNT],
     ['surge', 0.5, AMOUNT],
     ['surge', '25', AMOUNT],

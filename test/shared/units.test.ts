@@ -87,11 +87,13 @@ describe('a size as people write it', () => {
     ['4096', 4_096],
     [4_096, 4_096],
     [0, 0],
+    ['512M', 512 * 2 ** 20],
+    ['64KiB', 64 * 2 ** 10],
   ] as const)('%j is %d bytes', ([written, bytes]) => {
     expect(parseSize(written)).toBe(bytes);
   });
 
-  test.for(['', 'mb', '-1mb', '1tb', '1m', '1e3', '50%', '1,5mb'])('%j is none', (written) => {
+  test.for(['', 'mb', '-1mb', '1tb', '1e3', '50%', '1,5mb', '1mbit'])('%j is none', (written) => {
     expect(parseSize(written)).toBeNull();
   });
 

@@ -27,6 +27,8 @@ export interface StartOptions {
   only?: string;
   ready?: string;
   drainTimeout?: string;
+  /** A change of a file is a reload. */
+  watch?: boolean;
   daemon?: boolean;
   orReload?: boolean;
   /** Not the last good release of the store. */

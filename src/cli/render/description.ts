@@ -85,6 +85,8 @@ function configRows(config: ConfigInForce, kept: LogSnapshot | undefined): Row[]
     ['canary', canaryWords(config.canary)],
     ['soak', off(config.soakMs)],
     ['keepWarm', off(config.keepWarmMs)],
+    ['recycled past', limitWords(config)],
+    ['watched', watchWords(config)],
     ['maxDraining', String(config.maxDraining)],
     ['sticky', config.sticky === false ? 'no' : 'by client address'],
     ['handover', config.handover],
@@ -118,6 +120,25 @@ function readyWords({ check, deadlineMs, periodMs, timeoutMs, successes }: Ready
 
 /** A master of an older version sends none. */
 const off = (value: number | undefined): string => (value ? formatDuration(value) : 'off');
+
+/** As {@link off}. */
+function limitWords({ maxMemory, maxAgeMs, maxRequests }: ConfigInForce): string {
+  const words = [
+    ...(maxMemory ? [memoryWords(maxMemory)] : []),
+    ...(maxAgeMs ? [formatDuration(maxAgeMs)] : []),
+    ...(maxRequests ? [`${maxRequests} requests`] : []),
+  ];
+  return words.length === 0 ? 'no limit' : words.join(', ');
+}
+
+const memoryWords = (memory: NonNullable<ConfigInForce['maxMemory']>): string =>
+  'bytes' in memory
+    ? formatSize(memory.bytes)
+    : `${Math.round(memory.share * 1_000) / 10} % of the memory for all of them together`;
+
+/** As {@link off}. */
+const watchWords = ({ watch }: ConfigInForce): string =>
+  !watch ? 'no' : watch === true ? "the app's folder" : watch.join(', ');
 
 /** As {@link off}. */
 function canaryWords(canary: CanaryConfig | null | undefined): string {

@@ -27,6 +27,11 @@ export const memory = (bytes: number): string => `${(bytes / 2 ** 20).toFixed(0)
 /** In ms, as a latency is told. */
 export const latency = (ms: number): string => `${ms < 10 ? ms.toFixed(1) : Math.round(ms)} ms`;
 
+const BY: Record<string, (kind: string) => string> = {
+  signal: (kind) => `${kind} by a signal`,
+  watch: (kind) => `${kind} by a change of files`,
+};
+
 export function sentenceOf(entry: JournalEntry): string {
   switch (entry.type) {
     case 'master-started':
@@ -35,7 +40,7 @@ export function sentenceOf(entry: JournalEntry): string {
       return `master ${entry.masterPid} ended: ${entry.how}${entry.reason === null ? '' : `, ${flat(entry.reason)}`}`;
     case 'rollout-begun': {
       const { rolloutId, kind, source, cause, from, fromRelease } = entry;
-      const what = source === 'start' ? 'start' : source === 'signal' ? `${kind} by a signal` : kind;
+      const what = source === 'start' ? 'start' : (BY[source]?.(kind) ?? kind);
       return `rollout ${rolloutId} begun: ${what}${from === null ? '' : ` from generation ${from} (${releaseName(fromRelease)})`}${cause === undefined ? '' : `: ${flat(cause)}`}`;
     }
     case 'rollout-step':

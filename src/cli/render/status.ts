@@ -5,6 +5,7 @@ import type {
   AppState,
   ListenerSnapshot,
   LogSnapshot,
+  RecyclingSnapshot,
   RolloutSnapshot,
   SoakSnapshot,
   WorkerSnapshot,
@@ -54,6 +55,7 @@ function renderApp(app: AppSnapshot, now: number, columns: number | undefined): 
   if (rollout?.outcome === 'failed')
     lines.push(`rollout    ${rollout.aborted ? yellow('aborted') : red('failed')}: ${rollout.reason}`);
   if (app.soak) lines.push(`soak       ${soakWords(app.soak, now)}`);
+  if (app.recycling) lines.push(...recyclingLines(app.recycling));
   if (app.parked) lines.push(`parked     ${parkedWords(app.name, app.parked, now)}`);
   if (app.log && logTrouble(app.log) !== null) lines.push(`log        ${yellow(logTrouble(app.log)!)}`);
   if (app.workers.length === 0) return [...lines, dim('workers    none')].join('\n');
@@ -97,6 +99,22 @@ function soakWords({ generation, until, judged, goesBack }: SoakSnapshot, now: n
   return `${trial}: ${judged ? 'a crash loop or a bad verdict rolls it back' : 'crashes roll it back, bad figures do not'}`;
 }
 
+/** Where there is something to say: somebody is replaced, waits for it, or cannot be. */
+function recyclingLines({ paused, slot, cause, due }: RecyclingSnapshot): string[] {
+  const { yellow } = styles(process.stdout);
+  const says = [
+    ...(slot === null
+      ? []
+      : [`worker ${slot} is being replaced (${cause === 'command' ? 'by hand' : cause}), its successor first`]),
+    ...(due.length === 0 ? [] : [`due: worker ${due.join(', ')}`]),
+    ...(paused === 'release-modified' ? [yellow('paused, for the release is modified')] : []),
+    ...(paused !== null && paused !== 'release-modified' && due.length > 0
+      ? [`waits for the end of the ${paused}`]
+      : []),
+  ];
+  return says.length === 0 ? [] : [`recycling  ${says.join('; ')}`];
+}
+
 const parkedWords = (
   name: string,
   { generation, until, boots }: NonNullable<AppSnapshot['parked']>,
@@ -126,12 +144,13 @@ const counted = (count: number | null, word: string): string | null =>
   count ? `${count} ${word}${count === 1 ? '' : 's'}` : null;
 
 /** Dropped in this order, until the table fits. */
-const LEAST_WANTED = ['in flight', 'gen', 'conns', 'restarts', 'requests', 'up'];
+const LEAST_WANTED = ['in flight', 'gen', 'conns', 'recycled', 'restarts', 'requests', 'up'];
 
 function workerTable(workers: WorkerSnapshot[], now: number, columns: number): string {
   const rows = workers.map((worker) => row(worker, now));
   const oneGeneration = new Set(workers.map((worker) => worker.generation)).size === 1; // The first line names it.
   const dropped = new Set<string>();
+  if (workers.every(({ recycled = 0 }) => recycled === 0)) dropped.add('recycled');
   for (const next of ['', ...LEAST_WANTED]) {
     if (next !== 'gen' || oneGeneration) dropped.add(next);
     const kept = <T>(cells: T[]): T[] => cells.filter((_, index) => !dropped.has(HEADINGS[index]!));
@@ -147,7 +166,20 @@ const whatNow = ({ rollout }: AppSnapshot): string =>
     ? 'the directory has changed since; once it is mended, zdsup reload brings it in'
     : 'the directory has changed since; zdsup reload brings it in';
 
-const HEADINGS = ['slot', 'gen', 'pid', 'state', 'up', 'restarts', 'conns', 'in flight', 'requests', 'cpu', 'memory'];
+const HEADINGS = [
+  'slot',
+  'gen',
+  'pid',
+  'state',
+  'up',
+  'restarts',
+  'recycled',
+  'conns',
+  'in flight',
+  'requests',
+  'cpu',
+  'memory',
+];
 
 function row(worker: WorkerSnapshot, now: number): string[] {
   return [
@@ -157,6 +189,7 @@ function row(worker: WorkerSnapshot, now: number): string[] {
     stateOf(worker, now),
     worker.startedAt === null ? '-' : formatDuration(Math.max(0, now - Date.parse(worker.startedAt))),
     String(worker.restarts),
+    String(worker.recycled ?? 0),
     number(worker.connections),
     number(worker.inFlight),
     number(worker.requests),

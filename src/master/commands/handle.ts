@@ -42,6 +42,10 @@ export function handleCommand(context: CommandContext, request: ControlRequest, 
       return rollback(context, request.to, tell);
     case 'scale':
       return scale(context, request.to, tell);
+    case 'recycle':
+      return late(import('./recycle.js')).then(({ recycle }) =>
+        recycle(context, request.slot, request.noWait === true, tell),
+      );
     case 'stop':
       return stop(context, tell);
     case 'describe':

@@ -1,9 +1,8 @@
 /** Runs in the planner. Resolves what one generation runs: entry, folder, arguments, environment, policy. */
 import { createHash } from 'node:crypto';
 import { lstat, readdir, readFile, realpath, stat } from 'node:fs/promises';
-import { availableParallelism } from 'node:os';
 import { basename, dirname, extname, isAbsolute, join, relative, resolve } from 'node:path';
-import type { Policy } from '../../domain/types.js';
+import type { Limits, Policy } from '../../domain/types.js';
 import { deriveAppName, nameInPackage } from '../../shared/app-name.js';
 import type { Amount, AppConfig, LogConfig } from '../../shared/config.js';
 import { ZdsupError } from '../../shared/errors.js';
@@ -14,6 +13,8 @@ import { MANAGER_VARIABLES } from '../../shared/service-manager.js';
 import { fingerprint } from '../fingerprint.js';
 import type { Plan, PlanRequest } from '../plan.js';
 import { typescriptArgs } from '../typescript-entry.js';
+import type { HostLimits } from './cgroup.js';
+import { hostLimits } from './cgroup.js';
 import { readEnvFile } from './env-file.js';
 import { identityOf } from './identity.js';
 import { settleIdentity } from './readable.js';
@@ -194,8 +195,8 @@ const loginOf = (identity: Identity | null): Record<string, string> =>
   identity === null ? {} : { HOME: identity.home, USER: identity.user, LOGNAME: identity.user, SHELL: identity.shell };
 
 /** @param scaled stands for as long as the config says the number that it was scaled from */
-export function policyOf(config: AppConfig, scaled: PlanRequest['scaled']): Policy {
-  const configuredInstances = config.instances === 'max' ? availableParallelism() : config.instances;
+export function policyOf(config: AppConfig, scaled: PlanRequest['scaled'], host: HostLimits = hostLimits()): Policy {
+  const configuredInstances = config.instances === 'max' ? host.cpus : config.instances;
   const instances = scaled?.configured === configuredInstances ? scaled.count : configuredInstances;
   const { ready } = config;
   const surge = countOf(config.surge, instances, Math.ceil);
@@ -222,7 +223,19 @@ export function policyOf(config: AppConfig, scaled: PlanRequest['scaled']): Poli
     canary: canaryPolicyOf(config),
     soakMs: config.soakMs,
     keepWarmMs: config.keepWarmMs,
+    limits: limitsOf(config, host),
   };
+}
+
+/** A share is one of what all workers together may have, so that the number of workers is nobody's sum to do. */
+function limitsOf({ maxMemory, maxAgeMs, maxRequests }: AppConfig, { memoryBytes }: HostLimits): Limits {
+  const memory: Limits['memory'] =
+    maxMemory === null
+      ? null
+      : 'bytes' in maxMemory
+        ? { bytes: maxMemory.bytes, of: 'each' }
+        : { bytes: maxMemory.share * memoryBytes, of: 'all' };
+  return { memory, ageMs: maxAgeMs, requests: maxRequests };
 }
 
 function canaryPolicyOf({ canary }: AppConfig): Policy['canary'] {

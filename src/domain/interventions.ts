@@ -44,8 +44,21 @@ export function requestAbort(fleet: Fleet, now: number, effects: Effect[]): Inte
   if (!rollout || !rolloutUnderWay(fleet)) return 'no-rollout';
   if (rollout.step === 'aborting') return 'aborting';
   if (rollout.from === null) return 'first-start';
+  dropQueuedReload(fleet, effects);
   abortRollout(fleet, 'aborted by hand', null, now, effects);
   return undefined;
+}
+
+/** Of a rollout that a person gives up: what a HUP asked for before would bring the same code back behind their back. */
+export function dropQueuedReload(fleet: Fleet, effects: Effect[]): void {
+  if (!fleet.reloadQueued) return;
+  fleet.reloadQueued = false;
+  effects.push({
+    type: 'progress',
+    kind: 'warning',
+    message:
+      'the reload that a HUP asked for meanwhile is given up as well; zdsup reload, or another HUP, brings in what is there',
+  });
 }
 
 function heldRollout(fleet: Fleet): Rollout | InterventionRefusal {

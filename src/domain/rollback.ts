@@ -1,5 +1,6 @@
 /** The way back: to the parked generation, to what the last good one has run, or to a release. A rollout like any other. Pure. */
 import { rolloutUnderWay } from './fleet.js';
+import { dropQueuedReload } from './interventions.js';
 import { beginRollout } from './new-rollout.js';
 import { abortRollout } from './rollout.js';
 import { withScale } from './scaling.js';
@@ -23,6 +24,7 @@ export function requestRollback(
     if (rollout.kind === 'rollback' && !release) return 'rolling-back'; // Its abort would keep what is to go.
     if (rollout.from === null) return 'first-start';
     if (release) return 'rollout-under-way';
+    dropQueuedReload(fleet, effects);
     abortRollout(fleet, 'rolled back by hand', null, now, effects);
     return undefined;
   }

@@ -16,6 +16,7 @@ import type { StartRequest } from '../shared/app-record.js';
 import type { AppConfig } from '../shared/config.js';
 import type { ErrorCode, ErrorReport } from '../shared/errors.js';
 import { ZdsupError } from '../shared/errors.js';
+import { noConfig } from './no-config.js';
 import { relocation } from './planning/relocate.js';
 import { typescriptArgs } from './typescript-entry.js';
 
@@ -111,8 +112,7 @@ export function refuseRename(from: string, { config: { name: to } }: Plan): void
 async function askPlanner(question: PlannerQuestion, masterEnv: NodeJS.ProcessEnv): Promise<Plan[]> {
   const asked = question.configPath;
   const configPath = asked === undefined ? undefined : relocation(question.release)(asked);
-  if (configPath !== undefined && !existsSync(configPath))
-    throw failed('ZDSUP_CONFIG_MISSING', `no such config file: ${configPath}`, 'check the path');
+  if (configPath !== undefined && !existsSync(configPath)) throw noConfig(configPath, question.release);
   const child = fork(PLANNER, [], {
     cwd: configPath === undefined ? '/' : dirname(configPath),
     env: masterEnv,

@@ -19,6 +19,7 @@ import { ORDER_FD } from '../../shared/daemon.js';
 import { toReport, ZdsupError } from '../../shared/errors.js';
 import { logPath, stateDir } from '../../shared/paths.js';
 import { carryOutOne, detachOnInterrupt, progressOf, tell } from './carry-out.js';
+import { noteStartedOtherwise } from './started-otherwise.js';
 
 const BIN = fileURLToPath(new URL('../../../bin/zdsup.js', import.meta.url));
 
@@ -64,8 +65,10 @@ async function startOne(
   const app = plan.appName;
   try {
     const running = (await runningApps()).find((one) => one.name === app);
-    if (running && options.orReload)
+    if (running && options.orReload) {
+      await noteStartedOtherwise(app, request);
       return await carryOutOne(running, { command: 'reload' }, { json: options.json, verb: 'reload', isRollout: true });
+    }
     if (running) throw runsAlready(app);
     const logFile = logPath(resolve(stateDir(options.env, homedir())), app);
     options.claimFolder(dirname(logFile));

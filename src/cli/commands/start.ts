@@ -5,6 +5,7 @@
 import { closeSync, readFileSync } from 'node:fs';
 import type { RunningApp } from '../../client/apps.js';
 import { logicalFolder, runningApps } from '../../client/apps.js';
+import type { StartRequest } from '../../shared/app-record.js';
 import { runsAlready } from '../../shared/control-socket.js';
 import type { DaemonOrder } from '../../shared/daemon.js';
 import { ORDER_FD } from '../../shared/daemon.js';
@@ -13,6 +14,7 @@ import { VERSION } from '../../shared/version.cjs';
 import { environmentAtStart } from './environment.js';
 import type { Wanted } from './start-target.js';
 import { noteInPlace, resolveTarget } from './start-target.js';
+import { noteStartedOtherwise } from './started-otherwise.js';
 
 export interface StartOptions {
   name?: string;
@@ -36,7 +38,7 @@ export interface StartOptions {
 export async function start(target: string | undefined, args: string[], options: StartOptions): Promise<number> {
   if (options.asDaemon) return becomeDaemon();
   const wanted = await resolveTarget(target, args, options, logicalFolder());
-  if ('running' in wanted) return startedAlready(wanted.running, options);
+  if ('running' in wanted) return startedAlready(wanted.running, wanted.request, options);
   return wanted.daemon ? detach(wanted, options) : foreground(wanted, options);
 }
 
@@ -62,12 +64,13 @@ async function foreground({ request: asked, release, logFormat }: Wanted, option
     const { appName } = await first;
     const running = (await runningApps()).find((app) => app.name === appName);
     if (!running) throw error;
-    return startedAlready(running, options);
+    return startedAlready(running, asked, options);
   }
 }
 
-async function startedAlready(app: RunningApp, options: StartOptions): Promise<number> {
+async function startedAlready(app: RunningApp, asked: StartRequest, options: StartOptions): Promise<number> {
   if (!options.orReload) throw runsAlready(app.name);
+  await noteStartedOtherwise(app.name, asked);
   const { carryOut } = await import('./carry-out.js');
   return carryOut([app], { command: 'reload' }, { json: options.json === true, verb: 'reload', all: false });
 }

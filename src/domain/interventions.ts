@@ -48,8 +48,21 @@ export function requestAbort(fleet: Fleet, now: number, effects: Effect[]): Inte
     return undefined;
   }
   if (rollout.from === null) return 'first-start';
+  dropQueuedReload(fleet, effects);
   abortByHand(fleet, 'aborted by hand', now, effects);
   return undefined;
+}
+
+/** Of a rollout that a person gives up: what a HUP asked for before would bring the same code back behind their back. */
+export function dropQueuedReload(fleet: Fleet, effects: Effect[]): void {
+  const queued = fleet.reloadQueued;
+  if (queued === null) return;
+  fleet.reloadQueued = null;
+  effects.push({
+    type: 'progress',
+    kind: 'warning',
+    message: `the reload that ${queued.source === 'watch' ? 'a change of the files' : 'a HUP'} asked for meanwhile is given up as well; zdsup reload${queued.source === 'watch' ? '' : ', or another HUP,'} brings in what is there`,
+  });
 }
 
 function heldRollout(fleet: Fleet): Rollout | InterventionRefusal {

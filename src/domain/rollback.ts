@@ -1,5 +1,6 @@
 /** The rollback: a rollout like any other along one of the ways back, and along the next where that cannot be gone. Pure. */
 import { rolloutUnderWay } from './fleet.js';
+import { dropQueuedReload } from './interventions.js';
 import { beginRollout } from './new-rollout.js';
 import { abortByHand } from './rollout.js';
 import { withScale } from './scaling.js';
@@ -23,6 +24,7 @@ export function requestRollback(
     if (isGivenUp) return 'aborting';
     if (rollout.from === null) return 'first-start';
     if (release) return 'rollout-under-way';
+    dropQueuedReload(fleet, effects);
     abortByHand(fleet, 'rolled back by hand', now, effects);
     return undefined;
   }

@@ -18,6 +18,7 @@ import type { ErrorCode, ErrorReport } from '../shared/errors.js';
 import { ZdsupError } from '../shared/errors.js';
 import type { Identity } from '../shared/identity.js';
 import { withoutManager } from '../shared/service-manager.js';
+import { noConfig } from './no-config.js';
 import { relocation } from './planning/relocate.js';
 import { typescriptArgs } from './typescript-entry.js';
 
@@ -122,8 +123,7 @@ export function refuseRename(from: string, { config: { name: to } }: Plan): void
 async function askPlanner(question: PlannerQuestion, masterEnv: NodeJS.ProcessEnv, reader?: Reader): Promise<Plan[]> {
   const asked = question.configPath;
   const configPath = asked === undefined ? undefined : relocation(question.release)(asked);
-  if (configPath !== undefined && !existsSync(configPath))
-    throw failed('ZDSUP_CONFIG_MISSING', `no such config file: ${configPath}`, 'check the path');
+  if (configPath !== undefined && !existsSync(configPath)) throw noConfig(configPath, question.release);
   const child = fork(PLANNER, [], {
     cwd: configPath === undefined ? '/' : dirname(configPath),
     ...(reader && process.geteuid?.() === 0 ? { uid: reader.uid, gid: reader.gid } : {}),

@@ -107,15 +107,13 @@ export class Plans {
     const { appName, store } = this.options;
     const between = fallback === generation ? undefined : this.byGeneration.get(fallback ?? -1)?.deployed;
     // Loaded here: few apps ever ask. Where it cannot be, the hint is the shorter one.
-    const stored =
-      store === undefined
-        ? []
-        : await import('../releases/store.js').then(({ listReleases }) => listReleases(store)).catch(() => []);
-    const toBetween = between ? `${betweenWords(appName, between)}; ` : '';
     const toStored =
-      stored.length === 0
+      store === undefined
         ? ''
-        : `zdsup releases ${appName} lists what is stored, and zdsup rollback ${appName} --to <release> goes there; or `;
+        : await import('./stored-instead.js')
+            .then(({ storedInstead }) => storedInstead(store, appName))
+            .catch(() => '');
+    const toBetween = between ? `${betweenWords(appName, between)}; ` : '';
     throw new ZdsupError({
       code: 'ZDSUP_RELEASE_CHANGED',
       message: `${plan.release.path} was edited in place, or removed, since generation ${generation} started: what it ran is not there any more`,

@@ -34,6 +34,25 @@ describe('during a rollout', () => {
     expect(scene.fleet.serving).toBe(3);
   });
 
+  test.for(['abort-requested', 'rollback-requested'] as const)(
+    'a HUP that waited is dropped, and told, where %s gives the rollout up',
+    (type) => {
+      const scene = new Scene().start();
+      scene.reload();
+      scene.reload('signal');
+      const { effects } = scene.send({ type });
+      expect(effects).toContainEqual(
+        expect.objectContaining({ kind: 'warning', message: expect.stringContaining('a HUP asked for meanwhile') }),
+      );
+      scene.settle();
+      expect(rollouts(scene)).toEqual(['succeeded', 'failed']);
+      expect(scene.fleet.serving).toBe(1);
+      scene.reload('signal');
+      scene.settle();
+      expect(rollouts(scene)).toEqual(['succeeded', 'failed', 'succeeded']);
+    },
+  );
+
   test('a reload command during the abort is refused', () => {
     const scene = new Scene().start();
     scene.reload();

@@ -69,6 +69,18 @@ describe('of an app that runs', () => {
     expect(stdout).not.toContain('secret');
   });
 
+  test.concurrent('it says of what the app was not started from that a reload goes on without it', async () => {
+    const { master, project, port } = await start();
+    const config = { name: 'shop', script: 'app.js', minReady: 50, env: { PORT: port } };
+    project.write({ 'other.config.json': JSON.stringify(config) });
+    const { code, stdout } = await master.run('check', 'other.config.json');
+    expect(code).toBe(0);
+    expect(stdout).toContain(
+      `ok: it would be let in, but zdsup reload shop goes on with ${project.path('zdsup.config.json')}, which shop was started from`,
+    );
+    expect(stdout).not.toContain('zdsup reload shop would let it in');
+  });
+
   test.concurrent('it warns of a line of the env file that sets nothing, as a reload does, which logs it once', async () => {
     const { master, project } = await startWithEnvFile();
     writeFileSync(project.path('.env'), 'NEW=1\nhalf a secret\n');

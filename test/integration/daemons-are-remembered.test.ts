@@ -353,7 +353,15 @@ test.concurrent('start of what runs exits 4, by name, script or config; --or-rel
     expect(await zdsup(world, ['start', ...args, '--or-reload'], { cwd: project.folder })).toMatchObject({
       code: 0,
       stdout: expect.stringContaining(`again: generation ${generation} serves`),
+      stderr: expect.not.stringContaining('note: '),
     });
+  const other = ['start', 'app.js', '--name', 'again', '-i', '3', '-d', '--or-reload'];
+  expect(await zdsup(world, other, { cwd: project.folder }), 'a reload goes on as it was started').toMatchObject({
+    code: 0,
+    stderr: expect.stringMatching(
+      /^note: again is reloaded as it was started, from \S+zdsup\.config\S*; what is asked for now \(\S+app\.js, instances\) takes zdsup stop again, then a start$/m,
+    ),
+  });
   expect(await body(port)).toBe('new');
   project.write({ 'app.js': 'process.exit(3);' });
   expect((await zdsup(world, ['start', '-d', '--or-reload'], { cwd: project.folder })).code).toBe(1);

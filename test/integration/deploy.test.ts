@@ -354,19 +354,20 @@ test('a rollback to the release that is parked wakes its workers', async () => {
   expect(pidsOf(await master.status())).toEqual(pidsOf(before));
 });
 
-test('where a folder that was edited cannot be gone back to, the stored releases are named', async () => {
+test('where a folder that was edited cannot be gone back to, the hint names the release that can be', async () => {
   const { project, master, answer, deployed } = await startShop({ soak: 0 });
-  await deployed();
+  const { release } = await deployed();
   expect((await master.run('reload')).code).toBe(0);
   project.write({ 'lib/word.js': word('two') });
   expect((await master.run('reload')).code).toBe(0);
   const { code, stderr } = await master.run('rollback');
   expect(code).toBe(1);
   expect(stderr).toContain('was edited in place');
-  expect(stderr).toContain(
-    'zdsup releases shop lists what is stored, and zdsup rollback shop --to <release> goes there',
-  );
+  const hinted = `zdsup rollback shop --to ${release.id}`;
+  expect(stderr).toContain(`hint: ${hinted} goes to the release that was good before that`);
   expect(await answer()).toMatch(/^two /);
+  expect((await master.run(...hinted.split(' ').slice(1))).code).toBe(0);
+  expect(await answer()).toMatch(/^one /);
 });
 
 test('delete forgets the releases, and leaves what the app has written', async () => {

@@ -1,5 +1,5 @@
 /** Runs in the CLI. What `zdsup check` is to try, and `zdsup systemd` to write a unit of: an app that is known, a folder, a script or a config file; and which app runs from it. */
-import { realpathSync, statSync } from 'node:fs';
+import { statSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { logicalFolder } from '../../client/apps.js';
 import { askDescription } from '../../client/control-client.js';
@@ -12,6 +12,7 @@ import { ZdsupError } from '../../shared/errors.js';
 import { VERSION } from '../../shared/version.cjs';
 import { environmentOf } from './environment.js';
 import { findConfigFile, resolveTarget } from './start-target.js';
+import { isSameSource } from './started-otherwise.js';
 
 interface Wanted {
   /** Null where a script or config was named, and not an app. */
@@ -87,7 +88,7 @@ export async function runsAs(plan: { appName: string }, request: StartRequest): 
   const { readPlan, refuseRename } = await import('../../master/plan.js');
   for (const { name, running: master, remembered } of running) {
     const record = remembered?.record;
-    if (!record || record.request.only !== request.only || sourceOf(record.request) !== sourceOf(request)) continue;
+    if (!record || record.request.only !== request.only || !isSameSource(record.request, request)) continue;
     const description = await askDescription(master!.socketPath);
     if (description === null) continue; // It has ended meanwhile.
     const masterEnv = environmentOf(description.masterPid) ?? process.env;
@@ -96,14 +97,4 @@ export async function runsAs(plan: { appName: string }, request: StartRequest): 
     if (own.config.name === undefined) return name; // Derived: a reload keeps the old one.
   }
   return plan.appName;
-}
-
-/** The file that an app is started from: the same one through whatever link. */
-function sourceOf({ configPath, overrides }: StartRequest): string {
-  const path = configPath ?? String(overrides.script);
-  try {
-    return realpathSync(path);
-  } catch {
-    return path; // Gone, or spelt without its extension.
-  }
 }

@@ -14,6 +14,7 @@ import { printError } from '../render/error.js';
 import { makeProgress } from '../render/progress.js';
 import { runsAs, wantedFor } from './check-target.js';
 import { environmentOf } from './environment.js';
+import { otherSourceOf } from './started-otherwise.js';
 
 export interface CheckCommandOptions {
   run?: string;
@@ -80,7 +81,13 @@ export async function check(target: string | undefined, options: CheckCommandOpt
       : null;
   const report: CheckReport = {
     type: 'result',
-    ...verdict(appName, changes, running?.rollout ?? null, options.allowListeners),
+    ...verdict(
+      appName,
+      changes,
+      running?.rollout ?? null,
+      options.allowListeners,
+      (await otherSourceOf(appName, request))?.own ?? null,
+    ),
     command: 'check',
     app: appName,
     durationMs: Math.round(performance.now() - startedAt),
@@ -100,13 +107,14 @@ function verdict(
   changes: CheckReport['changes'],
   rollout: RolloutSnapshot | null,
   allowListeners: boolean,
+  otherSource: string | null,
 ): Pick<CheckReport, 'ok' | 'exitStatus' | 'message'> {
   const { added, missing } = changes?.listeners ?? { added: [], missing: [] };
   if (allowListeners || added.length + missing.length === 0)
     return {
       ok: true,
       exitStatus: 0,
-      message: changes === null ? 'it starts' : `zdsup reload ${app} would let it in${notBefore(app, rollout)}`,
+      message: changes === null ? 'it starts' : letIn(app, rollout, otherSource),
     };
   const words = [
     ...(missing.length > 0 ? [`it does not listen on ${missing.join(', ')}`] : []),
@@ -117,6 +125,12 @@ function verdict(
     exitStatus: 1,
     message: `a reload would refuse it: ${words.join(', and ')} (--allow-listeners accepts it)`,
   };
+}
+
+/** @param otherSource what a reload goes on with in place of what was checked */
+function letIn(app: string, rollout: RolloutSnapshot | null, otherSource: string | null): string {
+  if (otherSource === null) return `zdsup reload ${app} would let it in${notBefore(app, rollout)}`;
+  return `it would be let in, but zdsup reload ${app} goes on with ${otherSource}, which ${app} was started from: this one takes zdsup stop ${app}, and a start`;
 }
 
 /** A reload is refused until then. */

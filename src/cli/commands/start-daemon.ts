@@ -20,6 +20,7 @@ import { toReport, ZdsupError } from '../../shared/errors.js';
 import { logPath, stateDir } from '../../shared/paths.js';
 import { makeProgress } from '../render/progress.js';
 import { carryOutOne, detachOnInterrupt, progressOf, tell } from './carry-out.js';
+import { noteStartedOtherwise } from './started-otherwise.js';
 
 export const BIN = fileURLToPath(new URL('../../../bin/zdsup.js', import.meta.url));
 
@@ -76,8 +77,10 @@ export async function startOne(
   const app = plan.appName;
   try {
     const running = (await runningApps()).find((one) => one.name === app);
-    if (running && options.orReload)
+    if (running && options.orReload) {
+      await noteStartedOtherwise(app, request);
       return await carryOutOne(running, { command: 'reload' }, { json: options.json, verb: 'reload', isRollout: true });
+    }
     if (running) throw runsAlready(app);
     const kept = logPath(resolve(stateDir(options.env, homedir())), app);
     options.claimFolder(dirname(kept));

@@ -22,6 +22,12 @@ export interface Wanted {
   logFormat: 'json' | 'pretty' | undefined;
 }
 
+/** It runs already: with what its start by name would have been. */
+interface Runs {
+  running: RunningApp;
+  request: StartRequest;
+}
+
 /**
  * @param baseDir the shell's folder
  * @returns what to start; or the app that runs already, where its name was given
@@ -32,7 +38,7 @@ export async function resolveTarget(
   args: string[],
   options: StartOptions,
   baseDir: string,
-): Promise<Wanted | { running: RunningApp }> {
+): Promise<Wanted | Runs> {
   if (target === '') throw nothing('the script to start is an empty word');
   const overrides = overridesOf(options, args, baseDir);
   if (target !== undefined && isAppName(target)) {
@@ -64,7 +70,7 @@ async function byName(
   overrides: Record<string, unknown>,
   options: StartOptions,
   noScript: boolean,
-): Promise<Wanted | { running: RunningApp } | null> {
+): Promise<Wanted | Runs | null> {
   const { knownApps } = await import('../../client/known-apps.js');
   const app = (await knownApps()).find((known) => known.name === name);
   if (!app) return null;
@@ -76,7 +82,9 @@ async function byName(
   }
   if (options.name !== undefined && options.name !== name)
     throw keepsItsName(name, options.name, app.remembered?.record?.request);
-  return app.running ? { running: app.running } : wantedAgain(app.remembered!, overrides, options);
+  if (!app.running) return wantedAgain(app.remembered!, overrides, options);
+  const asked = app.remembered?.record?.request ?? { overrides: {}, baseDir: '/' };
+  return { running: app.running, request: { ...asked, overrides: { ...asked.overrides, ...overrides } } };
 }
 
 /**

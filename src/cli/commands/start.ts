@@ -6,6 +6,7 @@ import { closeSync, readFileSync } from 'node:fs';
 import type { RunningApp } from '../../client/apps.js';
 import { logicalFolder, runningApps } from '../../client/apps.js';
 import type { Remembered } from '../../client/records.js';
+import type { StartRequest } from '../../shared/app-record.js';
 import type { LogConfig } from '../../shared/config.js';
 import { failedResult } from '../../shared/control-protocol.js';
 import { runsAlready } from '../../shared/control-socket.js';
@@ -17,6 +18,7 @@ import { environmentAtStart } from './environment.js';
 import type { Outcome, StartDaemonsOptions } from './start-daemon.js';
 import type { Wanted } from './start-target.js';
 import { noteInPlace, releaseOfUnit, resolveTarget, wantedAgain } from './start-target.js';
+import { noteStartedOtherwise } from './started-otherwise.js';
 
 export interface StartOptions {
   name?: string;
@@ -44,7 +46,7 @@ export interface StartOptions {
 export async function start(target: string | undefined, args: string[], options: StartOptions): Promise<number> {
   if (options.asDaemon) return becomeDaemon();
   const wanted = await resolveTarget(target, args, options, logicalFolder());
-  if ('running' in wanted) return startedAlready(wanted.running, options);
+  if ('running' in wanted) return startedAlready(wanted.running, wanted.request, options);
   return wanted.daemon ? detach(wanted, options) : foreground(wanted, options);
 }
 
@@ -78,7 +80,7 @@ async function foreground(
     const { appName } = await first;
     const running = (await runningApps()).find((app) => app.name === appName);
     if (!running) throw error;
-    return startedAlready(running, options);
+    return startedAlready(running, asked, options);
   }
 }
 
@@ -93,8 +95,9 @@ function ofUnit<T extends { appName: string }>(plan: T, app: string | undefined)
   });
 }
 
-async function startedAlready(app: RunningApp, options: StartOptions): Promise<number> {
+async function startedAlready(app: RunningApp, asked: StartRequest, options: StartOptions): Promise<number> {
   if (!options.orReload) throw runsAlready(app.name);
+  await noteStartedOtherwise(app.name, asked);
   const { carryOut } = await import('./carry-out.js');
   return carryOut([app], { command: 'reload' }, { json: options.json === true, verb: 'reload', all: false });
 }

@@ -13,7 +13,7 @@ export const stopping = (appName: string): ZdsupError =>
   new ZdsupError({
     code: 'ZDSUP_STOPPING',
     message: `${appName} is stopping`,
-    hint: 'start it again with zdsup start',
+    hint: `start it again with zdsup start ${appName}`,
     exitStatus: 4,
   });
 
@@ -22,7 +22,7 @@ export const stopped = (appName: string, verb: string): ZdsupError =>
   new ZdsupError({
     code: 'ZDSUP_STOPPING',
     message: `the ${verb} of ${appName} was given up: the app was stopped`,
-    hint: 'start it again with zdsup start',
+    hint: `start it again with zdsup start ${appName}`,
     exitStatus: 1,
   });
 
@@ -155,7 +155,7 @@ export const ended = (appName: string, verb: string): ZdsupError =>
   new ZdsupError({
     code: 'ZDSUP_STOPPING',
     message: `the ${verb} of ${appName} was given up: the app was ended at once`,
-    hint: 'start it again with zdsup start',
+    hint: `start it again with zdsup start ${appName}`,
     exitStatus: 1,
   });
 
@@ -164,6 +164,6 @@ export const stoppedAtOnce = (appName: string): ZdsupError =>
   new ZdsupError({
     code: 'ZDSUP_STOPPING',
     message: `${appName} was ended at once: what was in flight is lost`,
-    hint: 'start it again with zdsup start',
+    hint: `start it again with zdsup start ${appName}`,
     exitStatus: 1,
   });

@@ -2,7 +2,7 @@
 import { describe, expect, test } from 'vitest';
 import type { InterventionRefusal, Rollout } from '../../../src/domain/types.js';
 import type { CommandContext } from '../../../src/master/commands/context.js';
-import { refusedIntervention, refusedRollback, underWay } from '../../../src/master/commands/refusals.js';
+import { refusedIntervention, refusedRollback, stopped, underWay } from '../../../src/master/commands/refusals.js';
 
 const reload: Rollout = {
   id: 2,
@@ -35,6 +35,10 @@ test('a rollback after the one that a soak has begun is told what was gone back 
       'generation 1 of shop, release 3aa12f04 (for the sale), is what was gone back to already, from generation 2 (p99 is 812 ms)',
     exitStatus: 1,
   });
+});
+
+test('what a stop came upon is told how the app is started again, by its name: no folder has to be the right one', () => {
+  expect(stopped('shop', 'reload')).toMatchObject({ hint: 'start it again with zdsup start shop', exitStatus: 1 });
 });
 
 describe('a promotion that comes too late', () => {

@@ -3,7 +3,7 @@ import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { connect } from 'node:net';
 import { homedir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
-import { deriveAppName, isAppName, nameInPackage } from '../shared/app-name.js';
+import { byName, deriveAppName, isAppName, nameInPackage } from '../shared/app-name.js';
 import { isAnswered } from '../shared/control-socket.js';
 import { ZdsupError } from '../shared/errors.js';
 import { nearestWord } from '../shared/nearest.js';
@@ -54,7 +54,7 @@ export function controlSockets(): [RunningApp, ...RunningApp[]][] {
   }
   // With ZDSUP_HOME set, root looks nowhere else either.
   if (process.geteuid?.() === 0 && !process.env.ZDSUP_HOME) for (const app of othersSockets(searched)) add(app);
-  return [...found.values()].sort(([a], [b]) => a.name.localeCompare(b.name));
+  return [...found.values()].sort(([one], [other]) => byName(one, other));
 }
 
 /** Where something is remembered of an app. The names alone, since what is in the files is wanted of those only that do not run. */

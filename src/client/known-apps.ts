@@ -20,7 +20,7 @@ export async function knownApps(): Promise<KnownApp[]> {
 /** @param running seen before the records are read */
 export function withRemembered(running: RunningApp[]): Promise<KnownApp[]> {
   const remembered = rememberedApps();
-  const names = [...new Set([...running, ...remembered].map(({ name }) => name))].sort((a, b) => a.localeCompare(b));
+  const names = [...new Set([...running, ...remembered].map(({ name }) => name))].sort();
   return Promise.all(
     names.map(async (name) => {
       const record = remembered.find((one) => one.name === name) ?? null;

@@ -1,6 +1,7 @@
 /** Runs in the CLI. What is remembered of apps: the records their masters keep in the state folders. Reads, and never writes. */
 import { readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
+import { byName } from '../shared/app-name.js';
 import type { AppEnd, AppRecord } from '../shared/app-record.js';
 import { parseAppRecord } from '../shared/app-record.js';
 import { ZdsupError } from '../shared/errors.js';
@@ -29,7 +30,7 @@ export function rememberedApps(): Remembered[] {
     const one = read(state, name);
     if (one !== null) found.set(name, one);
   }
-  return [...found.values()].sort((a, b) => a.name.localeCompare(b.name));
+  return [...found.values()].sort(byName);
 }
 
 /** Null where there is none, or it is not ours to see. */

@@ -28,3 +28,7 @@ export function nameInPackage(text: string): string | null {
     return null;
   }
 }
+
+/** For `sort`. By code units: the first `localeCompare` of a process loads collation tables, 5 ms and more of each command. */
+export const byName = (one: { name: string }, other: { name: string }): number =>
+  one.name < other.name ? -1 : one.name > other.name ? 1 : 0;

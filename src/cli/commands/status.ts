@@ -4,6 +4,7 @@ import type { RunningApp } from '../../client/apps.js';
 import { controlSockets, gone, notRunning, recordFiles, runningApps } from '../../client/apps.js';
 import { askStatus, NobodyThere } from '../../client/control-client.js';
 import type { KnownApp } from '../../client/known-apps.js';
+import { byName } from '../../shared/app-name.js';
 import { ZdsupError } from '../../shared/errors.js';
 import type { AppSnapshot } from '../../shared/snapshot.js';
 
@@ -20,7 +21,7 @@ export async function status(name: string | undefined, options: { json: boolean 
     live.map(({ app }) => app),
     all ? null : name,
   );
-  const snapshots = [...live.map(({ snapshot }) => snapshot), ...resting].sort((a, b) => a.name.localeCompare(b.name));
+  const snapshots = [...live.map(({ snapshot }) => snapshot), ...resting].sort(byName);
   if (!all && snapshots.length === 0) throw asked.length > 0 ? gone(name) : await notRunning(name, await runningApps());
   if (table === null) process.stdout.write(`${JSON.stringify({ apps: snapshots }, null, 2)}\n`);
   else if (snapshots.length === 0) process.stdout.write('no app is running; start one with zdsup start <script>\n');

@@ -83,6 +83,21 @@ describe('a worker that is past a limit', () => {
     expect(scene.slots('active').sort()).toEqual(['1/0', '1/1', '1/2']);
   });
 
+  test('waits for a drain that takes long for 30 s: the others would grow meanwhile', () => {
+    const scene = new Scene({ drainTimeoutMs: 3_600_000 }).start();
+    scene.advance(60_000);
+    for (const slot of [0, 1]) outgrow(scene, scene.worker(1, slot));
+    look(scene);
+    scene.boot().advance(1_000);
+    expect(scene.slots('draining')).toEqual(['1/0']);
+    const from = scene.now;
+    scene.advance(29_999);
+    expect(scene.fleet.recycling).toBeNull();
+    scene.wake();
+    expect(scene.now - from).toBe(30_000);
+    expect(scene.fleet.recycling).toMatchObject({ slot: 1, step: 'looking' });
+  });
+
   test('is heard of once, and not while it does not serve', () => {
     const scene = new Scene().start();
     const worker = scene.worker(1, 0);

@@ -240,7 +240,7 @@ function finish(
   effects.push({
     type: 'progress',
     kind: 'recycled',
-    message: `${nameOf(successor)} was recycled (${cause === 'command' ? 'by hand' : cause}): a new process serves in its place`,
+    message: `${nameOf(successor)} was recycled (${cause === 'command' ? 'by hand' : cause}): ${worker?.due ? `the process before ${worker.due.what}` : 'a new process serves in its place'}`,
     ...where(successor),
   });
   effects.push({ type: 'recycle-ended', generation: number, slot: index, cause, reason: null, culprit: null });

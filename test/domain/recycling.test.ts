@@ -47,7 +47,9 @@ describe('a worker that is past a limit', () => {
     scene.advance(1);
     expect(scene.slots('active')).toEqual(['1/0']);
     expect(scene.fleet.workers[old.id]!.status).toMatchObject({ state: 'draining', reason: 'recycled' });
-    expect(scene.told('recycled')).toHaveLength(1);
+    expect(scene.told('recycled')).toEqual([
+      'worker 0 of generation 1 was recycled (memory): the process before is past its limit (memory)',
+    ]);
   });
 
   test('is counted apart from crashes: no restart, no crash, no pause', () => {

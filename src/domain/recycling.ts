@@ -31,6 +31,11 @@ const GOLDEN = 0.618033988749895;
 const AT_ONCE_MS = 2_000;
 /** The first of these pauses at least, in ms. */
 const FIRST_PAUSE_MS = 1_000;
+/**
+ * The next one waits until the one before has gone, but for so long at most, in ms: with WebSockets a drain may take an hour, in which the others would
+ * grow until the kernel ends them.
+ */
+const LONGEST_WAIT_MS = 30_000;
 /** How often a folder that was edited in place is looked at again while somebody waits for it, in ms. */
 const LOOK_AGAIN_MS = 30_000;
 
@@ -82,11 +87,21 @@ export function pastLimit(
   return null;
 }
 
-/** Nothing else changes what runs, and the one that was recycled last has gone. */
-export function mayRecycle(fleet: Fleet): boolean {
+/** Nothing else changes what runs, and the one that was recycled last has gone, or drains for long. */
+function mayRecycle(fleet: Fleet, now: number): boolean {
   if (fleet.stop || changeUnderWay(fleet) || fleet.reloadQueued !== null) return false;
-  return !allWorkers(fleet).some(({ recycling }) => recycling);
+  return now >= waitedForUntil(fleet);
 }
+
+const waitedForUntil = (fleet: Fleet): number =>
+  Math.max(
+    0,
+    ...allWorkers(fleet).flatMap(({ recycling, status, generation }) => {
+      if (!recycling) return [];
+      if (status.state !== 'draining') return [Number.POSITIVE_INFINITY];
+      return [status.deadlineAt - fleet.generations[generation]!.policy.drainTimeoutMs + LONGEST_WAIT_MS];
+    }),
+  );
 
 const isUp = (worker: Worker, { slots }: Generation): boolean =>
   isConfirmed(worker) && !worker.recycling && slots.includes(worker.slot);
@@ -139,7 +154,7 @@ export function advanceRecycling(fleet: Fleet, { now, random }: Context, effects
   if (!recycling) return beginNext(fleet, generation, now, effects);
   const worker = fleet.workers[recycling.worker];
   if (recycling.step === 'looking') {
-    if (worker && isUp(worker, generation) && mayRecycle(fleet)) return false;
+    if (worker && isUp(worker, generation) && mayRecycle(fleet, now)) return false;
     fleet.recycling = null;
     return true;
   }
@@ -150,7 +165,7 @@ export function advanceRecycling(fleet: Fleet, { now, random }: Context, effects
 }
 
 function beginNext(fleet: Fleet, generation: Generation, now: number, effects: Effect[]): boolean {
-  if (!mayRecycle(fleet)) return false;
+  if (!mayRecycle(fleet, now)) return false;
   const worker = nextOf(fleet, generation, now);
   if (!worker || (generation.modified && now < generation.lookAgainAt)) return false;
   // What was edited in place is not started beside what serves: looked at first, each time.
@@ -170,7 +185,7 @@ const nextOf = (fleet: Fleet, generation: Generation, now: number): Worker | und
     .sort((a, b) => a.due!.at - b.due!.at || a.id - b.id)[0];
 
 /** The shell has looked. */
-export function lookedForRecycling(fleet: Fleet, generation: Generation, effects: Effect[]): void {
+export function lookedForRecycling(fleet: Fleet, generation: Generation, now: number, effects: Effect[]): void {
   const { recycling } = fleet;
   if (!generation.modified) generation.recyclingPaused = false;
   if (recycling?.step !== 'looking' || recycling.generation !== generation.number) return;
@@ -180,7 +195,7 @@ export function lookedForRecycling(fleet: Fleet, generation: Generation, effects
     if (generation.modified && worker?.due) tellPaused(worker, worker.due.what, generation, effects);
     return;
   }
-  if (!isUp(worker, generation) || !mayRecycle(fleet)) return; // Given up in this very step.
+  if (!isUp(worker, generation) || !mayRecycle(fleet, now)) return; // Given up in this very step.
   fleet.recycling = { ...recycling, step: 'replacing' };
   replace(fleet, worker, `it ${worker.due.what}`, effects);
 }
@@ -225,7 +240,7 @@ function finish(
   effects.push({
     type: 'progress',
     kind: 'recycled',
-    message: `${nameOf(successor)} was recycled (${cause === 'command' ? 'by hand' : cause}): a new process serves in its place`,
+    message: `${nameOf(successor)} was recycled (${cause === 'command' ? 'by hand' : cause}): ${worker?.due ? `the process before ${worker.due.what}` : 'a new process serves in its place'}`,
     ...where(successor),
   });
   effects.push({ type: 'recycle-ended', generation: number, slot: index, cause, reason: null, culprit: null });
@@ -357,9 +372,10 @@ export function slotsDue(fleet: Fleet): number[] {
 /** When time alone lets the next one be recycled. */
 export function recyclingDueAt(fleet: Fleet): number[] {
   const generation = servingGeneration(fleet);
-  if (!generation || fleet.recycling || !mayRecycle(fleet)) return [];
+  const from = waitedForUntil(fleet);
+  if (!generation || fleet.recycling || from === Number.POSITIVE_INFINITY || !mayRecycle(fleet, from)) return [];
   return waiting(fleet, generation).flatMap(({ slot }) => {
     const { recycleAt } = slotOf(generation, slot);
-    return [recycleAt, ...(generation.modified ? [Math.max(recycleAt, generation.lookAgainAt)] : [])];
+    return [Math.max(from, recycleAt, generation.modified ? generation.lookAgainAt : 0)];
   });
 }

@@ -60,7 +60,7 @@ function apply(fleet: Fleet, event: Event, context: Context, effects: Effect[]):
       if (!generation) return 'that generation is gone';
       generation.modified = event.modified;
       generation.checked = true;
-      lookedForRecycling(fleet, generation, effects);
+      lookedForRecycling(fleet, generation, context.now, effects);
       return undefined;
     }
     case 'stop-requested':

@@ -172,8 +172,8 @@ export const aReplacementComesFirst: Pledge = ({ before, after, effects }) => {
   }
 };
 
-/** Beside a worker that is recycled nobody else is, from the fork of its successor until it has gone; and it is begun only while nothing else changes what runs. */
-export const recyclingIsOneAtATime: Pledge = ({ before, event, after }) => {
+/** Beside a worker that is recycled nobody else is, from the fork of its successor until it has gone or has drained for 30 s; and it is begun only while nothing else changes what runs. */
+export const recyclingIsOneAtATime: Pledge = ({ before, event, after, context: { now } }) => {
   if (after.ended) return;
   const isByHand = event.type === 'recycle-requested';
   const [was, is] = [before, after].map((fleet) => all(fleet).filter(({ recycling }) => recycling)) as [
@@ -183,7 +183,10 @@ export const recyclingIsOneAtATime: Pledge = ({ before, event, after }) => {
   const begun = is.filter(({ id }) => !before.workers[id]?.recycling);
   hold(is.filter(live).length <= 1, `workers ${is.map(({ id }) => id)} are recycled at once`);
   if (begun.length === 0) return;
-  hold(isByHand || was.length === 0, `worker ${begun[0]!.id} is recycled before worker ${was[0]?.id} has gone`);
+  const isLong = ({ generation, status }: Worker): boolean =>
+    status.state === 'draining' &&
+    now >= status.deadlineAt - before.generations[generation]!.policy.drainTimeoutMs + 30_000;
+  hold(isByHand || was.every(isLong), `worker ${begun[0]!.id} is recycled before worker ${was[0]?.id} has gone`);
   const serving = after.generations[after.serving!]!;
   hold(
     !underWay(after.rollout) && !after.scaling && !after.stop,

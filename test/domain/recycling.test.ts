@@ -47,7 +47,9 @@ describe('a worker that is past a limit', () => {
     scene.advance(1);
     expect(scene.slots('active')).toEqual(['1/0']);
     expect(scene.fleet.workers[old.id]!.status).toMatchObject({ state: 'draining', reason: 'recycled' });
-    expect(scene.told('recycled')).toHaveLength(1);
+    expect(scene.told('recycled')).toEqual([
+      'worker 0 of generation 1 was recycled (memory): the process before is past its limit (memory)',
+    ]);
   });
 
   test('is counted apart from crashes: no restart, no crash, no pause', () => {
@@ -81,6 +83,21 @@ describe('a worker that is past a limit', () => {
     scene.settle();
     expect(scene.told('recycled')).toHaveLength(3);
     expect(scene.slots('active').sort()).toEqual(['1/0', '1/1', '1/2']);
+  });
+
+  test('waits for a drain that takes long for 30 s: the others would grow meanwhile', () => {
+    const scene = new Scene({ drainTimeoutMs: 3_600_000 }).start();
+    scene.advance(60_000);
+    for (const slot of [0, 1]) outgrow(scene, scene.worker(1, slot));
+    look(scene);
+    scene.boot().advance(1_000);
+    expect(scene.slots('draining')).toEqual(['1/0']);
+    const from = scene.now;
+    scene.advance(29_999);
+    expect(scene.fleet.recycling).toBeNull();
+    scene.wake();
+    expect(scene.now - from).toBe(30_000);
+    expect(scene.fleet.recycling).toMatchObject({ slot: 1, step: 'looking' });
   });
 
   test('is heard of once, and not while it does not serve', () => {

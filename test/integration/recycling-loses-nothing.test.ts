@@ -73,8 +73,8 @@ test(`an app that leaks is kept small for ${SECONDS} s of load: nothing is lost,
   expect(tally.closed, 'idle connections change worker').toBe(0);
   expect(recycled).toBeGreaterThanOrEqual(Math.floor(SECONDS / 6));
   expect(mostAtOnce).toBe(1);
-  // Its limit, and what it grows by until the next look, its successor's boot and its drain.
-  expect(Math.max(...rss)).toBeLessThan(LIMIT_MB + LEAK_MB * 5);
+  // Its limit, and what it grows by until the next look, its turn, its successor's boot and its drain, on a busy host too.
+  expect(Math.max(...rss)).toBeLessThan(LIMIT_MB + LEAK_MB * 10);
   const bySlot = new Map(workers.map((worker) => [worker.slot, worker.recycled ?? 0])); // One that drains says the same.
   expect([...bySlot.values()].reduce((sum, count) => sum + count, 0)).toBe(recycled);
   expect(workers.map(({ restarts }) => restarts).filter((count) => count > 0)).toEqual([]);

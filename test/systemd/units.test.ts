@@ -279,13 +279,15 @@ describe.each(wantedRoots())('%s', (root) => {
     expect(await ask()).toMatch(/^hand /);
     shop.put(source('better', port));
     expect((await machine.systemctl('reload', shop.unit)).code).toBe(0);
-    if (type === 'notify') await until('the new code answers', ask, (text) => text.startsWith('better'));
+    const serves = (): Promise<string> =>
+      until(
+        'the new generation serves',
+        () => machine.show(shop.unit, 'StatusText'),
+        (text) => text.startsWith('generation 2, 2 workers'),
+      );
+    if (type === 'notify') await serves(); // A signal waits for nothing.
     expect(await ask()).toMatch(/^better /); // Ready again only when the new generation serves.
-    await until(
-      'its words',
-      () => machine.show(shop.unit, 'StatusText'),
-      (text) => text.startsWith('generation 2, 2 workers'),
-    );
+    await serves();
     await machine.done(['systemctl', 'stop', shop.unit]);
     expect(await machine.show(shop.unit, 'Result')).toBe('success');
     await machine.done(['rm', '/etc/systemd/system/zdsup-shop.service']);

@@ -72,10 +72,12 @@ describe('the service', () => {
     expect(service({ runsAs: { kind: 'dynamic' } })).toContain('DynamicUser=yes');
     const root = service({ runsAs: { kind: 'user', name: 'root' }, dropsPrivileges: true }).join('\n');
     expect(root).toMatch(/^CapabilityBoundingSet=.*CAP_SETUID/m);
-    expect(root).not.toMatch(/^AmbientCapabilities/m);
+    const own = service({ runsAs: { kind: 'user', name: 'root' } });
+    expect(own).toContain('CapabilityBoundingSet=CAP_NET_BIND_SERVICE');
   });
 
-  test('with sockets is bound to their unit, and needs no right of root', () => {
+  test('has no right of root; with sockets it is bound to their unit', () => {
+    expect(service()).toContain('CapabilityBoundingSet=');
     const lines = service({ sockets: ['80'] });
     expect(lines).toContain('Requires=zdsup-shop.socket');
     expect(lines).toContain('CapabilityBoundingSet=');

@@ -246,6 +246,8 @@ describe.each(wantedRoots())('%s', (root) => {
   });
 
   test('files of root run as a user of their own, whatever their folder is called', async () => {
+    await machine.systemctl('stop', shop.unit);
+    port = await freePort();
     const odd = new App(machine, 'odd', {}, 'my 100% shop $HOME', 0);
     odd.put(source('odd', port));
     const { code, stderr } = await machine.zdsup(['systemd', 'install'], { cwd: odd.folder });
@@ -262,12 +264,14 @@ describe.each(wantedRoots())('%s', (root) => {
   });
 
   test('a unit that was written by hand works: notify-reload where there is one, and the program that speaks for the master', async () => {
+    await machine.systemctl('stop', shop.unit);
+    port = await freePort();
     shop.put(source('hand', port));
     const version = Number(/systemd (\d+)/.exec(await machine.done(['systemctl', '--version']))![1]);
     const type = version >= 253 ? 'notify-reload' : 'notify';
     await machine.write(
       '/etc/systemd/system/zdsup-shop.service',
-      `[Service]\nType=${type}\nNotifyAccess=all\nUser=app\nWatchdogSec=10s\nWorkingDirectory=${shop.folder}\nRuntimeDirectory=zdsup/shop\nStateDirectory=zdsup/shop\nExecStart=/usr/bin/node /opt/zdsup/bin/zdsup.js start\n${type === 'notify' ? 'ExecReload=kill -HUP $MAINPID\n' : ''}`,
+      `[Service]\nType=${type}\nNotifyAccess=all\nUser=app\nWatchdogSec=10s\nWorkingDirectory=${shop.folder}\nRuntimeDirectory=zdsup/shop\nStateDirectory=zdsup/shop\nExecStart=/usr/bin/node /opt/zdsup/bin/zdsup.js start\n${type === 'notify' ? 'ExecReload=/bin/sh -c "kill -HUP $MAINPID"\n' : ''}`,
     );
     await machine.done(['systemctl', 'daemon-reload']);
     const started = await machine.systemctl('start', shop.unit);
@@ -275,19 +279,23 @@ describe.each(wantedRoots())('%s', (root) => {
     expect(await ask()).toMatch(/^hand /);
     shop.put(source('better', port));
     expect((await machine.systemctl('reload', shop.unit)).code).toBe(0);
-    if (type === 'notify') await until('the new code answers', ask, (text) => text.startsWith('better'));
+    const serves = (): Promise<string> =>
+      until(
+        'the new generation serves',
+        () => machine.show(shop.unit, 'StatusText'),
+        (text) => text.startsWith('generation 2, 2 workers'),
+      );
+    if (type === 'notify') await serves(); // A signal waits for nothing.
     expect(await ask()).toMatch(/^better /); // Ready again only when the new generation serves.
-    await until(
-      'its words',
-      () => machine.show(shop.unit, 'StatusText'),
-      (text) => text.startsWith('generation 2, 2 workers'),
-    );
+    await serves();
     await machine.done(['systemctl', 'stop', shop.unit]);
     expect(await machine.show(shop.unit, 'Result')).toBe('success');
     await machine.done(['rm', '/etc/systemd/system/zdsup-shop.service']);
   });
 
   test("a user's own systemd runs it too", async () => {
+    await machine.systemctl('stop', shop.unit);
+    port = await freePort();
     // What pam_systemd does, which this Debian does not have.
     await machine.dropIn('user@.service', '[Service]\nEnvironment=XDG_RUNTIME_DIR=/run/user/%i\n');
     await machine.done(['systemctl', 'start', 'user@1000.service']);

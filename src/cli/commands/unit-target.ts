@@ -1,5 +1,6 @@
 /** Runs in the CLI. What the unit of an app is to be: from what is known of it, its config, its folder and who owns it, this Node and this zdsup. */
 import { execFileSync } from 'node:child_process';
+import type { Stats } from 'node:fs';
 import { existsSync, realpathSync, statSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { dirname, resolve } from 'node:path';
@@ -40,17 +41,18 @@ export async function unitFor(
   const request = withFlags(found, args, options, known);
   const folder = request.configPath === undefined ? request.baseDir : dirname(request.configPath);
   const owner = options.user ? null : ownerFor(options.runAs, request.configPath ?? folder);
+  const node = process.execPath;
+  const zdsup = realpathSync(process.argv[1]!);
+  if (owner !== null) refuseHidden([node, zdsup].map(realOf), owner); // The config is read by them, as that user.
   const { readPlan } = await import('../../master/plan.js');
   const plan = await readPlan({ version: VERSION, ...request }, process.env, owner ?? undefined);
   const app = plan.appName;
   const { config } = plan;
-  const node = process.execPath;
-  const zdsup = realpathSync(process.argv[1]!);
   const sockets = await socketsFor(app, options.socket);
   const dropsPrivileges = !options.user && 'user' in config && config.user !== undefined && config.user !== null;
   const runsAs = runsAsFor(options.user, dropsPrivileges, owner);
   const paths = [folder, plan.cwd, plan.entry, node, zdsup].map(realOf);
-  if (runsAs.kind === 'dynamic') refuseHidden(paths);
+  if (!options.user && !dropsPrivileges) refuseHidden(paths, owner);
   for (const path of [request.baseDir, node, zdsup])
     if (pathAlone(path) === null)
       throw usage(`no unit can name the path ${JSON.stringify(path)}`, 'give the folder another name');
@@ -134,7 +136,8 @@ export interface Account {
 
 /** Who a system unit runs as: the one named, else the owner of the app; null: root, for whom a user is made up. */
 function ownerFor(named: string | undefined, path: string): Account | null {
-  const account = accountOf(named ?? String(statSync(path).uid));
+  // What is not there, the reading of it tells.
+  const account = accountOf(named ?? String(statSync(path, { throwIfNoEntry: false })?.uid ?? 0));
   if (account === null && named !== undefined)
     throw usage(
       `there is no user ${named} on this host`,
@@ -178,17 +181,28 @@ const HOMES = ['/home', '/root', '/run/user'];
 const isBelow = (path: string, folders: string[]): boolean =>
   folders.some((folder) => `${path}/`.startsWith(`${folder}/`));
 
-/** A user that systemd makes up sees only what all may see. */
-function refuseHidden(paths: string[]): void {
+/** Nobody runs what he may not read. @param account null: a user that systemd makes up, who sees only what all may see */
+function refuseHidden(paths: string[], account: Account | null): void {
+  if (account?.uid === 0) return;
   for (const path of paths)
     for (let at = path; at !== dirname(at); at = dirname(at)) {
       const info = statSync(at, { throwIfNoEntry: false });
-      if (!info || (info.mode & (info.isDirectory() ? 0o001 : 0o004)) !== 0) continue;
+      if (!info || mayRead(info, account)) continue;
       throw usage(
-        `${at} is for its owner alone, and the app in it belongs to root: no other user could run it`,
-        `move it (to /srv, say), chmod o+x ${at}, or name the user: --run-as <user> (--run-as root where it must be)`,
+        `${account === null ? 'a user that systemd makes up' : account.name} may not read ${at}, and so could not run ${path}`,
+        at === path || info.isFile()
+          ? `chmod o+r ${at}, or name the user that it is run as: --run-as <user>`
+          : `move it (to /srv, say; Node and zdsup to /usr/local), chmod o+x ${at}, or name the user that it is run as: --run-as <user>`,
       );
     }
+}
+
+/** Groups beside the first are not asked: at the most a chmod more is asked for than it takes. */
+function mayRead(info: Stats, account: Account | null): boolean {
+  const wanted = info.isDirectory() ? 0o1 : 0o4;
+  if (account !== null && info.uid === account.uid) return (info.mode & (wanted << 6)) !== 0;
+  if (account !== null && info.gid === account.gid && (info.mode & (wanted << 3)) !== 0) return true;
+  return (info.mode & wanted) !== 0;
 }
 
 /** `3000`, `127.0.0.1:3000`, `[::1]:3000`, a path, or `@name`. */

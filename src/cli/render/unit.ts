@@ -245,12 +245,12 @@ function capabilities({ dropsPrivileges, sockets, runsAs }: UnitOptions): string
       'The master is root, to bind its ports and to start workers as the user of the config: only what that takes.',
       'CapabilityBoundingSet=CAP_NET_BIND_SERVICE CAP_SETUID CAP_SETGID CAP_KILL CAP_CHOWN CAP_DAC_OVERRIDE CAP_SYS_RESOURCE',
     );
-  if (sockets.length > 0)
-    return because('systemd binds the ports: no right of root is left.', 'CapabilityBoundingSet=');
+  const isRoot = runsAs.kind === 'user' && runsAs.name === 'root';
   return because(
-    'Of the rights of root, that to ports below 1024 alone.',
-    'CapabilityBoundingSet=CAP_NET_BIND_SERVICE',
-    ...(runsAs.kind === 'user' && runsAs.name === 'root' ? [] : ['AmbientCapabilities=CAP_NET_BIND_SERVICE']),
+    isRoot
+      ? 'Of the rights of root, that to ports below 1024 alone.'
+      : 'No right of root. Ports below 1024 are for systemd to bind: zdsup systemd install --socket 80.\n(With AmbientCapabilities=CAP_NET_BIND_SERVICE instead, zdsup deploy could no longer see which releases are in use.)',
+    `CapabilityBoundingSet=${isRoot && sockets.length === 0 ? 'CAP_NET_BIND_SERVICE' : ''}`,
   );
 }
 

@@ -277,7 +277,8 @@ export class LogFile {
   private isDue(): boolean {
     const { maxSizeBytes, maxAgeMs } = this.rotation;
     const next = this.queue[0]?.bytes.length ?? 0;
-    if (!this.isFile || this.size === 0 || next === 0 || Date.now() < this.rotateNotBefore || this.isInMidLine) return false;
+    if (!this.isFile || this.size === 0 || next === 0 || Date.now() < this.rotateNotBefore || this.isInMidLine)
+      return false;
     if (maxSizeBytes !== null && this.size + next > maxSizeBytes) return true;
     return maxAgeMs !== null && Date.now() - this.begunAt >= maxAgeMs;
   }

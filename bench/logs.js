@@ -113,7 +113,20 @@ const runners = {
   },
   async pm2() {
     run(
-      [PM2, 'start', app, '--name', 'bench', '-i', '1', '-o', join(folder, 'pm2.log'), '-e', join(folder, 'pm2.err')],
+      [
+        PM2,
+        'start',
+        app,
+        '--name',
+        'bench',
+        '-i',
+        '1',
+        '--merge-logs',
+        '-o',
+        join(folder, 'pm2.log'),
+        '-e',
+        join(folder, 'pm2.err'),
+      ],
       'pm2',
     );
     try {

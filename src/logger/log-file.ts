@@ -58,6 +58,8 @@ export class LogFile {
   /** Of the queue: who has written its last piece, where that ends in mid-line. */
   private unfinishedBy: Piece | null = null;
   private file: FileHandle | null = null;
+  /** Not a pipe or a device, which know no size and no place. */
+  private isFile = true;
   private size = 0;
   private begunAt = 0;
   private lookedAt = 0;
@@ -83,6 +85,7 @@ export class LogFile {
     this.index = new FileIndex(file);
     this.archives = new Archives(file);
     this.archives.tidy(rotation);
+    this.reopen(); // Who may not write there is told at once.
   }
 
   /** @returns whether it takes more; else {@link LogFileHooks.goOn} says when it does */
@@ -111,17 +114,21 @@ export class LogFile {
     while (this.running !== null && this.trouble === null) await Promise.race([this.running, pause(RETRY_MS)]);
   }
 
-  /** @param withinMs what cannot be written by then is given up */
-  async close(withinMs: number): Promise<void> {
+  /**
+   * @param withinMs what cannot be written by then is given up
+   * @returns whether all of it is written
+   */
+  async close(withinMs: number): Promise<boolean> {
     const until = performance.now() + withinMs;
     while (this.running !== null && performance.now() < until) {
       this.waker?.();
       await Promise.race([this.running, pause(RETRY_MS)]);
     }
-    if (this.running !== null) return;
+    if (this.running !== null) return false;
     await this.archives.idle();
     await this.index.close();
     await this.file?.close().catch(() => {});
+    return true;
   }
 
   private enqueue(piece: Piece): void {
@@ -242,11 +249,14 @@ export class LogFile {
   private async open(): Promise<void> {
     await mkdir(dirname(this.path), { recursive: true, mode: 0o700 });
     const file = await open(this.path, 'a+', 0o600);
-    const { size, birthtimeMs, mtimeMs } = await file.stat();
+    const info = await file.stat();
+    const { size, birthtimeMs, mtimeMs } = info;
     this.file = file;
+    this.isFile = info.isFile();
     this.size = size;
     this.isInMidLine = false;
     this.begunAt = size === 0 ? Date.now() : birthtimeMs || mtimeMs;
+    if (!this.isFile) return;
     await this.index.open(size);
     // A line that was cut short by a full disk, or a host that went down.
     const last = Buffer.alloc(1);
@@ -257,7 +267,7 @@ export class LogFile {
   /** Cut (`copytruncate`), renamed or removed by somebody who has not said so. */
   private async isTakenAway(): Promise<boolean> {
     const now = performance.now();
-    if (now - this.lookedAt < LOOK_MS) return false;
+    if (now - this.lookedAt < LOOK_MS || !this.isFile) return false;
     this.lookedAt = now;
     const [mine, named] = await Promise.all([this.file!.stat(), stat(this.path).catch(() => null)]);
     if (named === null || named.ino !== mine.ino || named.dev !== mine.dev) return true;
@@ -267,7 +277,8 @@ export class LogFile {
   private isDue(): boolean {
     const { maxSizeBytes, maxAgeMs } = this.rotation;
     const next = this.queue[0]?.bytes.length ?? 0;
-    if (this.size === 0 || next === 0 || Date.now() < this.rotateNotBefore || this.isInMidLine) return false;
+    if (!this.isFile || this.size === 0 || next === 0 || Date.now() < this.rotateNotBefore || this.isInMidLine)
+      return false;
     if (maxSizeBytes !== null && this.size + next > maxSizeBytes) return true;
     return maxAgeMs !== null && Date.now() - this.begunAt >= maxAgeMs;
   }

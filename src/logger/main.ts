@@ -105,7 +105,9 @@ function tell(news: LogNews): void {
 function endWhenDone(): void {
   if (process.connected || sources.size > 0 || ending) return;
   ending = true;
-  void Promise.all([...files.values()].map((file) => file.close(LAST_WRITES_MS))).then(() => {
-    if (sources.size === 0) process.exit(0);
+  void Promise.all([...files.values()].map((file) => file.close(LAST_WRITES_MS))).then((done) => {
+    // An exit would wait for the write that does not return.
+    if (done.every(Boolean)) process.exit(0);
+    process.kill(process.pid, 'SIGKILL');
   });
 }

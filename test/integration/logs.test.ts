@@ -185,3 +185,48 @@ test.concurrent('without a name it is the log of the only app that runs, also be
   expect((await master.run('stop', 'runs')).code).toBe(0);
   expect((await zdsup(world, ['logs'], { cwd: '/' })).stderr).toMatch(/which app\? runs, talks are known/);
 });
+
+test.concurrent('lines are told apart by worker, generation and time, also in what was rotated and compressed', async () => {
+  const world = makeDaemonWorld();
+  const app = `for (let i = 0; i < 20; i++) console.log('line ' + i + ' of ' + process.env.ZDSUP_GENERATION + '.' + process.env.ZDSUP_SLOT);
+console.error(JSON.stringify({ level: 30, time: Date.now(), pid: process.pid, msg: 'of pino' }));
+${answering("''", 0)}`;
+  const config = { name: 'talks', script: 'app.js', instances: 2, minReady: 0, log: { maxSize: '1kb', keep: 1000 } };
+  const { folder } = makeProject({ 'app.js': app, 'zdsup.config.json': JSON.stringify(config) });
+  expect(await zdsup(world, ['start', '--daemon'], { cwd: folder })).toMatchObject({ code: 0 });
+  expect(await zdsup(world, ['reload', 'talks'])).toMatchObject({ code: 0 });
+  const terminal = new Terminal(world);
+  const begin = await terminal.zdsup('logs talks -n 1000 --grep pino');
+  expect(await terminal.prompt(begin)).toBe(0);
+  expect(
+    terminal.lines(begin).filter((line) => /^[12]\.[01] \| \[\d\d:\d\d:\d\d\.\d{3}\] INFO: of pino$/.test(line)),
+  ).toHaveLength(4);
+  const { masterPid } = recordOf(world, 'talks');
+  await zdsup(world, ['stop', 'talks']);
+  await goneFrom(masterPid);
+  const shown = async (...args: string[]): Promise<string[]> =>
+    (await zdsup(world, ['logs', 'talks', '-n', '1000', ...args])).stdout.trim().split('\n');
+  const lines = (from: number, of: string): string[] =>
+    Array.from({ length: 20 - from }, (_, index) => `line ${from + index} of ${of}`);
+  expect(await shown('--grep', '^line .* of 1.0$')).toEqual(lines(0, '1.0'));
+  expect(await shown('--generation', '2', '--worker', '1', '--grep', '^line')).toEqual(lines(0, '2.1'));
+  expect(await shown('--generation', '2', '--worker', '1', '--grep', '^line', '-n', '3')).toEqual(lines(17, '2.1'));
+  const [first] = (await shown('--worker', '0', '--json')).map((line) => JSON.parse(line) as { time: string });
+  expect(first).toEqual({
+    app: 'talks',
+    line: 'line 0 of 1.0',
+    time: expect.any(String),
+    worker: 0,
+    generation: 1,
+    stream: 'stdout',
+  });
+  expect(await shown('--since', first!.time, '--worker', '1', '--grep', ' 7 of ')).toEqual([
+    'line 7 of 1.1',
+    'line 7 of 2.1',
+  ]);
+  expect(
+    (await zdsup(world, ['logs', 'talks', '--since', '10m', '--grep', 'of 2.0$'])).stdout.trim().split('\n'),
+  ).toEqual(lines(0, '2.0'));
+  expect(await shown('--since', '0s')).toEqual(['']);
+  expect((await zdsup(world, ['logs', 'talks', '--since', 'noon'])).code).toBe(2);
+});

@@ -2,11 +2,13 @@
  * Runs in the CLI. One log as it grows: of the file that has the name. One that was cut is read from its beginning; one that was put aside to its
  * end first, and so is what was put aside since then: nothing is passed over, however often it is rotated between two looks.
  */
+import type { Archive } from '../../shared/log-names.js';
 import { Cutter } from './cutter.js';
-import { archivesOf, bytesBetween, bytesOf, close, indexOf, isReplaced, openLog, sizeOf } from './files.js';
+import { archivesOf, bytesBetween, bytesOf, close, indexOf, isReplaced, sizeOf } from './files.js';
 import type { LogLine, Wanted } from './line.js';
 import { isWanted } from './line.js';
 import type { Log } from './past.js';
+import { openAt } from './past.js';
 
 /** The index follows the file by a moment, in ms. */
 const INDEX_LATE_MS = 30;
@@ -34,21 +36,47 @@ export class Follower {
   async *look(): AsyncGenerator<LogLine> {
     const { path } = this.log;
     yield* this.readOn(path);
-    if (!isReplaced(path, this.file)) return;
-    const aside = archivesOf(path).filter(({ id }) => id > this.lastArchive);
-    // The oldest of those is the file that was read until now, unless others have put it aside.
-    yield* this.readOn(aside[0]?.path ?? null);
-    if (this.file !== null) close(this.file);
-    for (const archive of aside.slice(this.file === null ? 0 : 1)) {
-      const cutter = new Cutter(0, indexOf(archive.path));
-      for await (const chunk of bytesOf(archive)) yield* this.chosen(cutter.take(chunk));
-      yield* this.chosen(cutter.end());
+    while (isReplaced(path, this.file)) {
+      yield* this.leave();
+      yield* this.enter();
+      yield* this.readOn(path);
     }
-    this.lastArchive = aside.at(-1)?.id ?? this.lastArchive;
-    this.file = openLog(path);
-    this.read = 0;
-    this.cutter = new Cutter(0, []);
-    yield* this.readOn(path);
+  }
+
+  /** The file has been put aside, the first of all that were since it was opened; or somebody has renamed or removed it. */
+  private async *leave(): AsyncGenerator<LogLine> {
+    if (this.file === null) return;
+    const own = this.nextArchive();
+    yield* this.readOn(own?.path ?? null);
+    close(this.file);
+    this.file = null;
+    this.lastArchive = own?.id ?? this.lastArchive;
+  }
+
+  /** Past all that was put aside meanwhile, also while that is read. */
+  private async *enter(): AsyncGenerator<LogLine> {
+    const { path } = this.log;
+    for (;;) {
+      const archive = this.nextArchive();
+      if (archive !== undefined) {
+        const cutter = new Cutter(0, this.wantsOrigin ? indexOf(archive.path) : []);
+        for await (const chunk of bytesOf(archive)) yield* this.chosen(cutter.take(chunk));
+        yield* this.chosen(cutter.end());
+        this.lastArchive = archive.id;
+        continue;
+      }
+      const { file, archives } = openAt(path);
+      this.file = file;
+      this.read = 0;
+      this.cutter = new Cutter(0, []);
+      if ((archives.at(-1)?.id ?? '') <= this.lastArchive) return;
+      if (file !== null) close(file);
+      this.file = null;
+    }
+  }
+
+  private nextArchive(): Archive | undefined {
+    return archivesOf(this.log.path).find(({ id }) => id > this.lastArchive);
   }
 
   /** @param named where its index is found by now */

@@ -8,7 +8,7 @@ import type { LogRotation } from '../shared/config.js';
 import type { Archive } from '../shared/log-names.js';
 import { archivesAmong, compressedPath, indexPath, unfinishedPath } from '../shared/log-names.js';
 
-/** Three times as fast as gzip's own default, for lines a tenth larger: it shares the host with the app. */
+/** Faster than gzip's own default (6), for somewhat larger files: it shares the host with the app. */
 const LEVEL = 3;
 
 export class Archives {

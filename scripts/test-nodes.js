@@ -17,7 +17,7 @@ const results = (majors.length > 0 ? majors : ['22', '24', '26']).map((major) =>
   const { status } = spawnSync(
     node,
     [vitest, 'run', '--exclude', 'test/docs/**', '--exclude', 'test/soak/**', ...filters],
-    { cwd: root, stdio: 'inherit', env: { STORM_SECONDS: '60', ...process.env } },
+    { cwd: root, stdio: 'inherit', env: { STORM_SECONDS: '60', RELOADS: '20', ...process.env } },
   );
   return { version, status };
 });

@@ -5,7 +5,7 @@ import { once } from 'node:events';
 import net from 'node:net';
 import { fileURLToPath } from 'node:url';
 import type { ObservedWorker } from '../../src/master/judge.js';
-import type { ObservedDelta } from '../../src/shared/messages.cjs';
+import type { Handshake, ObservedDelta } from '../../src/shared/messages.cjs';
 import { VERSION } from '../../src/shared/version.cjs';
 import { killOwn } from './cleanup.js';
 import { freePort } from './ports.js';
@@ -38,9 +38,10 @@ export async function startObserved(
 ): Promise<Observed> {
   const port = await freePort();
   const project = makeProject({ 'app.cjs': app });
-  const handshake = {
+  const handshake: Handshake = {
     version: VERSION,
     holdsUnixSockets: false,
+    inheritedPaths: [],
     keptOutput: false,
     private: held ? [] : [port],
     drainTimeoutMs: 1_000,
@@ -81,7 +82,10 @@ export async function startObserved(
       observer?.(message);
     }) as never,
   );
-  await once(child, 'message');
+  await Promise.race([
+    once(child, 'message'),
+    once(child, 'exit').then(([code]) => Promise.reject(new Error(`the worker ended before it was up: ${code}`))),
+  ]);
   lastId += 1;
   return {
     id: lastId,

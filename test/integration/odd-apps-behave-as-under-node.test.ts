@@ -200,7 +200,7 @@ setTimeout(() => http.createServer((request, response) => {
   expect(master.log.filter((line) => line.msg.includes('cluster.worker.disconnect()')).map((line) => line.msg)).toEqual(
     [
       expect.stringMatching(
-        /^worker 0 of generation 1 has called cluster.worker.disconnect\(\): it serves until its successor does; it is started again/,
+        /^worker 0 of generation 1 has called cluster.worker.disconnect\(\): it serves until its successor does; its replacement is on the way$/,
       ),
     ],
   );

@@ -11,6 +11,8 @@ import { makeProject } from '../helpers/project.js';
 import type { Master } from '../helpers/zdsup.js';
 import { startMaster } from '../helpers/zdsup.js';
 
+/** Twenty in `npm run test:nodes`. */
+const RELOADS = Number(process.env.RELOADS ?? 10);
 const ADDRESSES = Array.from({ length: 59 }, (_, index) => `127.0.0.${index + 2}`);
 /** `/compute` blocks its worker for 1.5 s. The first word is the slot, the second the generation. */
 const APP = `
@@ -103,18 +105,20 @@ test("sticky: 'ip': open connections keep their slot over a reload too, and none
   for (const connection of connections) connection.end();
 });
 
-test('twenty reloads in dispatch mode lose nothing, and close no idle connection', { timeout: 180_000 }, async () => {
+test('reloads in dispatch mode lose nothing, and close no idle connection', { timeout: 180_000 }, async () => {
   const { master, port } = await start(2);
   const load = startLoad({ port }, 4, perRequest());
   const crowd = gather({ port }, 30, { thinkMs: () => Math.random() * 20, from: (index) => ADDRESSES[index]! });
   await Promise.all([load.reached(50), crowd.reached(60)]);
-  for (let reload = 1; reload <= 20; reload++) {
+  for (let reload = 1; reload <= RELOADS; reload++) {
     const { code, stderr } = await master.run('reload');
     expect(code, stderr).toBe(0);
   }
   const { answered } = await expectNothingLost(load, 50);
   await crowd.stop();
-  console.log(`${answered} connections dispatched, ${crowd.answered} answers on 30 connections over 20 reloads`);
+  console.log(
+    `${answered} connections dispatched, ${crowd.answered} answers on 30 connections over ${RELOADS} reloads`,
+  );
   expect(crowd.lost).toEqual({});
   expect(crowd.ended, 'connections ended by the server').toBe(0);
   await noneInCloseWait(port);

@@ -2,7 +2,7 @@
 
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { chownSync, cpSync, mkdirSync, readFileSync, statSync } from 'node:fs';
+import { chownSync, cpSync, mkdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import type { Snapshot } from '../../src/shared/snapshot.js';
@@ -12,30 +12,12 @@ import { ALICE, BOB, canBecomeOthers, openFolder } from '../helpers/other-user.j
 import { freePorts } from '../helpers/ports.js';
 import { answering, makeProject } from '../helpers/project.js';
 import { onTestFinished } from '../helpers/side-by-side.js';
-import type { Finished, World } from '../helpers/zdsup.js';
+import type { Finished } from '../helpers/zdsup.js';
 import { BIN, makeWorld, zdsup } from '../helpers/zdsup.js';
 
 const COUNT = 10;
-/** Of `node -e 0`, as the issue has it. */
-const MOST = 2.5;
-const RUNS = 9;
 
-/** What all children of this process that have ended had of the CPU, in ticks of 10 ms (proc_pid_stat(5): cutime, cstime). */
-function spentByChildren(): number {
-  const fields = readFileSync('/proc/self/stat', 'utf8').split(') ')[1]!.split(' ');
-  return Number(fields[13]) + Number(fields[14]);
-}
-
-/** Of one process, to its end. Wall time would be that of whatever else the host does. */
-async function cpuOf(world: World, args: string[]): Promise<number> {
-  const before = spentByChildren();
-  const child = spawn(process.execPath, args, { env: world.env, cwd: world.home, stdio: 'ignore' });
-  const [code] = (await once(child, 'exit')) as [number];
-  expect(code).toBe(0);
-  return spentByChildren() - before;
-}
-
-test('ten masters of one user are started, listed in little more than the time of node itself, and stopped', async () => {
+test('ten masters of one user are started, listed and stopped', async () => {
   const world = makeDaemonWorld();
   const ports = await freePorts(COUNT);
   const project = makeProject({ 'app.js': answering('process.env.ZDSUP_APP', 'process.env.PORT') });
@@ -51,14 +33,6 @@ test('ten masters of one user are started, listed in little more than the time o
   expect(listed.map(({ name, state }) => `${name} ${state}`)).toEqual(names.map((name) => `${name} running`));
   const answers = await Promise.all(ports.map(async (port) => (await fetch(`http://127.0.0.1:${port}/`)).text()));
   expect(answers).toEqual(names);
-
-  let [plain, list] = [0, 0];
-  for (let index = 0; index < RUNS; index++) {
-    plain += await cpuOf(world, ['-e', '0']);
-    list += await cpuOf(world, [world.bin, 'list']);
-  }
-  expect(plain).toBeGreaterThan(RUNS);
-  expect(list / plain).toBeLessThan(MOST);
 
   const stopped = await run('stop', 'all');
   expect(stopped.code, stopped.stderr).toBe(0);

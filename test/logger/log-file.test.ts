@@ -72,8 +72,8 @@ test('a file is put aside when it is old, by the next line', async () => {
   const { path, file, push } = scene({ maxAgeMs: 1, compress: false });
   push('old\n');
   await file.flush();
-  await until('it is older than a millisecond', () => Date.now() > 0, Boolean);
-  await new Promise((resolve) => setTimeout(resolve, 2));
+  const writtenBy = Date.now();
+  await until('it is older than a millisecond', () => Date.now() > writtenBy + 1);
   push('new\n');
   await file.close(1_000);
   expect(readFileSync(path, 'utf8')).toBe('new\n');

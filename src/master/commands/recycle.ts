@@ -6,7 +6,7 @@ import { failedResult } from '../../shared/control-protocol.js';
 import { ZdsupError } from '../../shared/errors.js';
 import type { Observer, RecycleEnd } from '../effects.js';
 import type { CommandContext, Tell } from './context.js';
-import { ended, refuseWhileStopping, stopped, stopping, underWay } from './refusals.js';
+import { ended, refusedMeanwhile, refuseWhileStopping, stopped } from './refusals.js';
 
 export async function recycle(
   context: CommandContext,
@@ -110,13 +110,7 @@ function refusal(context: CommandContext, slot: number, why: string): ZdsupError
         hint: `bring it in for all of them: zdsup reload ${appName}`,
         exitStatus: 1,
       });
-    case 'stopping':
-      return stopping(appName);
-    case 'nothing-serves':
-    case 'scale-under-way':
-    case 'rollout-under-way':
-      return underWay(context);
     default:
-      return ended(appName, 'reload');
+      return refusedMeanwhile(context, 'reload', why);
   }
 }

@@ -1,6 +1,6 @@
 /** Runs in the master. Why a command is not carried out, in one place: the same refusal reads the same everywhere. */
 import { isHeld } from '../../domain/canary.js';
-import type { InterventionRefusal, RollbackRefusal, Rollout } from '../../domain/types.js';
+import type { InterventionRefusal, RollbackRefusal, Rollout, ScaleRefusal } from '../../domain/types.js';
 import { ZdsupError } from '../../shared/errors.js';
 import type { CommandContext } from './context.js';
 
@@ -54,6 +54,23 @@ export function underWay({ supervisor, appName }: CommandContext, weight?: numbe
       : `wait for it: zdsup status ${appName}${canBeAborted(rollout) ? `; or give it up: zdsup abort ${appName}` : ''}`,
     exitStatus: 4,
   });
+}
+
+/**
+ * Of a command that changes who serves, without a rollout: what all of these are refused for alike.
+ * @param why anything unknown says that the master is past everything
+ */
+export function refusedMeanwhile(context: CommandContext, verb: string, why: string): ZdsupError {
+  switch (why as ScaleRefusal) {
+    case 'stopping':
+      return stopping(context.appName);
+    case 'nothing-serves':
+    case 'scale-under-way':
+    case 'rollout-under-way':
+      return underWay(context);
+    default:
+      return ended(context.appName, verb);
+  }
 }
 
 /** @param why an {@link InterventionRefusal}; anything else says that the master is past everything */

@@ -7,7 +7,7 @@ import { failedResult } from '../../shared/control-protocol.js';
 import { ZdsupError } from '../../shared/errors.js';
 import type { Observer, ScaleEnd } from '../effects.js';
 import type { CommandContext, Tell } from './context.js';
-import { ended, refuseWhileStopping, stopped, stopping, underWay } from './refusals.js';
+import { ended, refusedMeanwhile, refuseWhileStopping, stopped, underWay } from './refusals.js';
 
 /** Workers that no host runs sensibly: a typing error, most likely. The config allows as many. */
 const MAX_WORKERS = 1_024;
@@ -86,14 +86,8 @@ function refusal(context: CommandContext, why: string): ZdsupError {
         hint: `see zdsup status ${appName}, and try again when all are active`,
         exitStatus: 1,
       });
-    case 'stopping':
-      return stopping(appName);
-    case 'nothing-serves':
-    case 'scale-under-way':
-    case 'rollout-under-way':
-      return underWay(context);
     default:
-      return ended(appName, 'scale');
+      return refusedMeanwhile(context, 'scale', why);
   }
 }
 

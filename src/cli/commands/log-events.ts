@@ -3,8 +3,8 @@ import { readJournal } from '../../client/journal.js';
 import type { KnownApp } from '../../client/known-apps.js';
 import type { JournalEntry } from '../../shared/journal-entry.js';
 import { parseEntry } from '../../shared/journal-entry.js';
+import { followFile } from '../follow-file.js';
 import { eachLine, toStdout } from '../line-output.js';
-import { followFile } from '../log-file.js';
 import { eventLine } from '../render/journal-entry.js';
 import { warnOf } from './history.js';
 
@@ -24,6 +24,5 @@ export async function logEvents(
     const entry = parseEntry(line);
     return entry === null ? null : render(entry);
   });
-  await followFile(journal.path, journal.size, true, followed);
-  return 0;
+  return followFile(journal.path, journal.size, followed);
 }

@@ -60,6 +60,3 @@ export function beyond(sparse: SparseCounts, bucket: number): Sample {
   }
   return { count, hits };
 }
-
-export const sparseOf = ({ counts }: Histogram): SparseCounts =>
-  counts.flatMap((count, bucket) => (count > 0 ? [bucket, count] : []));

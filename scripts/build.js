@@ -30,13 +30,13 @@ if (existsSync(join(root, 'src'))) {
   for (const name of readdirSync(join(dist, 'worker')))
     if (!name.startsWith('preload.')) rmSync(join(dist, 'worker', name)); // They are in it.
 
-  // The command is typed often. What starts a master is left as it is: see docs/adr/0011. A deploy asks the planner, which
+  // The command is typed often. What starts a master, or is typed once on a host, is left as it is: see docs/adr/0011. A deploy asks the planner, which
   // lies where master/plan.js looks for it.
   buildSync({
     ...joined,
     entryPoints: ['cli/main.js'],
     outfile: 'cli/main.cjs',
-    external: ['./commands/start.js', './commands/resurrect.js', './commands/check.js', 'pino-pretty'],
+    external: ['./commands/start.js', './commands/resurrect.js', './commands/check.js', './commands/systemd.js', 'pino-pretty'],
     define: { 'import.meta.url': 'PLAN_URL' },
     banner: { js: 'const PLAN_URL = require("node:url").pathToFileURL(__filename + "/../../master/plan.js").href;' },
     minifySyntax: true,

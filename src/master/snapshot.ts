@@ -14,9 +14,9 @@ import type { Usage } from './usage.js';
 import { usageOf } from './usage.js';
 import type { Figures } from './worker-process.js';
 
-/** A look at a large directory, or at /proc on a starved host, may hold up an answer by this long, in ms: half of what
- * the asker waits. What comes later is in the next answer. */
-const LOOK_MS = 250;
+/** A look at a large directory, or at /proc on a starved host, may hold up an answer by this long, in ms: half of the 200
+ * in which one is to come. What comes later is in the next answer. */
+const LOOK_MS = 100;
 
 /** The clock that decides: its instants are shown in wall time. */
 export interface Time {

@@ -44,8 +44,8 @@ import { carryOutput } from './worker-output.js';
 const PRELOAD = fileURLToPath(new URL('../worker/preload.cjs', import.meta.url));
 /** Of a worker: read here, its own as it is, or what is left where stdout has a result to carry. */
 const STDOUT = { labelled: 'pipe', plain: 'inherit', 'to-stderr': 2 } as const;
-/** A worker that does not answer with its figures by then is shown with those known, in ms. */
-const FIGURES_TIMEOUT_MS = 200;
+/** A worker that does not answer with its figures by then is shown with those known, in ms: a status is answered within 200. */
+const FIGURES_TIMEOUT_MS = 100;
 /** One that does not say by then whether it has heard a signal computes; it will hear of it afterwards. In ms. */
 const SIGNAL_TIMEOUT_MS = 1_000;
 

@@ -14,6 +14,12 @@ if (Number(parts[0]) < 20 || (Number(parts[0]) === 20 && Number(parts[1]) < 19))
 // grows with every reload (10 MB after a hundred); set before it loads anything. See docs/adr/0003. A command of 100 ms is
 // better off without: flags that differ from Node's own make it compile its built-in modules anew (8 ms).
 if (process.argv[2] === 'start')
-  for (const flag of ['--no-opt', '--no-maglev', '--no-sparkplug', '--semi-space-growth-factor=1', '--optimize-for-size'])
+  for (const flag of [
+    '--no-opt',
+    '--no-maglev',
+    '--no-sparkplug',
+    '--semi-space-growth-factor=1',
+    '--optimize-for-size',
+  ])
     require('node:v8').setFlagsFromString(flag);
 require('../dist/cli/main.cjs').main(process.argv);

@@ -3,9 +3,7 @@
  */
 import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
-import type { Event } from '../domain/types.js';
 import { missingServerHandle } from '../node-internals/server-handle.cjs';
-import { noteGood, noteNext, passOver } from '../releases/current.js';
 import { runsAlready } from '../shared/control-socket.js';
 import { ZdsupError } from '../shared/errors.js';
 import { controlSocketPath, journalPath, logPath, releasesDir, runDirForStart, stateDir } from '../shared/paths.js';
@@ -26,17 +24,18 @@ import { watchLiveness } from './liveness.js';
 import type { LogFormat, Logger } from './log.js';
 import { makeLogger } from './log.js';
 import type { LogProcess } from './log-process.js';
+import { noteNextStart } from './next-start.js';
 import { watchLimits } from './outgrown.js';
 import type { Plan, PlanRequest } from './plan.js';
 import { readPlan, refuseRename } from './plan.js';
 import { markReleases } from './release-marks.js';
-import { Service, sendOf, watchdogOf } from './service.js';
 import { installSignals } from './signals.js';
 import { takeSnapshot } from './snapshot.js';
 import type { FileId } from './state-folder.js';
 import { claimFolder, leaveSocketPath, takeSocketPath } from './state-folder.js';
 import { Supervisor } from './supervisor.js';
 import { prepareUsage } from './usage.js';
+import { watchWhereWanted } from './watch-where-wanted.js';
 
 /** Once its workers have run as another user, the config is judged before it is evaluated. */
 const GUARDED = { guarded: true } as const;
@@ -121,12 +120,15 @@ export async function runMaster(
     ...(await takeSnapshot(appName, startedAt, () => supervisor.state, effects, listeners, time)),
     ...kept.snapshot(),
   });
-  const send = options.daemon ? null : sendOf(masterEnv, inheritance.notifyFd); // A daemon has left the service that started it.
+  // Loaded where a manager asks to be told; a daemon has left the service that started it.
+  const manager = options.daemon || !masterEnv.NOTIFY_SOCKET ? null : await import('./service.js');
+  const send = manager?.sendOf(masterEnv, inheritance.notifyFd);
   const service =
+    manager &&
     send &&
-    new Service({
+    new manager.Service({
       send,
-      watchdogMs: watchdogOf(masterEnv),
+      watchdogMs: manager.watchdogOf(masterEnv),
       state: () => supervisor.state,
       turn: () => supervisor.request({ type: 'timer' }),
       now: time.now,
@@ -181,27 +183,9 @@ export async function runMaster(
     daemon: options.daemon !== undefined,
   });
 
-  effects.observers.add({
-    proven(generation, leavesLoop) {
-      const plan = effects.plans.get(generation);
-      if (!plan) return; // It has gone already, so nothing is to be started from it.
-      try {
-        noteGood(state, appName, plan.deployed, leavesLoop);
-      } catch (error) {
-        warn(`which release was good last cannot be noted: ${(error as Error).message}`);
-      }
-    },
-    soakStopped(generation) {
-      const deployed = effects.plans.get(generation)?.deployed;
-      if (!deployed) return; // What lies in a folder is what a start by name runs, as ever.
-      try {
-        noteNext(state, appName, deployed);
-        logger.info(`release ${deployed.id} was still in its soak: the next zdsup start ${appName} tries it`);
-      } catch (error) {
-        warn(`that the next start is to try release ${deployed.id} cannot be noted: ${(error as Error).message}`);
-      }
-    },
-  });
+  const say = (message: string): void => logger.info(message);
+  const nextStart = noteNextStart({ appName, state, plans: effects.plans, say, warn });
+  effects.observers.add(nextStart);
   effects.observers.add(markReleases(releasesDir(state, appName), { effects, supervisor }, warn));
   watchLiveness(
     effects,
@@ -232,21 +216,10 @@ export async function runMaster(
     const plan = effects.plans.get(generation);
     return plan ? { generation, plan } : null;
   };
-  let watches = false;
-  effects.observers.add({
-    rolloutEnded() {
-      // Loaded where it is wanted: an app in production has no such thing.
-      if (watches || (serving()?.plan.config.watch ?? false) === false) return;
-      watches = true;
-      const { configPath } = request;
-      const ownFolders = [runDir, ...OWN_FOLDERS.map((name) => join(state, name))];
-      const post = (event: Event): void => supervisor.post(event);
-      import('./watch.js').then(
-        ({ watchFiles }) =>
-          watchFiles({ serving, effects, post, configPath, ownFolders, warn, say: (message) => logger.info(message) }),
-        (error: Error) => warn(`files cannot be watched: ${error.message}`),
-      );
-    },
+  const ownFolders = [runDir, ...OWN_FOLDERS.map((name) => join(state, name))];
+  watchWhereWanted({
+    ...{ serving, effects, configPath: request.configPath, ownFolders, warn, say },
+    post: (event) => supervisor.post(event),
   });
   installSignals({
     reload: () =>
@@ -270,7 +243,7 @@ export async function runMaster(
   // Before the socket goes: who finds none must find the end.
   const failedStart = failed && isFailedStart(firstEnd);
   const how = failedStart ? 'crashed' : 'stopped';
-  if (failedStart && first.deployed) passOverFailed(state, appName, first.deployed, warn);
+  if (failedStart && first.deployed) nextStart.passOver(first.deployed);
   const reason = failedStart ? firstEnd!.rollout.reason : failed ? 'ended at once' : null;
   // Both in this very turn: the command that waits for the stop is answered in the next.
   record.end(how, reason);
@@ -298,18 +271,6 @@ function tellUnused(listeners: Listeners, logger: Logger): void {
     logger.warn(
       `the service manager has handed over the socket ${label}, and the app does not listen on it: its clients wait in vain`,
     );
-}
-
-/** One that was deployed while the app did not run: it is tried once. */
-function passOverFailed(state: string, app: string, release: { id: string }, warn: (message: string) => void): void {
-  try {
-    if (passOver(state, app, release))
-      warn(
-        `release ${release.id} did not come up: the next zdsup start ${app} runs what was good before it was deployed`,
-      );
-  } catch (error) {
-    warn(`that release ${release.id} did not come up cannot be noted: ${(error as Error).message}`);
-  }
 }
 
 const isFailedStart = (end: RolloutEnd | null): boolean =>

@@ -57,8 +57,10 @@ test.concurrent('under --watch a save is served, a broken one replaces nothing, 
   // Settings are no code, and a change of them is one all the same. What came before it has come.
   project.write({ '.env': 'A=2' });
   await master.seen('settings count', ({ msg }) => msg === '.env changed: reloading');
-  expect(reloads(master)).toHaveLength(4);
-  expect(reloads(master)[2]).toMatch(/ and \d+ more changed: reloading$/);
+  // Two others are told above. A starved host may tell of a checkout in several breaths, but never file by file.
+  const ofCheckout = reloads(master).slice(2, -1);
+  expect(ofCheckout.length).toBeLessThan(10);
+  expect(ofCheckout.join()).toMatch(/ and \d+ more changed: reloading/);
   for (const name of ignored) expect(master.transcript()).not.toContain(`${name} changed`);
   const { stdout } = await master.run('history', 'saved', '1', '--json');
   expect(stdout).toContain('"start"');

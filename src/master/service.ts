@@ -54,6 +54,8 @@ export class Service implements Observer {
     // Half of what the manager waits: sd_watchdog_enabled(3).
     const lookMs = Math.min(LOOK_MS, (options.watchdogMs ?? Number.POSITIVE_INFINITY) / 2);
     this.looking = setInterval(() => void this.look(), lookMs);
+    // An app may boot for longer than its unit's TimeoutStartSec: a first generation has a deadline of its own.
+    this.tell({ EXTEND_TIMEOUT_USEC: MORE_TIME_MS * 1_000 });
   }
 
   rolloutBegun(rollout: Rollout): void {

@@ -35,6 +35,7 @@ test('ready when the first generation serves, reloading around each rollout, ali
   const first = said();
   expect(first.at(-1)).toMatch(/^\/nobody\|.*STATUS=generation 1, 1 worker\|/);
   expect(first.slice(0, -1).join()).not.toContain('READY'); // Nothing before it served.
+  expect(first[0], 'a boot may take its time').toContain('EXTEND_TIMEOUT_USEC=60000000');
   expect(await (await fetch(`http://127.0.0.1:${port}/`)).text()).toBe('');
   await until('it is told to be alive', said, (lines) =>
     lines.slice(first.length).some((line) => line.includes('WATCHDOG=1')),

@@ -118,7 +118,7 @@ describe.each(wantedRoots())('%s', (root) => {
   });
 
   test('a reload and a stop take longer than systemd would give them: the master asks for the time', async () => {
-    await machine.dropIn(shop.unit, '[Service]\nTimeoutStartSec=2s\nTimeoutStopSec=2s\n');
+    await machine.dropIn(shop.unit, '[Service]\nTimeoutStartSec=4s\nTimeoutStopSec=4s\n');
     await machine.done(['systemctl', 'start', shop.unit]);
     const slow = ask('/slow');
     await inFlight();

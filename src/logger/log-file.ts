@@ -34,6 +34,8 @@ const STALL_MS = 500;
 const RETRY_MS = 500;
 /** A file that does not let itself be put aside is left to grow for so long, in ms. */
 const ROTATE_AGAIN_MS = 60_000;
+/** A line that never ends keeps a file from being put aside for so long, in bytes: the length from which lines are parted (source.ts). */
+const LONGEST_WHOLE_LINE = 256 * 1024;
 /** How often it is looked whether somebody has cut or taken away the file, in ms. */
 const LOOK_MS = 1_000;
 
@@ -66,8 +68,8 @@ export class LogFile {
   private lastArchiveAt = 0;
   private rotateNotBefore = 0;
   private reopening = false;
-  /** What was written last does not end a line. */
-  private isInMidLine = false;
+  /** Of a line that is not ended yet, what is written of it, in bytes. */
+  private begunLine = 0;
   private running: Promise<void> | null = null;
   /** Since when a write is under way, by the steady clock. */
   private writingSince: number | null = null;
@@ -254,7 +256,7 @@ export class LogFile {
     this.file = file;
     this.isFile = info.isFile();
     this.size = size;
-    this.isInMidLine = false;
+    this.begunLine = 0;
     this.begunAt = size === 0 ? Date.now() : birthtimeMs || mtimeMs;
     if (!this.isFile) return;
     await this.index.open(size);
@@ -277,8 +279,8 @@ export class LogFile {
   private isDue(): boolean {
     const { maxSizeBytes, maxAgeMs } = this.rotation;
     const next = this.queue[0]?.bytes.length ?? 0;
-    if (!this.isFile || this.size === 0 || next === 0 || Date.now() < this.rotateNotBefore || this.isInMidLine)
-      return false;
+    if (!this.isFile || this.size === 0 || next === 0 || Date.now() < this.rotateNotBefore) return false;
+    if (this.begunLine > 0 && this.begunLine < LONGEST_WHOLE_LINE) return false;
     if (maxSizeBytes !== null && this.size + next > maxSizeBytes) return true;
     return maxAgeMs !== null && Date.now() - this.begunAt >= maxAgeMs;
   }
@@ -325,7 +327,8 @@ export class LogFile {
       if (length > 0) {
         const { writer, stream, at } = piece;
         this.index.note({ offset: this.size, length, at, writer, stream });
-        this.isInMidLine = piece.bytes[length - 1] !== NEWLINE;
+        const lineEnd = piece.bytes.subarray(0, length).lastIndexOf(NEWLINE) + 1;
+        this.begunLine = lineEnd === 0 ? this.begunLine + length : length - lineEnd;
       }
       this.size += length;
       left -= length;

@@ -21,7 +21,7 @@ import { isAnswered } from '../shared/control-socket.js';
 import { ZdsupError } from '../shared/errors.js';
 
 /** By hand: Node's own recursive mkdir never returns where a parent exists and cannot hold folders (/proc). */
-function makeFolder(folder: string): void {
+export function makeFolder(folder: string): void {
   if (existsSync(folder)) return;
   if (dirname(folder) !== folder) makeFolder(dirname(folder));
   try {

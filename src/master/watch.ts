@@ -2,12 +2,16 @@
  * Runs in the master, of an app that is developed: a change of its files is a reload, as any other. Owns the watchers; decides nothing. chokidar is
  * loaded here, where it is wanted: `fs.watch` with `recursive` blocks the master for a second or two on a folder with node_modules, which it
  * cannot leave out (ADR 21).
+ *
+ * A watcher follows a folder and not its name: one that was replaced (`rm -rf dist && tsc`, a swap by `mv`) is silent from then on. So after a
+ * change the folders are looked at, and all is watched anew where one is another; what is named in the config is looked at every second.
  */
 import { dirname, isAbsolute, join, relative, resolve } from 'node:path';
 import type { FSWatcher } from 'chokidar';
 import type { Event } from '../domain/types.js';
 import type { Effects } from './effects.js';
 import { gathered } from './gathered.js';
+import { Places } from './places.js';
 import type { Plan } from './plan.js';
 import type { Ignored } from './watch-ignore.js';
 import { ignoring } from './watch-ignore.js';
@@ -30,10 +34,19 @@ interface Watched extends Ignored {
   roots: string[];
 }
 
+/** How often it is looked whether what is named in the config is still the same folder or file, in ms. */
+const LOOK_MS = 1_000;
+/** The clock that files are dated by is read once a tick, in ms. What has led to a look is older: it waits for quiet. */
+const CLOCKS_APART_MS = 20;
+
 /** Begins with what serves, and follows the config from reload to reload. */
 export function watchFiles(options: WatchOptions): void {
-  let current: { key: string; watcher: FSWatcher } | null = null;
+  let watched: Watched | null = null;
+  let places = new Places();
+  let watcher: FSWatcher | null = null;
   let toldOfDeployed = false;
+  /** Nobody has seen what changed from then on, by the clock of files; null: somebody sees it. */
+  let blindSince: number | null = null;
 
   const changed = gathered((paths) => {
     const serving = options.serving();
@@ -42,7 +55,43 @@ export function watchFiles(options: WatchOptions): void {
     const cause = `${shown(paths[0]!, serving.plan)}${more} changed`;
     options.say(`${cause}: reloading`);
     options.post({ type: 'rollout-requested', kind: 'reload', source: 'watch', allowListeners: false, cause });
+    if (watched !== null && places.someReplaced()) void watchAnew(watched);
   });
+
+  const close = async (): Promise<void> => {
+    const before = watcher;
+    watcher = null;
+    await before?.close();
+  };
+
+  /** The old one first: two of chokidar's share what they have opened by the same name. @returns when it sees changes, or another one is to */
+  const watchAnew = async (what: Watched): Promise<void> => {
+    const seen = new Places();
+    for (const root of what.roots) seen.note(root);
+    places = seen;
+    blindSince ??= Date.now() - CLOCKS_APART_MS;
+    await close();
+    const { watch } = await import('chokidar');
+    if (watched !== what || watcher !== null) return;
+    const isIgnored = ignoring(what);
+    const mine = watch(what.roots, {
+      alwaysStat: true,
+      followSymlinks: false,
+      ignored: (path, stats) => !what.roots.includes(path) && isIgnored(path, stats?.isDirectory() ?? false),
+    });
+    watcher = mine;
+    // A folder that comes or goes is told by the files in it.
+    for (const kind of ['change', 'unlink'] as const) mine.on(kind, (path) => changed(path));
+    mine.on('addDir', (path, stats) => what.roots.includes(path) || seen.note(path, stats));
+    mine.on('unlinkDir', (path) => what.roots.includes(path) || seen.forget(path));
+    mine.on('add', (path, stats) => {
+      // At first all that is there is told.
+      if (blindSince === null || stats === undefined || stats.ctimeMs >= blindSince) changed(path);
+    });
+    mine.on('error', (error) => warnOf(error as NodeJS.ErrnoException, options));
+    await new Promise<void>((resolve) => mine.once('ready', resolve));
+    if (watcher === mine) blindSince = null;
+  };
 
   const follow = async (): Promise<void> => {
     const serving = options.serving();
@@ -54,30 +103,18 @@ export function watchFiles(options: WatchOptions): void {
         'nothing is watched: the app runs a release of the store, which does not change; zdsup deploy brings in the next one',
       );
     }
-    const watched = watchedOf(plan, options);
-    const key = JSON.stringify(watched);
-    if (key === (current?.key ?? 'null')) return;
-    const before = current?.watcher;
-    current = null;
-    if (watched) {
-      const { watch } = await import('chokidar');
-      const isIgnored = ignoring(watched);
-      const watcher = watch(watched.roots, {
-        ignoreInitial: true,
-        followSymlinks: false,
-        ignored: (path, stats) => !watched.roots.includes(path) && isIgnored(path, stats?.isDirectory() ?? false),
-      });
-      current = { key, watcher };
-      // A folder that comes or goes is told by the files in it.
-      for (const kind of ['add', 'change', 'unlink'] as const) watcher.on(kind, changed);
-      watcher.on('error', (error) => warnOf(error as NodeJS.ErrnoException, options));
-      watcher.once('ready', async () => {
-        // What was saved between the start of the workers and this moment.
-        if (!(await options.effects.plans.isUnchanged(generation))) changed(plan.release.path);
-        options.say(`watching ${watched.roots.map((root) => shown(root, plan)).join(', ')}`);
-      });
+    const what = watchedOf(plan, options);
+    if (JSON.stringify(what) === JSON.stringify(watched)) return;
+    watched = what;
+    if (what === null) {
+      blindSince = null;
+      await close();
+      return;
     }
-    await before?.close();
+    await watchAnew(what);
+    // What was saved between the start of the workers and this moment.
+    if (!(await options.effects.plans.isUnchanged(generation))) changed(plan.release.path);
+    options.say(`watching ${what.roots.map((root) => shown(root, plan)).join(', ')}`);
   };
 
   const followOn = (): void =>
@@ -87,6 +124,9 @@ export function watchFiles(options: WatchOptions): void {
       if (rollout.outcome === 'succeeded') followOn();
     },
   });
+  setInterval(() => {
+    for (const root of watched?.roots ?? []) if (places.replaced(root)) changed(root);
+  }, LOOK_MS).unref();
   followOn();
 }
 

@@ -550,6 +550,25 @@ test.concurrent('a log folder that cannot be written refuses the daemon, and the
   });
 });
 
+test.concurrent('start --daemon makes the folder of the log that the config names, and says which one cannot be written', async () => {
+  const world = makeDaemonWorld();
+  const named = (out: string): string => {
+    const project = makeProject({ 'app.js': answering("''", 0), 'zdsup.config.json': '' });
+    project.write({
+      'zdsup.config.json': config({ name: 'logged', script: 'app.js', log: { out: project.path(out) } }),
+    });
+    return project.folder;
+  };
+  const started = named('not/yet/there/out.log');
+  expect(await zdsup(world, ['start', '-d'], { cwd: started })).toMatchObject({ code: 0 });
+  expect(modeOf(join(started, 'not/yet/there/out.log'))).toBe('600');
+  expect(await zdsup(world, ['stop', 'logged'])).toMatchObject({ code: 0 });
+  expect(await zdsup(world, ['start', '-d'], { cwd: named('app.js/out.log') })).toMatchObject({
+    code: 2,
+    stderr: expect.stringMatching(/cannot write the log \S+app\.js\/out\.log: \w+ \(ZDSUP_LOG_UNWRITABLE\)/),
+  });
+});
+
 test.concurrent('a reader of the start that leaves ends neither the waiting nor the daemon', async () => {
   const world = makeDaemonWorld();
   const child = spawn(process.execPath, [BIN, 'start', '--daemon'], {

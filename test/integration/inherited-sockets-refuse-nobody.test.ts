@@ -1,5 +1,6 @@
 /** Socket activation: whoever started the master has bound the sockets, and holds them over its death. */
 import { spawn } from 'node:child_process';
+import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -7,7 +8,7 @@ import { expect, test } from 'vitest';
 import type { AppSnapshot } from '../../src/shared/snapshot.js';
 import { isAlive, killOwn, temporaryFolder } from '../helpers/cleanup.js';
 import { Connection } from '../helpers/load/client.js';
-import { freePorts } from '../helpers/ports.js';
+import { freePorts, freeUdpPort } from '../helpers/ports.js';
 import { makeProject } from '../helpers/project.js';
 import { onTestFinished } from '../helpers/side-by-side.js';
 import { onlyAppOf } from '../helpers/status.js';
@@ -76,6 +77,52 @@ test('an app gets the sockets that were handed over, several at once, a unix soc
     app = await serving(masterPid);
     expect([...seen]).toEqual(['open']);
   }
+  expect((await zdsup(world, ['stop'], { cwd: project.folder })).code).toBe(0);
+  expect((await once(holder, 'exit'))[0]).toBe(0);
+});
+
+test('a datagram to a socket that was handed over waits for the next master, as a connection does', async () => {
+  const port = await freeUdpPort();
+  const world = makeWorld();
+  const project = makeProject({
+    'app.js': `const socket = require('node:dgram').createSocket('udp4');
+      socket.on('message', (data, from) => socket.send(process.ppid + ' ' + data, from.port)).bind(${port}, '127.0.0.1');`,
+  });
+  const holder = spawn(
+    process.execPath,
+    [HOLDER, JSON.stringify([{ udp: port }]), process.execPath, BIN, 'start', 'app.js'],
+    {
+      cwd: project.folder,
+      env: { ...world.env, PWD: project.folder },
+      stdio: 'ignore',
+    },
+  );
+  const client = createSocket('udp4');
+  let app: AppSnapshot | undefined;
+  onTestFinished(async () => {
+    client.close();
+    const gone = holder.exitCode === null && once(holder, 'exit');
+    killOwn(holder.pid);
+    if (app && isAlive(app.masterPid)) killOwn(app.masterPid);
+    await gone;
+  });
+  const ask = async (text: string): Promise<string> => {
+    client.send(text, port, '127.0.0.1');
+    return String((await once(client, 'message'))[0]);
+  };
+  app = await until(
+    'it serves',
+    () => onlyAppOf(world.home),
+    (seen) => seen?.state === 'running',
+  );
+  expect(app!.listeners).toEqual([{ protocol: 'udp', address: '127.0.0.1', port }]);
+  const { masterPid, workers } = app!;
+  expect(await ask('hello')).toBe(`${masterPid} hello`);
+  killOwn(masterPid);
+  await until('its orphans have gone', () => workers.every(({ pid }) => !isAlive(pid!)));
+  const [next, text] = (await ask('again')).split(' ');
+  expect([text, next !== String(masterPid)]).toEqual(['again', true]);
+  app = (await onlyAppOf(world.home)) ?? app;
   expect((await zdsup(world, ['stop'], { cwd: project.folder })).code).toBe(0);
   expect((await once(holder, 'exit'))[0]).toBe(0);
 });

@@ -1,5 +1,5 @@
 /** A root master binds, and its workers are somebody else: they get what the config names, and root runs nothing that they could have written. */
-import { chownSync, existsSync, mkdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { chownSync, existsSync, mkdirSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { request } from 'node:http';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
@@ -98,6 +98,17 @@ describe.skipIf(!canBecomeOthers)('as root, with workers of another user', () =>
     mkdirSync(join(folder, 'theirs'));
     chownSync(join(folder, 'theirs'), ALICE, ALICE);
     expect(await failed({ listen: [join(folder, 'theirs', 'app.sock')] })).toContain('ZDSUP_NOT_ROOTS_ALONE');
+
+    // Where the workers could put a link in the place of the log, root would write what they say into another file.
+    for (const log of [{ out: 'theirs/out.log' }, { error: 'theirs/error.log' }, { out: '/tmp/shop-out.log' }])
+      expect(await failed({ listen: [port], log })).toMatch(
+        /the folder of the log \S+ is not root's alone: .+NOT_ROOTS/,
+      );
+    writeFileSync(join(folder, 'secret'), 'of root');
+    symlinkSync(join(folder, 'secret'), join(folder, 'theirs', 'link'));
+    symlinkSync(join(folder, 'theirs', 'link'), join(folder, 'out.log'));
+    expect(await failed({ listen: [port], log: { out: 'out.log' } })).toContain('ZDSUP_NOT_ROOTS_ALONE');
+    expect(readFileSync(join(folder, 'secret'), 'utf8')).toBe('of root');
 
     const closed = openFolder();
     mkdirSync(join(closed, 'own'), { mode: 0o700 });

@@ -121,3 +121,25 @@ test('while the disk moves, a full queue stops who writes, and nothing is droppe
   expect(existsSync(path) && readFileSync(path).length).toBe((count + 2) * 65_536);
   expect(file.dropped.lines).toBe(0);
 });
+
+test('what is written without a line`s end is put aside all the same, once it is longer than a line that is kept whole', async () => {
+  const { path, file, push } = scene({ maxSizeBytes: 64 * 1_024, keep: 100, compress: false });
+  const piece = 'x'.repeat(64 * 1_024 - 1);
+  for (let count = 0; count < 40; count++) {
+    push(piece);
+    await file.flush();
+  }
+  await file.close(1_000);
+  expect(readFileSync(path).length).toBeLessThanOrEqual(6 * 64 * 1_024);
+  expect(textOf(path)).toBe(piece.repeat(40));
+});
+
+test('a line that has begun is ended in the file that it began in', async () => {
+  const { path, file, push } = scene({ maxSizeBytes: 100, compress: false });
+  for (const part of ['a line', ' of several parts'.repeat(10), ' is whole\n', 'next\n']) {
+    push(part);
+    await file.flush();
+  }
+  await file.close(1_000);
+  expect(readFileSync(path, 'utf8')).toBe('next\n');
+});

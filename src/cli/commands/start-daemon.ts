@@ -28,6 +28,8 @@ export interface StartDaemonsOptions {
   /** Of the masters and their workers. */
   env: NodeJS.ProcessEnv;
   claimFolder(folder: string): void;
+  /** With those above it, where they are missing. */
+  makeFolder(folder: string): void;
   /** Null where this host has none. */
   makePipe(folder: string): { read: number; write: number } | null;
   logFormat: 'json' | 'pretty' | undefined;
@@ -97,13 +99,13 @@ export async function startOne(
 async function launch(
   order: Omit<DaemonOrder, 'piped'>,
   folder: string,
-  { env, json, makePipe, beside = false }: StartDaemonsOptions,
+  { env, json, makeFolder, makePipe, beside = false }: StartDaemonsOptions,
 ): Promise<StartResult> {
   const startedAt = Date.now();
   const progress = beside ? makeProgress(order.app, json ? 'none' : 'lines') : progressOf(order.app, json);
   const attached = beside ? null : detachOnInterrupt(order.app, 'start', progress);
   try {
-    const log = openSync(order.logFile, 'a', 0o600); // Also where it is written by the log process: who may not is told now.
+    const log = openLog(order.logFile, makeFolder); // Also where it is written by the log process: who may not is told now.
     const pipe = makePipe(folder);
     const output = pipe?.write ?? log;
     let child: ChildProcess;
@@ -126,6 +128,25 @@ async function launch(
   } finally {
     progress.end();
     attached?.end();
+  }
+}
+
+/**
+ * As the log process opens it: also for reading, with which a named pipe that nobody reads holds up nobody.
+ * @throws ZdsupError ZDSUP_LOG_UNWRITABLE
+ */
+function openLog(path: string, makeFolder: (folder: string) => void): number {
+  try {
+    makeFolder(dirname(path));
+    return openSync(path, 'a+', 0o600);
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException;
+    throw new ZdsupError({
+      code: 'ZDSUP_LOG_UNWRITABLE',
+      message: `cannot write the log ${path}: ${code ?? message}`,
+      hint: 'make it writable for this user, or name another file: log.out in the config',
+      exitStatus: 2,
+    });
   }
 }
 

@@ -118,10 +118,10 @@ async function detach({ request, release, logFormat }: Wanted, options: StartOpt
 }
 
 /** Of the master's rooms, loaded where a daemon is started. */
-async function groundOfDaemons(): Promise<Pick<StartDaemonsOptions, 'claimFolder' | 'makePipe'>> {
-  const { claimFolder } = await import('../../master/state-folder.js');
+async function groundOfDaemons(): Promise<Pick<StartDaemonsOptions, 'claimFolder' | 'makeFolder' | 'makePipe'>> {
+  const { claimFolder, makeFolder } = await import('../../master/state-folder.js');
   const { makePipes } = await import('../../master/pipes.js');
-  return { claimFolder, makePipe: (folder) => makePipes(folder, 1)?.[0] ?? null };
+  return { claimFolder, makeFolder, makePipe: (folder) => makePipes(folder, 1)?.[0] ?? null };
 }
 
 /** As a daemon, in the environment of this command. Never rejects: what it comes to is the result. */

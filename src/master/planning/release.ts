@@ -52,7 +52,8 @@ export async function makePlan(
   const relocate = relocation(release);
   const wanted = identityOf(config.user, config.group);
   const envFiles = config.envFile.map((file) => relocate(resolve(baseDir, file)));
-  if (wanted !== null) refuseWhatOthersWrite(config, configPath, envFiles);
+  const log = config.log && logIn(config.log, resolve(baseDir, config.cwd ?? '.'));
+  if (wanted !== null) refuseWhatOthersWrite({ ...config, log }, configPath, envFiles);
   const logicalCwd = relocate(resolve(baseDir, config.cwd ?? '.'));
   const cwd = await realpath(logicalCwd).catch(() => {
     throw new ZdsupError({
@@ -67,7 +68,6 @@ export async function makePlan(
   const path = release
     ? await realpath(release.path)
     : await releaseFolder(entry, cwd, await linkedFolder(script, cwd));
-  const log = config.log && logIn(config.log, resolve(baseDir, config.cwd ?? '.'));
   const readAt = Date.now();
   const baseline = await fingerprint(path, entry);
   const fromFiles = await readEnvFiles(envFiles);
@@ -179,7 +179,7 @@ function inherited(masterEnv: NodeJS.ProcessEnv, identity: Identity | null): Rec
 }
 
 /**
- * What root reads for workers that run as somebody else, and where it makes their unix sockets. Not the script: nothing of it is executed by root.
+ * What root reads for workers that run as somebody else, and where it makes their unix sockets and writes their log. Not the script: nothing of it is executed by root.
  * @throws ZdsupError ZDSUP_NOT_ROOTS_ALONE
  */
 function refuseWhatOthersWrite(config: AppConfig, configPath: string | undefined, envFiles: string[]): void {
@@ -188,6 +188,12 @@ function refuseWhatOthersWrite(config: AppConfig, configPath: string | undefined
     refuseWeak('the env file', file, 'root reads it, so its writer could have root read another');
   for (const path of unixPathsOf(config.listen ?? []))
     refuseWeak('the folder', dirname(path), `root binds ${path} in it, so its writer could lead root astray`);
+  const { out = null, error = null } = config.log ?? {};
+  for (const file of new Set([out, error].filter((one) => one !== null))) {
+    // A link in it would have root write, cut or pack another file, with what the workers say.
+    refuseWeak('the folder of the log', dirname(file), `root writes ${file} in it`, 'folder-of-new-files');
+    refuseWeak('the log', file, 'root writes it');
+  }
 }
 
 /** As a login of that user has it. */

@@ -19,13 +19,18 @@ export interface Seen {
   /** Of a symbolic link, what it holds. */
   target: string | null;
 }
+type End = 'folder-of-new-files';
 export type Look = (path: string) => Seen | null;
 
-/** @returns the first place on the way that others can change, with how; null: root alone can. What is not there is not judged. */
-export function weakPlace(path: string, look: Look = lookOnDisk): { path: string; why: string } | null {
+/**
+ * @param end `folder-of-new-files`: files come and go in it, and in a sticky folder anybody may take the name of one that is not there
+ * @returns the first place on the way that others can change, with how; null: root alone can. What is not there is not judged.
+ */
+export function weakPlace(path: string, look: Look = lookOnDisk, end?: End): { path: string; why: string } | null {
   const pending = parts(resolve(path));
   let at = '/';
   let links = 0;
+  let above: Seen | null = null;
   for (let first = true; ; first = false) {
     if (!first) {
       const next = pending.shift();
@@ -33,9 +38,13 @@ export function weakPlace(path: string, look: Look = lookOnDisk): { path: string
       at = next === '..' ? dirname(at) : at === '/' ? `/${next}` : `${at}/${next}`;
     }
     const seen = look(at);
-    if (seen === null) return null;
-    const why = weakness(seen);
+    if (seen === null) {
+      const open = end === undefined || above === null ? null : weakness(above, true);
+      return open === null ? null : { path: dirname(at), why: open };
+    }
+    const why = weakness(seen, end !== undefined && pending.length === 0);
     if (why !== null) return { path: at, why };
+    above = seen;
     if (seen.target === null) continue;
     links += 1;
     if (links > MAX_LINKS) return { path: at, why: 'is one of too many links' };
@@ -46,11 +55,11 @@ export function weakPlace(path: string, look: Look = lookOnDisk): { path: string
 
 const parts = (path: string): string[] => path.split('/').filter((part) => part !== '' && part !== '.');
 
-function weakness({ uid, mode, isFolder, target }: Seen): string | null {
+function weakness({ uid, mode, isFolder, target }: Seen, takesNewFiles: boolean): string | null {
   if (uid !== 0) return `belongs to user ${uid}`;
   if (target !== null) return null; // A link has no mode of its own; whoever may replace it may write its folder.
   // In a sticky folder (/tmp) nobody moves away what is root's.
-  if ((mode & GROUP_OR_OTHERS_WRITE) === 0 || (isFolder && (mode & STICKY) !== 0)) return null;
+  if ((mode & GROUP_OR_OTHERS_WRITE) === 0 || (isFolder && (mode & STICKY) !== 0 && !takesNewFiles)) return null;
   return `can be written to by ${(mode & 0o002) === 0 ? 'its group' : 'everybody'} (mode ${(mode & 0o7777).toString(8).padStart(4, '0')})`;
 }
 
@@ -66,10 +75,11 @@ export const WHY_CONFIG = 'root evaluates it, and the workers run as somebody el
 /**
  * @param what the path is, such as `the config`
  * @param why root must be able to trust it
+ * @param end see {@link weakPlace}
  * @throws ZdsupError ZDSUP_NOT_ROOTS_ALONE
  */
-export function refuseWeak(what: string, path: string, why: string): void {
-  const weak = weakPlace(path);
+export function refuseWeak(what: string, path: string, why: string, end?: End): void {
+  const weak = weakPlace(path, lookOnDisk, end);
   if (weak === null) return;
   throw new ZdsupError({
     code: 'ZDSUP_NOT_ROOTS_ALONE',

@@ -13,6 +13,8 @@ const SOUND: Record<string, Seen> = {
   '/srv': folder(),
   '/srv/app.js': file(),
 };
+const weakForNew = (tree: Record<string, Seen>) =>
+  weakPlace('/srv/logs', (at) => ({ ...SOUND, ...tree })[at] ?? null, 'folder-of-new-files')?.path ?? null;
 const weakIn = (path: string, tree: Record<string, Seen>) =>
   weakPlace(path, (at) => ({ ...SOUND, ...tree })[at] ?? null)?.path ?? null;
 
@@ -53,5 +55,17 @@ describe('a path is root alone to change', () => {
     ['where nothing is there', { '/etc': link('/nowhere') }],
   ] as const)('%s', ([, tree]) => {
     expect(weakIn('/etc/app.js', tree)).toBeNull();
+  });
+});
+
+describe('a folder that files come and go in', () => {
+  test.for([
+    ['is not root alone where it is sticky and open to all', { '/srv/logs': folder(0o1777) }, '/srv/logs'],
+    ['nor where a link leads to such a one', { '/srv/logs': link('../tmp'), '/tmp': folder(0o1777) }, '/tmp'],
+    ['nor where it is still to be made in such a one', { '/srv': folder(0o1777) }, '/srv'],
+    ['is root alone below a sticky one, once it is there', { '/srv': folder(0o1777), '/srv/logs': folder() }, null],
+    ['is root alone where it is still to be made in a sound one', {}, null],
+  ] as const)('%s', ([, tree, weak]) => {
+    expect(weakForNew(tree)).toBe(weak);
   });
 });

@@ -2,9 +2,9 @@
 import { plural } from '../domain/names.js';
 import type { Fleet, Rollout } from '../domain/types.js';
 import type { Progress, ProgressKind } from '../shared/control-protocol.js';
-import type { JournalRelease, NewEntry } from '../shared/journal-entry.js';
+import type { EntryOf, JournalRelease, NewEntry } from '../shared/journal-entry.js';
 import type { Effects, Observer, RolloutEnd, ScaleEnd } from './effects.js';
-import { Journal, lastRolloutIdAt } from './journal.js';
+import { Journal, pastAt } from './journal.js';
 import type { VerdictNews } from './judge.js';
 import { PeakMemory } from './peak-memory.js';
 import type { Supervisor } from './supervisor.js';
@@ -48,10 +48,13 @@ export interface KeeperOptions {
 export function openJournal(
   path: string,
   { supervisor, effects }: { supervisor: Supervisor; effects: Effects },
+  begun: Omit<EntryOf<'master-started'>, 'at' | 'type' | 'killed'>,
   failed: (why: string) => void,
 ): Journal {
   const journal = new Journal({ path, failed });
-  supervisor.continueAfter(lastRolloutIdAt(path));
+  const { lastRolloutId, killed } = pastAt(path);
+  supervisor.continueAfter(lastRolloutId);
+  journal.append({ type: 'master-started', ...begun, ...(killed === undefined ? {} : { killed }) });
   effects.observers.add(
     new JournalKeeper({
       append: (entry) => journal.append(entry),

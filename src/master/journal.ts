@@ -8,7 +8,7 @@ import type { FileHandle } from 'node:fs/promises';
 import { mkdir, open, rename, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import type { NewEntry } from '../shared/journal-entry.js';
-import { lastRolloutId, parseJournal } from '../shared/journal-entry.js';
+import { lastKilled, lastRolloutId, parseJournal } from '../shared/journal-entry.js';
 
 /** Bytes of one file, of which there are two at most. */
 const MAX_BYTES = 1024 * 1024;
@@ -32,16 +32,20 @@ export interface JournalOptions {
 const FLAGS = constants.O_RDWR | constants.O_APPEND | constants.O_CREAT | constants.O_NOFOLLOW;
 const openForAppend = (path: string): Promise<FileHandle> => open(path, FLAGS, 0o600);
 
-/**
- * The highest id of a rollout that the journal at `path` knows, 0 where it knows none. Waits for the disk: for the start of a master alone.
- * Whatever cannot be read numbers from 1.
- */
-export function lastRolloutIdAt(path: string): number {
-  for (const file of [path, `${path}.1`]) {
-    const last = lastRolloutId(parseJournal(textOf(file)));
-    if (last > 0) return last; // Ids rise: those in the older file are lower.
-  }
-  return 0;
+/** What a master that begins is to know of those before it. */
+export interface Past {
+  /** The highest id of a rollout; 0 where there is none. */
+  lastRolloutId: number;
+  /** The process id of the one before, where it has not said its end. */
+  killed: number | undefined;
+}
+
+/** Waits for the disk: for the start of a master alone. Whatever cannot be read numbers from 1. */
+export function pastAt(path: string): Past {
+  const last = parseJournal(textOf(path));
+  // Ids rise: those in the older file are lower.
+  const id = lastRolloutId(last) || lastRolloutId(parseJournal(textOf(`${path}.1`)));
+  return { lastRolloutId: id, killed: lastKilled(last) };
 }
 
 function textOf(path: string): string {

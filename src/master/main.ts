@@ -175,13 +175,12 @@ export async function runMaster(
     },
     (why) => warn(`the app cannot be remembered: ${why}`),
   );
-  const journal = openJournal(journalPath(state, appName), { supervisor, effects }, (why) =>
-    warn(`the journal cannot be written: ${why}`),
+  const journal = openJournal(
+    journalPath(state, appName),
+    { supervisor, effects },
+    { masterPid: process.pid, version: VERSION, daemon: options.daemon !== undefined },
+    (why) => warn(`the journal cannot be written: ${why}`),
   );
-  journal.append({
-    ...{ type: 'master-started', masterPid: process.pid, version: VERSION },
-    daemon: options.daemon !== undefined,
-  });
 
   const say = (message: string): void => logger.info(message);
   const nextStart = noteNextStart({ appName, state, plans: effects.plans, say, warn });

@@ -5,6 +5,7 @@
 import type { Dirent, Stats } from 'node:fs';
 import { lstatSync, readdirSync, readlinkSync } from 'node:fs';
 import { dirname, isAbsolute, relative, resolve } from 'node:path';
+import { isOfLog } from '../shared/log-names.js';
 import { refused, Unsteady } from './failure.js';
 
 export type Seen =
@@ -18,6 +19,8 @@ export interface ScanOptions {
   shared: readonly string[];
   /** Absolute paths that are left out: the store itself may lie in the folder. */
   leaveOut: readonly string[];
+  /** Log files that are written meanwhile, absolute: left out, with what was put aside of them. */
+  logs: readonly string[];
 }
 
 export interface Scan {
@@ -33,16 +36,18 @@ const NOT_TAKEN = new Set(['.git', '.hg', '.svn']);
  * @param root real path of the folder; `logical` the one it is known by
  * @throws ZdsupError ZDSUP_DEPLOY_REFUSED; {@link Unsteady} where something vanishes under it
  */
-export function scan(root: string, logical: string, { shared, leaveOut }: ScanOptions): Scan {
+export function scan(root: string, logical: string, { shared, leaveOut, logs }: ScanOptions): Scan {
   const found: Scan = { seen: [], sockets: [] };
   const isShared = new Set(shared);
   const leaving: string[] = [];
   const enter = (folder: string, prefix: string): void => {
+    const logsHere = logs.filter((log) => dirname(log) === folder);
     for (const entry of list(folder)) {
       const path = prefix + entry.name;
       const absolute = `${root}/${path}`;
       if (entry.name.includes('\uFFFD')) throw refused(`the name of ${absolute} is not UTF-8`, 'give it another name');
       if (NOT_TAKEN.has(entry.name) || leaveOut.includes(absolute)) continue;
+      if (logsHere.some((log) => isOfLog(log, entry.name))) continue;
       if (isShared.has(path)) found.seen.push(sharedEntry(path, absolute, entry));
       else if (entry.isDirectory()) {
         found.seen.push({ kind: 'folder', path, mode: look(absolute).mode & 0o777 });

@@ -39,6 +39,8 @@ export interface TakeRequest {
   from: string;
   /** Of the config; it may still be read while the folder is. */
   shared: readonly string[] | Promise<readonly string[]>;
+  /** The app's log files, absolute and real: they are no part of a release. */
+  logs: readonly string[];
   label: Label | null | Promise<Label | null>;
   message: string | null;
   /** Releases that processes run from. */
@@ -258,7 +260,7 @@ async function read(
   for (let tried = 0; tried < TRIES; tried++) {
     const startedAt = performance.now();
     try {
-      const { seen, sockets } = scan(source, logical, { shared, leaveOut: [store] });
+      const { seen, sockets } = scan(source, logical, { shared, leaveOut: [store], logs: request.logs });
       step('scanned');
       const entries: Entry[] = [];
       let turnedAt = startedAt;

@@ -9,8 +9,11 @@ export interface JournalRelease {
   path: string;
 }
 
-export type JournalEntry = { /** ISO 8601 instant. */ at: string } & (
-  | { type: 'master-started'; masterPid: number; version: string; daemon: boolean }
+export type JournalEntry = {
+  /** ISO 8601 instant. */ at: string;
+} & /** `killed`: the master before it, which has said no word of its end. */
+(
+  | { type: 'master-started'; masterPid: number; version: string; daemon: boolean; killed?: number }
   | { type: 'master-ended'; masterPid: number; how: 'stopped' | 'crashed'; reason: string | null }
   | {
       type: 'rollout-begun';
@@ -154,3 +157,9 @@ const isCutShort = (next: string | undefined): boolean =>
 /** The highest id of a rollout in it; 0 where there is none. */
 export const lastRolloutId = ({ entries }: JournalText): number =>
   entries.reduce((highest, entry) => Math.max(highest, 'rolloutId' in entry ? (entry.rolloutId ?? 0) : 0), 0);
+
+/** The process id of the last master in it, where that has said no word of its end. */
+export function lastKilled({ entries }: JournalText): number | undefined {
+  const last = entries.findLast((entry) => entry.type === 'master-started' || entry.type === 'master-ended');
+  return last?.type === 'master-started' ? last.masterPid : undefined;
+}

@@ -46,3 +46,10 @@ export function archivesAmong(path: string, names: string[]): Archive[] {
   }
   return [...found.values()].sort((a, b) => (a.id < b.id ? -1 : 1));
 }
+
+/** A file of that name, in the folder of the log file at `path`, is the log, was put aside of it, or is an index of either. */
+export function isOfLog(path: string, name: string): boolean {
+  const plain = name.replace(/^\.(.*)\.(?:idx|gz\.tmp)$/, '$1').replace(/\.gz$/, '');
+  const base = basename(path);
+  return plain === base || (plain.startsWith(`${base}.`) && STAMP.test(plain.slice(base.length + 1)));
+}

@@ -39,7 +39,7 @@ export function makeStore(files: Record<string, string>, path: string = join(tem
 
 export const requestOf = (store: string, source: string): TakeRequest => ({
   ...{ store, app: APP, source, logical: source, from: source },
-  ...{ shared: [], label: null, message: null, inUse: new Set<string>() },
+  ...{ shared: [], logs: [], label: null, message: null, inUse: new Set<string>() },
 });
 
 const youngest = (folder: string): number =>

@@ -177,6 +177,29 @@ test('a folder from elsewhere stands for the one that the app was started from',
   expect(await answer()).toBe(`built ${release.id} ${release.path} ${release.path}`);
 });
 
+test('a log in the app`s folder is part of no release, and stays where it is over deploys and rollbacks', async () => {
+  const { project, master, store, answer, deployed } = await startShop(
+    { log: { out: 'logs/out.log' } },
+    { 'logs/kept.txt': 'not a log', 'logs/out.log.2026-11-26T09-15-00-123Z.gz': 'put aside' },
+  );
+  project.write({ 'lib/word.js': `console.log('said by two');\n${word('two')}` });
+  const { release } = await deployed();
+  expect(await answer()).toMatch(/^two /);
+  expect(readdirSync(join(release.path, 'logs'))).toEqual(['kept.txt']);
+  await until(
+    'it is in the log',
+    () => readFileSync(project.path('logs/out.log'), 'utf8'),
+    (text) => text.includes('said by two'),
+  );
+  project.write({ 'lib/word.js': word('three') });
+  expect((await deployed()).changed, 'that file alone').toBe(1);
+  expect((await master.run('rollback', '--to', release.id)).code).toBe(0);
+  expect(await answer()).toMatch(/^two /);
+  expect((await master.run('logs', '--grep', 'said by two', '--json')).stdout).toContain('"generation":2');
+  expect((await master.run('releases', '--verify')).code).toBe(0);
+  expect(existsSync(join(store, release.id, APP, 'logs/out.log'))).toBe(false);
+});
+
 test('where the script lies behind a link that deploys move, its target is taken, and the folder around it stays', async () => {
   const port = await freePort();
   const project = makeProject({

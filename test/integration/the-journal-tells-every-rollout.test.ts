@@ -118,6 +118,8 @@ test.concurrent.for([
       [2, 'interrupted'],
       [1, 'succeeded'],
     ]);
+    const { stdout } = await zdsup(world, ['logs', 'shop', '--events']);
+    expect(stdout).toContain(`; master ${master.pid} before it was killed, or its host went down`);
   },
 );
 

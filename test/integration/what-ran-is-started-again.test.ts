@@ -10,16 +10,19 @@ import { zdsup } from '../helpers/zdsup.js';
 
 test('what ran when its master was killed is started again, each by itself; the rest is left and told', async () => {
   const world = makeDaemonWorld();
-  const ports = await freePorts(3);
+  const ports = await freePorts(4);
   const project = makeProject({ 'app.js': answering('"here"', 'process.env.PORT') });
-  const apps = ['gone', 'killed', 'up'].map((name, index) => {
+  const apps = ['gone', 'killed', 'up', 'late'].map((name, index) => {
     project.write({ [`${name}.js`]: 'require("./app.js")' });
     return { name, script: `${name}.js`, minReady: 0, env: { PORT: ports[index] } };
   });
   project.write({ 'zdsup.config.json': JSON.stringify({ apps }) });
   const run = (...args: string[]) => zdsup(world, args, { cwd: project.folder });
+  project.write({
+    'late.js': 'if (!require("node:fs").existsSync("database")) throw new Error("no database"); require("./app.js")',
+  });
   const started = await run('start', '--daemon');
-  expect(started.code, started.stderr).toBe(0);
+  expect(started.code, started.stderr).toBe(1);
 
   for (const name of ['gone', 'killed']) {
     const { masterPid } = recordOf(world, name);
@@ -27,11 +30,10 @@ test('what ran when its master was killed is started again, each by itself; the 
     await goneFrom(masterPid);
   }
   renameSync(project.path('gone.js'), project.path('away.js'));
-  // As masters leave them: one was stopped, one crashed at its start, one ran in a terminal that was killed.
+  // As masters leave them: one was stopped, one ran in a terminal that was killed.
   const at = new Date().toISOString();
   const more: [string, Partial<AppRecord>][] = [
     ['stopped', { ended: { at, how: 'stopped', reason: null } }],
-    ['crashed', { ended: { at, how: 'crashed', reason: 'no database' } }],
     ['terminal', { daemon: false }],
   ];
   for (const [name, how] of more)
@@ -39,9 +41,9 @@ test('what ran when its master was killed is started again, each by itself; the 
 
   const first = await run('resurrect', '--json');
   expect(JSON.parse(first.stdout)).toMatchObject([
-    { app: 'crashed', outcome: 'left', note: expect.stringContaining('crashed at its last start (no database)') },
     { app: 'gone', outcome: 'failed', exitStatus: 2, error: { code: 'ZDSUP_SCRIPT_MISSING' } },
     { app: 'killed', outcome: 'started', exitStatus: 0 },
+    { app: 'late', outcome: 'failed', exitStatus: 1, error: { code: 'ZDSUP_ROLLOUT_FAILED' } },
     { app: 'terminal', outcome: 'left', note: expect.stringContaining('ran in the foreground') },
     { app: 'up', outcome: 'running', exitStatus: 0 },
   ]);
@@ -50,13 +52,15 @@ test('what ran when its master was killed is started again, each by itself; the 
   expect(await (await fetch(`http://127.0.0.1:${ports[1]}/`)).text()).toBe('here');
 
   renameSync(project.path('away.js'), project.path('gone.js'));
+  project.write({ database: '' }); // It was late at that boot.
   const second = await run('resurrect');
-  expect(second).toMatchObject({ code: 0, stdout: expect.stringMatching(/^gone: runs as a daemon .*\n$/) });
-  expect(second.stderr).toContain('note: crashed crashed at its last start (no database) and is left as it is');
+  expect(second.code, second.stderr).toBe(0);
+  for (const name of ['gone', 'late']) expect(second.stdout).toContain(`${name}: runs as a daemon`);
+  expect(second.stderr).toContain('note: terminal ran in the foreground and is left as it is');
   expect(second.stderr).toContain('gone: generation 1 serves with 1 worker');
   expect(await run('resurrect')).toMatchObject({
     code: 0,
-    stdout: 'nothing to start again: gone, killed, up run already\n',
+    stdout: 'nothing to start again: gone, killed, late, up run already\n',
   });
   expect((await run('resurrect', '--print-crontab')).stdout).toMatch(
     new RegExp(

@@ -15,7 +15,7 @@ import { open } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { expect, test } from 'vitest';
 import type { JournalOptions } from '../../src/master/journal.js';
-import { Journal, lastRolloutIdAt } from '../../src/master/journal.js';
+import { Journal, pastAt } from '../../src/master/journal.js';
 import type { NewEntry } from '../../src/shared/journal-entry.js';
 import { parseJournal } from '../../src/shared/journal-entry.js';
 import { temporaryFolder } from '../helpers/cleanup.js';
@@ -247,13 +247,13 @@ test('a file that somebody has cut is written on from its new end, also after a 
 
 test('the last id is found, also where the younger file has none yet or is not there', async () => {
   const { journal, path } = makeJournal();
-  expect(lastRolloutIdAt(path)).toBe(0);
+  expect(pastAt(path).lastRolloutId).toBe(0);
   journal.append(begun(41));
   journal.append(begun(42));
   await journal.close();
-  expect(lastRolloutIdAt(path)).toBe(42);
+  expect(pastAt(path).lastRolloutId).toBe(42);
   renameSync(path, `${path}.1`);
-  expect(lastRolloutIdAt(path)).toBe(42);
+  expect(pastAt(path).lastRolloutId).toBe(42);
   writeFileSync(path, '\u0000\u0000');
-  expect(lastRolloutIdAt(path)).toBe(42);
+  expect(pastAt(path).lastRolloutId).toBe(42);
 });

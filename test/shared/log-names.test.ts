@@ -1,5 +1,13 @@
+import { basename } from 'node:path';
 import { expect, test } from 'vitest';
-import { archivePath, archivesAmong, compressedPath, indexPath, unfinishedPath } from '../../src/shared/log-names.js';
+import {
+  archivePath,
+  archivesAmong,
+  compressedPath,
+  indexPath,
+  isOfLog,
+  unfinishedPath,
+} from '../../src/shared/log-names.js';
 
 const AT = Date.UTC(2026, 10, 26, 9, 15, 0, 123);
 const ASIDE = '/var/log/api.log.2026-11-26T09-15-00-123Z';
@@ -34,4 +42,18 @@ test('what was put aside is told from whatever else lies there, the oldest first
       compressed: false,
     },
   ]);
+});
+
+test('what belongs to a log is told by its name', () => {
+  const own = [
+    '/var/log/api.log',
+    ASIDE,
+    compressedPath(ASIDE),
+    unfinishedPath(ASIDE),
+    indexPath(ASIDE),
+    indexPath('/var/log/api.log'),
+  ];
+  for (const path of own) expect(isOfLog('/var/log/api.log', basename(path)), path).toBe(true);
+  for (const name of ['api.log.js', 'api.log.1', '.api.log', 'log', 'my-api.log', 'api.log.2026-11-26'])
+    expect(isOfLog('/var/log/api.log', name), name).toBe(false);
 });

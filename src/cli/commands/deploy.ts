@@ -4,7 +4,7 @@
  */
 import { realpathSync } from 'node:fs';
 import { constants, getPriority, setPriority } from 'node:os';
-import { join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import type { RunningApp } from '../../client/apps.js';
 import { runningApps } from '../../client/apps.js';
 import { askStatus, NobodyThere } from '../../client/control-client.js';
@@ -16,6 +16,7 @@ import { makeSpare } from '../../releases/spare.js';
 import { listReleases, readHead } from '../../releases/store.js';
 import type { Taken } from '../../releases/take.js';
 import { clearLeftovers, takeRelease } from '../../releases/take.js';
+import type { AppRecord } from '../../shared/app-record.js';
 import type { ControlResult } from '../../shared/control-protocol.js';
 import { ZdsupError } from '../../shared/errors.js';
 import { releasesDir } from '../../shared/paths.js';
@@ -198,6 +199,7 @@ async function take(
   await new Promise(setImmediate); // Its order is on its way.
   const taken = await takeRelease({
     ...{ store, app: name, source, logical, from, message, label },
+    logs: logsOf(record),
     shared,
     // Looked for where it matters alone: the processes of a host are many.
     get inUse() {
@@ -206,6 +208,16 @@ async function take(
   });
   return { taken, from, keep: (await planning).keep };
 }
+
+/** Where it writes now, or wrote last. */
+const logsOf = ({ log }: AppRecord): string[] =>
+  (log ? [log.out, log.error] : []).flatMap((file) => {
+    try {
+      return [join(realpathSync(dirname(file)), basename(file))];
+    } catch {
+      return []; // Its folder is gone, and it with it.
+    }
+  });
 
 /** Of the release that was deployed last, where it can be read. */
 function lastHead(store: string): { from: string } | undefined {

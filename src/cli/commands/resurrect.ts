@@ -1,6 +1,6 @@
 /**
- * Runs in the CLI. `zdsup resurrect`: starts again, as daemons, the apps whose records say that they ran when their masters died. Meant for the
- * start of a host, by cron; systemd does better where it is there (docs/config.md, Daemons).
+ * Runs in the CLI. `zdsup resurrect`: starts again, as daemons, the apps whose records say that they ran when their masters died, or did not come up at
+ * their last start. Meant for the start of a host, by cron; systemd does better where it is there (docs/config.md, Daemons).
  */
 import { availableParallelism, homedir } from 'node:os';
 import { resolve } from 'node:path';
@@ -83,20 +83,12 @@ function judge({ name: app, running, remembered }: KnownApp): (Found | Died)[] {
   if (running) return [{ app, outcome: 'running', exitStatus: 0 }];
   const { record } = remembered;
   if (record === null) return [{ app, remembered }];
-  const left = (why: string, how: string): Found[] => [
-    { app, outcome: 'left', exitStatus: 0, note: `${app} ${why} and is left as it is; ${how}` },
-  ];
-  if (record.ended?.how === 'crashed')
-    return left(
-      `crashed at its last start${record.ended.reason === null ? '' : ` (${record.ended.reason})`}`,
-      `zdsup start ${app} tries it again`,
-    );
-  if (record.ended !== null) return [];
-  if (!record.daemon)
-    return left(
-      'ran in the foreground',
-      `whoever ran it there starts it; zdsup start ${app} --daemon makes it a daemon`,
-    );
+  // It did not come up, for a database that was late, say: that was no wish of anybody's.
+  if (record.ended !== null && record.ended.how !== 'crashed') return [];
+  if (!record.daemon) {
+    const note = `${app} ran in the foreground and is left as it is; whoever ran it there starts it; zdsup start ${app} --daemon makes it a daemon`;
+    return [{ app, outcome: 'left', exitStatus: 0, note }];
+  }
   return [{ app, remembered }];
 }
 

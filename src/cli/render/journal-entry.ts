@@ -35,7 +35,7 @@ const BY: Record<string, (kind: string) => string> = {
 export function sentenceOf(entry: JournalEntry): string {
   switch (entry.type) {
     case 'master-started':
-      return `master ${entry.masterPid} started (zdsup ${entry.version}${entry.daemon ? ', a daemon' : ''})`;
+      return `master ${entry.masterPid} started (zdsup ${entry.version}${entry.daemon ? ', a daemon' : ''})${entry.killed === undefined ? '' : `; master ${entry.killed} before it was killed, or its host went down`}`;
     case 'master-ended':
       return `master ${entry.masterPid} ended: ${entry.how}${entry.reason === null ? '' : `, ${flat(entry.reason)}`}`;
     case 'rollout-begun': {
@@ -82,6 +82,7 @@ function toneOf(entry: JournalEntry): Tone {
     case 'gap':
       return 'warning';
     case 'master-started':
+      return entry.killed === undefined ? 'plain' : 'bad';
     case 'rollout-begun':
       return 'plain';
   }

@@ -18,7 +18,8 @@ import { hostLimits } from './cgroup.js';
 import { readEnvFile } from './env-file.js';
 import { identityOf } from './identity.js';
 import { settleIdentity } from './readable.js';
-import { relocation } from './relocate.js';
+import type { Relocate } from './relocate.js';
+import { outOfRelease, relocation } from './relocate.js';
 import { refuseWeak, WHY_CONFIG } from './root-only.js';
 
 /** Settings that say how this process was started and would mislead a worker. */
@@ -52,7 +53,7 @@ export async function makePlan(
   const relocate = relocation(release);
   const wanted = identityOf(config.user, config.group);
   const envFiles = config.envFile.map((file) => relocate(resolve(baseDir, file)));
-  const log = config.log && logIn(config.log, resolve(baseDir, config.cwd ?? '.'));
+  const log = config.log && logIn(config.log, resolve(baseDir, config.cwd ?? '.'), outOfRelease(release));
   if (wanted !== null) refuseWhatOthersWrite({ ...config, log }, configPath, envFiles);
   const logicalCwd = relocate(resolve(baseDir, config.cwd ?? '.'));
   const cwd = await realpath(logicalCwd).catch(() => {
@@ -91,11 +92,11 @@ export async function makePlan(
   };
 }
 
-/** Never within a release of the store: a log outlives it. */
-const logIn = (log: LogConfig, folder: string): LogConfig => ({
+/** Never within a release of the store: a log outlives it, also where the config itself was read there. */
+const logIn = (log: LogConfig, folder: string, home: Relocate): LogConfig => ({
   ...log,
-  out: log.out && resolve(folder, log.out),
-  error: log.error && resolve(folder, log.error),
+  out: log.out && home(resolve(folder, log.out)),
+  error: log.error && home(resolve(folder, log.error)),
 });
 
 async function resolveEntry(logical: string): Promise<string> {

@@ -16,6 +16,12 @@ export function relocation(release: PlanRequest['release']): Relocate {
   };
 }
 
+/** The other way round: what outlives a release does not lie in it, but in the folder that it stands for. */
+export function outOfRelease(release: PlanRequest['release']): Relocate {
+  if (release === undefined) return (path) => path;
+  return (path) => (isIn(release.path, path) ? release.from + path.slice(release.path.length) : path);
+}
+
 const isIn = (folder: string, path: string): boolean =>
   path === folder || path.startsWith(folder === '/' ? folder : `${folder}/`);
 

@@ -1,7 +1,7 @@
 /** Paths of the folder that a release stands for are paths of the release; all others stay. */
 import { realpathSync } from 'node:fs';
 import { expect, test } from 'vitest';
-import { relocation } from '../../../src/master/planning/relocate.js';
+import { outOfRelease, relocation } from '../../../src/master/planning/relocate.js';
 import { makeProject } from '../../helpers/project.js';
 
 const path = '/store/abcd1234/shop';
@@ -35,4 +35,11 @@ test('where the store lies in the folder, a path that is in the release already 
   const relocate = relocation({ id: 'abcd1234', from: '/srv/shop', path });
   expect(relocate(relocate('/srv/shop/app.js'))).toBe(`${path}/app.js`);
   expect(relocate(path)).toBe(path);
+});
+
+test('what outlives a release lies in the folder that it stands for', () => {
+  const home = outOfRelease({ id: 'abcd1234', path, from: '/srv/shop' });
+  expect(home(`${path}/logs/out.log`)).toBe('/srv/shop/logs/out.log');
+  expect(home('/var/log/shop.log')).toBe('/var/log/shop.log');
+  expect(outOfRelease(undefined)(`${path}/a`)).toBe(`${path}/a`);
 });

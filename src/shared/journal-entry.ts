@@ -9,11 +9,15 @@ export interface JournalRelease {
   path: string;
 }
 
-export type JournalEntry = {
-  /** ISO 8601 instant. */ at: string;
-} & /** `killed`: the master before it, which has said no word of its end. */
-(
-  | { type: 'master-started'; masterPid: number; version: string; daemon: boolean; killed?: number }
+export type JournalEntry = { /** ISO 8601 instant. */ at: string } & (
+  | {
+      type: 'master-started';
+      masterPid: number;
+      version: string;
+      daemon: boolean;
+      /** The master before it, which has said no word of its end. */
+      killed?: number;
+    }
   | { type: 'master-ended'; masterPid: number; how: 'stopped' | 'crashed'; reason: string | null }
   | {
       type: 'rollout-begun';

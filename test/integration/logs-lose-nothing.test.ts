@@ -191,7 +191,8 @@ test('a full disk: the app goes on, and what found no room is counted, in the st
   expect((await master.run('status')).stdout).toMatch(
     /^log +cannot be written: no space left on the disk; [\d,]+ lines dropped/m,
   );
-  const before = shoutsIn(readFileSync(out, 'utf8'));
+  const full = readFileSync(out, 'utf8');
+  const before = shoutsIn(full);
   truncateSync(out);
   await until(
     'the file tells of the gap',
@@ -205,6 +206,8 @@ test('a full disk: the app goes on, and what found no room is counted, in the st
   );
   await stopped(master);
   // What was cut in two by the full disk goes on where the cut file begins.
+  const cut = full.slice(full.lastIndexOf('\n') + 1) + readFileSync(out, 'utf8').split('\n')[0];
+  expect(cut).toMatch(/^\d+ \d+ x{60}$/);
   const after = shoutsIn(readFileSync(out, 'utf8').slice(readFileSync(out, 'utf8').indexOf('\n') + 1), true);
   expect({ before: before.wrong, after: after.wrong }).toEqual({ before: [], after: [] });
   expect(dropped(readFileSync(out, 'utf8')).reduce((sum, count) => sum + count)).toBe(log?.droppedLines);

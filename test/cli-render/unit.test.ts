@@ -29,6 +29,8 @@ describe('the service', () => {
       'Type=notify',
       'ExecStart=/usr/bin/node /usr/lib/node_modules/zdsup/bin/zdsup.js start /srv/shop/app.js --as-unit shop',
       'ExecReload=/usr/bin/node /usr/lib/node_modules/zdsup/bin/zdsup.js reload shop',
+      // Stopped by the command it stays away; a watchdog that sends ABRT would end all workers at once.
+      ...['RestartPreventExitStatus=100', 'SuccessExitStatus=100', 'WatchdogSignal=SIGTERM', 'TimeoutAbortSec=10s'],
       ...['KillMode=control-group', 'OOMPolicy=continue', 'Restart=always', 'WatchdogSec=30s', 'TimeoutStopSec=40s'],
       ...['User=ada', 'NoNewPrivileges=yes', 'ProtectSystem=strict', 'ProtectHome=yes', 'ReadWritePaths=-/srv/shop'],
     ])

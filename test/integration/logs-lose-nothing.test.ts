@@ -26,6 +26,8 @@ import { BIN, startMaster } from '../helpers/zdsup.js';
 
 /** How long the workers write: 10 for the whole promise. */
 const SECONDS = Number(process.env.LOG_SECONDS ?? 1);
+/** It is asked every 2 s, and replaced after 5 questions without an answer. */
+const HUNG_FOR_MS = 30_000;
 const APP = fileURLToPath(new URL('../fixtures/shouting-app/app.cjs', import.meta.url));
 
 interface Scene {
@@ -189,7 +191,8 @@ test('a full disk: the app goes on, and what found no room is counted, in the st
   expect((await master.run('status')).stdout).toMatch(
     /^log +cannot be written: no space left on the disk; [\d,]+ lines dropped/m,
   );
-  const before = shoutsIn(readFileSync(out, 'utf8'));
+  const full = readFileSync(out, 'utf8');
+  const before = shoutsIn(full);
   truncateSync(out);
   await until(
     'the file tells of the gap',
@@ -203,6 +206,8 @@ test('a full disk: the app goes on, and what found no room is counted, in the st
   );
   await stopped(master);
   // What was cut in two by the full disk goes on where the cut file begins.
+  const cut = full.slice(full.lastIndexOf('\n') + 1) + readFileSync(out, 'utf8').split('\n')[0];
+  expect(cut).toMatch(/^\d+ \d+ x{60}$/);
   const after = shoutsIn(readFileSync(out, 'utf8').slice(readFileSync(out, 'utf8').indexOf('\n') + 1), true);
   expect({ before: before.wrong, after: after.wrong }).toEqual({ before: [], after: [] });
   expect(dropped(readFileSync(out, 'utf8')).reduce((sum, count) => sum + count)).toBe(log?.droppedLines);
@@ -257,6 +262,25 @@ test.concurrent('a crash right after more lines than a pipe holds loses none, an
   await stopped(master);
   const { wrong, ends } = shoutsOf(log);
   expect({ wrong, crashed: ends.get(String(first)) }).toEqual({ wrong: [], crashed: 20_001 });
+});
+
+test.concurrent('a log process that hangs is replaced: until then the app waits, and nothing is lost', async () => {
+  const { master, log, errors, shout, answers } = await start({});
+  const pids = master.liveWorkerPids;
+  const begun = (): string => (existsSync(log) ? readFileSync(log, 'utf8') : '');
+  await until('what they said at first is written', begun, (text) => pids.every((pid) => text.includes(`${pid} 0 `)));
+  process.kill(logProcessOf(master), 'SIGSTOP');
+  shout();
+  await master.seen('it is replaced', ({ msg }) => msg.includes('the log process ended (SIGKILL)'), HUNG_FOR_MS);
+  await until(
+    'they have written all',
+    () => rested(errors),
+    (count) => count === pids.length,
+  );
+  expect(await answers()).toBeGreaterThan(0);
+  expect((await master.status()).log).toMatchObject({ restarts: 1, droppedLines: 0 });
+  await stopped(master);
+  expect(shoutsOf(log).wrong).toEqual([]);
 });
 
 test.concurrent('a master that is killed: what its orphans write until their end is in the file, and the log process ends after them', async () => {

@@ -1,7 +1,7 @@
 /** One log file, over a real folder. */
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import { archivesOf } from '../../src/cli/logs/files.js';
 import { LogFile } from '../../src/logger/log-file.js';
 import type { LogRotation } from '../../src/shared/config.js';
@@ -142,4 +142,32 @@ test('a line that has begun is ended in the file that it began in', async () => 
   }
   await file.close(1_000);
   expect(readFileSync(path, 'utf8')).toBe('next\n');
+});
+
+test('files that are put aside within one millisecond all stay', async () => {
+  const now = vi.spyOn(Date, 'now').mockReturnValue(Date.now());
+  const { path, file, push } = scene({ maxSizeBytes: 10, compress: false });
+  for (const line of ['the first\n', 'the second\n', 'the third\n', 'the fourth\n']) {
+    push(line);
+    await file.flush();
+  }
+  now.mockRestore();
+  await file.close(1_000);
+  expect(archivesOf(path)).toHaveLength(3);
+  expect(textOf(path)).toBe('the first\nthe second\nthe third\nthe fourth\n');
+});
+
+test('a file that somebody has put another one in the place of is left, and that one written, without a word from anybody', async () => {
+  const { path, file, push } = scene();
+  push('before\n');
+  await file.flush();
+  renameSync(path, `${path}.1`);
+  writeFileSync(path, '');
+  await until('it has noticed', async () => {
+    push('a line\n');
+    await file.flush();
+    return readFileSync(path, 'utf8') !== '';
+  });
+  await file.close(1_000);
+  expect(readFileSync(path, 'utf8')).toBe('a line\n');
 });

@@ -65,3 +65,8 @@ test('a pattern without a slash is a name anywhere, one with a slash starts from
   expect(passesOver(['a+b(c)?.js'], `${app}/a+b(c)1.js`, `${app}/aab(c)1.js`)).toEqual([true, false]);
   expect(passesOver(['/srv/app/tmp/x'], `${app}/tmp/x`)).toEqual([true]);
 });
+
+test('a folder that is to be watched is seen whatever it is called', () => {
+  const isIgnored = ignoring({ base: '/srv/logs', patterns: [], folders: [] });
+  expect([isIgnored('/srv/logs', true), isIgnored('/srv/logs/a.js', false)]).toEqual([false, false]);
+});

@@ -111,7 +111,7 @@ export function pickApp<T extends { name: string }>(apps: T[], are: string, othe
   throw whichOf(apps, are);
 }
 
-const whichOf = (apps: { name: string }[], are: string): ZdsupError =>
+export const whichOf = (apps: { name: string }[], are: string): ZdsupError =>
   new ZdsupError({
     code: 'ZDSUP_APP_AMBIGUOUS',
     message: `which app? ${apps.map((app) => app.name).join(', ')} ${apps.length === 1 ? are.replace('are', 'is') : are}`,
@@ -199,7 +199,7 @@ export function logicalFolder(): string {
 }
 
 /** What `start` has named an app of this folder: as its package.json says, else as the folder; or as the package around it. */
-function namesHere(folder: string): string[] {
+export function namesHere(folder: string): string[] {
   const names: string[] = [];
   for (let at = folder; ; at = dirname(at)) {
     const isPackage = existsSync(join(at, 'package.json'));

@@ -43,7 +43,7 @@ async function startedMeanwhile(one: Remembered): Promise<RunningApp | null> {
 
 /**
  * The apps a command is meant for: the named one, `all`, else that of the current folder, else the only one that runs, else the
- * only one.
+ * only one: of commands that only look. What changes something asks app-to-change.ts.
  * @param others also those of other users, where the caller is root
  * @throws ZdsupError ZDSUP_APP_NOT_RUNNING (exit 3), ZDSUP_APP_AMBIGUOUS (exit 2), ZDSUP_STATE_FOREIGN (exit 2)
  */
@@ -60,17 +60,19 @@ export async function chooseKnown(name: string | undefined, { others = false } =
       known.flatMap((app) => app.running ?? []),
     );
   }
-  if (known.length === 0)
-    throw new ZdsupError({
-      code: 'ZDSUP_APP_NOT_RUNNING',
-      message: 'no app is running, and none is remembered',
-      hint: 'start one with zdsup start <script>',
-      exitStatus: 3,
-    });
+  if (known.length === 0) throw noneKnown();
   if (name === 'all') return known;
   const running = known.filter((app) => app.running);
   return [pickApp(known, 'are known', running.length === 1 ? running[0] : undefined)];
 }
+
+export const noneKnown = (): ZdsupError =>
+  new ZdsupError({
+    code: 'ZDSUP_APP_NOT_RUNNING',
+    message: 'no app is running, and none is remembered',
+    hint: 'start one with zdsup start <script>',
+    exitStatus: 3,
+  });
 
 /** Whom a command without a name would mean, for the example in a hint. */
 export async function nameForHints(): Promise<string> {

@@ -3,6 +3,7 @@
  * One file decides who is forked, activated, retired and killed; the rollout only edits the desired slots.
  */
 
+import { formatDuration } from '../shared/units.js';
 import { stepOverAt } from './canary.js';
 import { crashLoopOverAt, settleCrashLoop } from './crash-loop.js';
 import {
@@ -324,12 +325,13 @@ function retire(
   effects.push({
     type: 'progress',
     kind: 'worker-retired',
-    message: served
-      ? `${nameOf(worker)} drains (up to ${Math.ceil((deadlineAt - now) / 1000)} s)`
-      : `${nameOf(worker)} is ended`,
+    message: served ? `${nameOf(worker)} drains (up to ${drainTime(deadlineAt - now)})` : `${nameOf(worker)} is ended`,
     ...where(worker),
   });
 }
+
+/** Whole seconds, but what is shorter as it is: who has meant seconds and written ms sees it here. */
+const drainTime = (ms: number): string => (ms < 1_000 ? formatDuration(ms) : `${Math.ceil(ms / 1_000)} s`);
 
 /** It drains sooner where a stop comes upon it. */
 export function hurryDrains(fleet: Fleet, effects: Effect[], now: number): void {

@@ -148,6 +148,7 @@ export const canaryKeys = {
 const LOG = "an object such as {out: 'logs/api.log', maxSize: '50mb', keep: 10}";
 const LOG_FILE = 'the path of a file';
 const SIZE_OF_LOG = "a size of at least 1kb: '50mb', '1gb', or a number of bytes";
+const AGE_OF_LOG = "a duration above 0: '24h', '30m', or a number of ms; left out, no log is put aside for its age";
 export const logKeys = {
   out: v.optional(v.pipe(v.string(LOG_FILE), v.nonEmpty(LOG_FILE))),
   error: v.optional(v.pipe(v.string(LOG_FILE), v.nonEmpty(LOG_FILE))),
@@ -157,7 +158,12 @@ export const logKeys = {
       v.check((value) => (parseSize(value) ?? 0) >= 1_024, SIZE_OF_LOG),
     ),
   ),
-  maxAge: v.optional(duration()),
+  maxAge: v.optional(
+    v.pipe(
+      duration(AGE_OF_LOG),
+      v.check((value) => parseDuration(value) !== 0, AGE_OF_LOG),
+    ),
+  ),
   keep: v.optional(count(0, 'a whole number of rotated files from 0')),
   compress: v.optional(v.boolean('true or false')),
   rotate: v.optional(v.boolean('true or false (logrotate does it)')),
@@ -191,19 +197,23 @@ const LISTEN =
 const NAME = "a name: a lower-case letter, then letters, digits, dot, dash or underscore, at most 63 in all; not 'all'";
 const INSTANCES = "a whole number from 1, or 'max' (one for each CPU)";
 
-const MEMORY = "a size such as '512mb', or a share of the memory limit for all workers together, such as '80%'";
+const MEMORY =
+  "a size of at least 16mb (no Node process is smaller), such as '512mb', or a share of the memory limit for all workers together, such as '80%'";
+const LEAST_MEMORY = 16 * 2 ** 20;
 const maxMemory = v.pipe(
   v.union([v.string(), v.number()], MEMORY),
-  v.check((value) => isShareUpTo1(value) || (parseSize(value) ?? 0) > 0, MEMORY),
+  v.check((value) => isShareUpTo1(value) || (parseSize(value) ?? 0) >= LEAST_MEMORY, MEMORY),
 );
 /** A percentage: of numbers, only those of bytes are meant. */
 const isShareUpTo1 = (value: string | number): boolean => {
   const share = typeof value === 'string' ? parseShare(value) : null;
   return share !== null && share > 0 && share <= 1;
 };
-const aboveZero = v.pipe(
-  duration(ABOVE_0),
-  v.check((value) => parseDuration(value) !== 0, ABOVE_0),
+const AGE = "a duration of at least 1s: '24h', '30m', or a number of ms";
+/** A worker takes longer than that to boot and to be replaced. */
+const age = v.pipe(
+  duration(AGE),
+  v.check((value) => (parseDuration(value) ?? 0) >= 1_000, AGE),
 );
 const WATCH = "true (the app's folder), false, or a list of files and folders such as ['src', 'views']";
 const WATCH_IGNORE = "a list of names, paths or patterns such as ['uploads', '*.sqlite', 'data/**']";
@@ -254,7 +264,7 @@ export const appKeys = {
   soak: v.optional(duration()),
   keepWarm: v.optional(duration()),
   maxMemory: v.optional(maxMemory),
-  maxAge: v.optional(aboveZero),
+  maxAge: v.optional(age),
   maxRequests: v.optional(count(1, 'a whole number from 1')),
   watch: v.optional(v.union([v.boolean(), v.array(v.pipe(v.string(), v.nonEmpty()))], WATCH)),
   watchIgnore: v.optional(v.array(v.pipe(v.string(WATCH_IGNORE), v.nonEmpty(WATCH_IGNORE)), WATCH_IGNORE)),

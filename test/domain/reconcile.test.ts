@@ -207,6 +207,18 @@ describe('a worker that is replaced', () => {
     expect(scene.slots('killing')).toEqual(['1/0']);
   });
 
+  test.for([
+    [30, '30 ms'],
+    [999, '999 ms'],
+    [1_000, '1 s'],
+    [20_000, '20 s'],
+  ] as const)('is said to drain for as long as it may: %s ms', ([drainTimeoutMs, said]) => {
+    const scene = new Scene({ instances: 1, drainTimeoutMs }).start();
+    scene.reload();
+    scene.boot().advance(1_000);
+    expect(scene.told('worker-retired').at(-1)).toMatch(`(up to ${said})`);
+  });
+
   test('is the last of its generation: the generation is gone, and its listeners may be closed', () => {
     const scene = new Scene({ instances: 1 }).start();
     scene.reload();

@@ -21,7 +21,8 @@ const refusalOf = (keys: object): ErrorReport => refusal({ script: 'app.js', ...
 
 const DURATION = "allowed: a duration: '30s', '500ms', '2m', or a number of ms";
 const MEMORY =
-  "allowed: a size such as '512mb', or a share of the memory limit for all workers together, such as '80%'";
+  "allowed: a size of at least 16mb (no Node process is smaller), such as '512mb', or a share of the memory limit for all workers together, such as '80%'";
+const AGE = "allowed: a duration of at least 1s: '24h', '30m', or a number of ms";
 const WATCH = "allowed: true (the app's folder), false, or a list of files and folders such as ['src', 'views']";
 const WATCH_IGNORE = "allowed: a list of names, paths or patterns such as ['uploads', '*.sqlite', 'data/**']";
 const AMOUNT = "allowed: a whole number of workers from 0, or a percentage such as '25%'";
@@ -134,11 +135,15 @@ describe('a value of the wrong kind is refused', () => {
     ['instances', 1_025, 'allowed: at most 1024'],
     ['maxMemory', 0, MEMORY],
     ['maxMemory', '0mb', MEMORY],
+    ['maxMemory', 512, MEMORY],
+    ['maxMemory', '15.9mb', MEMORY],
     ['maxMemory', '101%', MEMORY],
     ['maxMemory', '0%', MEMORY],
     ['maxMemory', '512 apples', MEMORY],
     ['maxMemory', true, MEMORY],
-    ['maxAge', 0, "allowed: a duration above 0: '5s', '500ms', or a number of ms"],
+    ['maxAge', 0, AGE],
+    ['maxAge', 60, AGE],
+    ['maxAge', '999ms', AGE],
     ['maxRequests', 0, 'allowed: a whole number from 1'],
     ['watch', 'src', WATCH],
     ['watchIgnore', '*.log', WATCH_IGNORE],
@@ -399,6 +404,10 @@ describe('what belongs to releases', () => {
     expect(refusalOf({ log: { maxSize: '10b' } })).toMatchObject({
       message: 'zdsup.config.js: log.maxSize is "10b"',
       hint: "allowed: a size of at least 1kb: '50mb', '1gb', or a number of bytes",
+    });
+    expect(refusalOf({ log: { maxAge: 0 } })).toMatchObject({
+      message: expect.stringContaining('log.maxAge is 0'),
+      hint: expect.stringContaining('allowed: a duration above 0'),
     });
     expect(refusalOf({ log: { outFile: 'a.log' } })).toMatchObject({
       message: 'zdsup.config.js: unknown key log.outFile',

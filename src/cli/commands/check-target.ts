@@ -1,10 +1,11 @@
 /** Runs in the CLI. What `zdsup check` is to try, and `zdsup systemd` to write a unit of: an app that is known, a folder, a script or a config file; and which app runs from it. */
 import { statSync } from 'node:fs';
 import { resolve } from 'node:path';
+import { chooseToChange } from '../../client/app-to-change.js';
 import { logicalFolder } from '../../client/apps.js';
 import { askDescription } from '../../client/control-client.js';
 import type { KnownApp } from '../../client/known-apps.js';
-import { chooseKnown, knownApps } from '../../client/known-apps.js';
+import { knownApps } from '../../client/known-apps.js';
 import { brokenRecord } from '../../client/records.js';
 import { isAppName } from '../../shared/app-name.js';
 import type { StartRequest } from '../../shared/app-record.js';
@@ -29,8 +30,7 @@ export async function wantedFor(
   const here = logicalFolder();
   if (target === undefined) {
     if (findConfigFile(here) !== undefined) return wanted(undefined, here, only);
-    const [app] = await chooseKnown(undefined);
-    return recordOf(app!, only, command);
+    return recordOf(await chooseToChange(command), only, command);
   }
   if (isAppName(target)) {
     const app = (await knownApps()).find(({ name }) => name === target);

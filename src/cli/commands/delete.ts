@@ -1,6 +1,7 @@
 /** Runs in the CLI. `zdsup delete`: forgets an app that does not run: its record, its log, its journal and its releases. */
 import { lstatSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { chooseToChange } from '../../client/app-to-change.js';
 import { answers } from '../../client/apps.js';
 import type { KnownApp } from '../../client/known-apps.js';
 import { chooseKnown } from '../../client/known-apps.js';
@@ -20,7 +21,9 @@ type Outcome = { app: string } & (
 
 /** @returns 4 where one of them runs: the others are forgotten all the same */
 export async function forget(name: string | undefined, { json }: { json: boolean }): Promise<number> {
-  const outcomes = await Promise.all((await chooseKnown(name)).map(forgetOne));
+  const outcomes = await Promise.all(
+    (name === undefined ? [await chooseToChange('delete')] : await chooseKnown(name)).map(forgetOne),
+  );
   if (json) process.stdout.write(`${JSON.stringify(name === 'all' ? outcomes : outcomes[0], null, 2)}\n`);
   else
     for (const outcome of outcomes) {

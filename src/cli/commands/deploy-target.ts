@@ -1,9 +1,10 @@
 /** Runs in the CLI. What `zdsup deploy` is to take: of which app, which folder, and what of the app's paths that stands for. */
 import { lstatSync, realpathSync, statSync } from 'node:fs';
 import { dirname, isAbsolute, join, relative, resolve } from 'node:path';
+import { chooseToChange } from '../../client/app-to-change.js';
 import { logicalFolder, notRunning } from '../../client/apps.js';
 import type { KnownApp } from '../../client/known-apps.js';
-import { chooseKnown, knownApps } from '../../client/known-apps.js';
+import { knownApps } from '../../client/known-apps.js';
 import type { Remembered } from '../../client/records.js';
 import { brokenRecord } from '../../client/records.js';
 import type { AppRecord } from '../../shared/app-record.js';
@@ -24,7 +25,7 @@ export async function deployTarget(first: string | undefined, second: string | u
   const here = logicalFolder();
   const folderOf = (given: string): string => existingFolder(resolve(here, given));
   if (second !== undefined) return targetOf(await namedApp(first!), folderOf(second));
-  if (first === undefined) return targetOf((await chooseKnown(undefined))[0]!, undefined);
+  if (first === undefined) return targetOf(await chooseToChange('deploy', here), undefined);
   const known = await knownApps();
   const named = known.find(({ name }) => name === first);
   if (named) return targetOf(named, undefined);
@@ -32,7 +33,7 @@ export async function deployTarget(first: string | undefined, second: string | u
     return targetOf(await namedApp(first), undefined);
   const folder = folderOf(first);
   const own = known.find(({ remembered }) => remembered?.record && baseOf(remembered.record) === folder);
-  return targetOf(own ?? (await chooseKnown(undefined))[0]!, folder);
+  return targetOf(own ?? (await chooseToChange('deploy', here)), folder);
 }
 
 async function namedApp(name: string): Promise<KnownApp> {

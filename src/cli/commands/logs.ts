@@ -14,6 +14,7 @@ import { asJson, asWritten, forPeople } from '../logs/render.js';
 import type { Asked } from '../logs/wanted.js';
 import { wantedBy } from '../logs/wanted.js';
 import { styles } from '../render/style.js';
+import { noteUnitless } from '../render/unitless.js';
 
 export interface LogsOptions extends Asked {
   follow: boolean;
@@ -38,6 +39,7 @@ export async function logs(name: string | undefined, options: LogsOptions): Prom
       hint: 'zdsup logs <app>; zdsup status lists them',
       exitStatus: 2,
     });
+  noteUnitless('--since', options.since);
   const wanted = wantedBy(options, Date.now());
   const [app] = await chooseKnown(name);
   // Whoever reads along may leave (| head): there is nobody to follow for.

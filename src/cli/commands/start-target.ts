@@ -12,6 +12,7 @@ import type { ErrorCode } from '../../shared/errors.js';
 import { ZdsupError } from '../../shared/errors.js';
 import { nearestWord } from '../../shared/nearest.js';
 import { releasesDir, SYSTEM_STATE_PARENT, stateDir } from '../../shared/paths.js';
+import { noteUnitless } from '../render/unitless.js';
 import type { StartOptions } from './start.js';
 
 export interface Wanted {
@@ -255,6 +256,7 @@ function missing(what: string, code: ErrorCode, target: string, path: string, ap
 /** What was given on the command line, as config keys. Paths are relative to the shell's folder, not to a config file's. */
 function overridesOf(options: StartOptions, args: string[], baseDir: string): Record<string, unknown> {
   const { name, instances, cwd, envFile, nodeArgs, ready, drainTimeout, watch } = options;
+  noteUnitless('--drain-timeout', drainTimeout);
   const given = {
     watch,
     name,

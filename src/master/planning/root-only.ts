@@ -20,13 +20,19 @@ export interface Seen {
   target: string | null;
 }
 type End = 'folder-of-new-files';
+interface Weak {
+  path: string;
+  why: string;
+  /** It is root's, and only its mode is too open. */
+  isRoots: boolean;
+}
 export type Look = (path: string) => Seen | null;
 
 /**
  * @param end `folder-of-new-files`: files come and go in it, and in a sticky folder anybody may take the name of one that is not there
  * @returns the first place on the way that others can change, with how; null: root alone can. What is not there is not judged.
  */
-export function weakPlace(path: string, look: Look = lookOnDisk, end?: End): { path: string; why: string } | null {
+export function weakPlace(path: string, look: Look = lookOnDisk, end?: End): Weak | null {
   const pending = parts(resolve(path));
   let at = '/';
   let links = 0;
@@ -40,14 +46,14 @@ export function weakPlace(path: string, look: Look = lookOnDisk, end?: End): { p
     const seen = look(at);
     if (seen === null) {
       const open = end === undefined || above === null ? null : weakness(above, true);
-      return open === null ? null : { path: dirname(at), why: open };
+      return open === null ? null : { path: dirname(at), why: open, isRoots: above?.uid === 0 };
     }
     const why = weakness(seen, end !== undefined && pending.length === 0);
-    if (why !== null) return { path: at, why };
+    if (why !== null) return { path: at, why, isRoots: seen.uid === 0 };
     above = seen;
     if (seen.target === null) continue;
     links += 1;
-    if (links > MAX_LINKS) return { path: at, why: 'is one of too many links' };
+    if (links > MAX_LINKS) return { path: at, why: 'is one of too many links', isRoots: false };
     pending.unshift(...parts(seen.target));
     at = seen.target.startsWith('/') ? '/' : dirname(at);
   }
@@ -70,21 +76,43 @@ function lookOnDisk(path: string): Seen | null {
   return { uid, mode, isFolder: info.isDirectory(), target: info.isSymbolicLink() ? readlinkSync(path) : null };
 }
 
+/** Where root keeps such things. */
+const PLACES = {
+  'the config': '/etc/<app>',
+  'the env file': '/etc/<app>',
+  'the folder': '/run/<app>',
+  'the log': '/var/log/<app>',
+  'the folder of the log': '/var/log/<app>',
+};
+
 export const WHY_CONFIG = 'root evaluates it, and the workers run as somebody else';
 
 /**
- * @param what the path is, such as `the config`
+ * @param what the path is
  * @param why root must be able to trust it
  * @param end see {@link weakPlace}
  * @throws ZdsupError ZDSUP_NOT_ROOTS_ALONE
  */
-export function refuseWeak(what: string, path: string, why: string, end?: End): void {
-  const weak = weakPlace(path, lookOnDisk, end);
+export function refuseWeak(
+  what: keyof typeof PLACES,
+  path: string,
+  why: string,
+  end?: End,
+  look: Look = lookOnDisk,
+): void {
+  const weak = weakPlace(path, look, end);
   if (weak === null) return;
   throw new ZdsupError({
     code: 'ZDSUP_NOT_ROOTS_ALONE',
     message: `${what} ${path} is not root's alone: ${weak.path === path ? 'it' : weak.path} ${weak.why}; ${why}`,
-    hint: `chown root ${weak.path} && chmod go-w ${weak.path}, or keep it where root alone can write, such as /etc`,
+    hint: remedyFor(weak, PLACES[what]),
     exitStatus: 2,
   });
 }
+
+/** Folders that others live from, whatever their owner and mode. */
+const SHARED = /^\/(?:home|root|tmp|var\/tmp|dev\/shm|run\/user)(?:\/|$)|^\/$/;
+
+/** What belongs to somebody is theirs: another place is named, and at most a mode is closed of what is root's already. */
+const remedyFor = ({ path, isRoots }: Weak, place: string): string =>
+  `keep it where root alone can write, such as ${place}${isRoots && !SHARED.test(path) ? `; or chmod go-w ${path}` : ''}`;

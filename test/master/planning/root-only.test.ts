@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import type { Seen } from '../../../src/master/planning/root-only.js';
-import { weakPlace } from '../../../src/master/planning/root-only.js';
+import { refuseWeak, weakPlace } from '../../../src/master/planning/root-only.js';
+import type { ZdsupError } from '../../../src/shared/errors.js';
 
 const folder = (mode = 0o755, uid = 0): Seen => ({ uid, mode: 0o40000 | mode, isFolder: true, target: null });
 const file = (mode = 0o644, uid = 0): Seen => ({ uid, mode: 0o100000 | mode, isFolder: false, target: null });
@@ -67,5 +68,30 @@ describe('a folder that files come and go in', () => {
     ['is root alone where it is still to be made in a sound one', {}, null],
   ] as const)('%s', ([, tree, weak]) => {
     expect(weakForNew(tree)).toBe(weak);
+  });
+});
+
+describe('the way out', () => {
+  const hintFor = (path: string, weak: Record<string, Seen>, what: Parameters<typeof refuseWeak>[0] = 'the config') => {
+    try {
+      refuseWeak(what, path, 'root trusts it', undefined, (at) => weak[at] ?? folder());
+    } catch (error) {
+      return (error as ZdsupError).hint;
+    }
+    throw new Error('it was let pass');
+  };
+  const elsewhere = 'keep it where root alone can write, such as /etc/<app>';
+
+  test('is another place where what is weak belongs to somebody else: theirs is not taken from them', () => {
+    expect(hintFor('/home/alice/conf', { '/home/alice': folder(0o755, 1000) })).toBe(elsewhere);
+    expect(hintFor('/srv/shop/conf', { '/srv/shop/conf': file(0o644, 33) })).toBe(elsewhere);
+    expect(hintFor('/srv/logs', { '/srv/logs': folder(0o755, 33) }, 'the folder of the log')).toMatch(
+      /\/var\/log\/<app>$/,
+    );
+  });
+
+  test("closes the mode of what is root's, but not of what many share", () => {
+    expect(hintFor('/srv/shop/conf', { '/srv/shop': folder(0o775) })).toBe(`${elsewhere}; or chmod go-w /srv/shop`);
+    expect(hintFor('/home/alice/conf', { '/home/alice': folder(0o777) })).toBe(elsewhere);
   });
 });

@@ -46,7 +46,7 @@ export function controlSockets(): [RunningApp, ...RunningApp[]][] {
   };
   const searched = runDirsToSearch(process.env, homedir(), namesIn(SYSTEM_RUN_PARENT));
   for (const folder of searched) {
-    for (const file of namesIn(folder)) {
+    for (const file of namesToSee(folder)) {
       if (!file.endsWith('.sock') || file.startsWith('.')) continue;
       const app = { name: basename(file, '.sock'), socketPath: join(folder, file) };
       if (isOurs(app.socketPath)) add(app);
@@ -61,7 +61,7 @@ export function controlSockets(): [RunningApp, ...RunningApp[]][] {
 export function recordFiles(): { name: string; state: string }[] {
   const states = stateDirsToSearch(process.env, homedir(), namesIn(SYSTEM_STATE_PARENT));
   return states.flatMap((state) =>
-    namesIn(recordsDir(state))
+    namesToSee(recordsDir(state))
       .filter((file) => file.endsWith('.json'))
       .map((file) => ({ name: basename(file, '.json'), state }))
       .filter(({ name }) => isAppName(name)),
@@ -215,6 +215,39 @@ function packageName(folder: string): string {
   } catch {
     return deriveAppName(basename(folder)); // It cannot be read.
   }
+}
+
+/** Of one that was named (`ZDSUP_HOME`) nobody is told that nothing is there, where he may not look. @throws ZdsupError ZDSUP_STATE_FOREIGN */
+function namesToSee(folder: string): string[] {
+  if (!process.env.ZDSUP_HOME) return namesIn(folder);
+  try {
+    return readdirSync(folder);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'EACCES') throw closed(folder, process.env.ZDSUP_HOME);
+    return [];
+  }
+}
+
+/** @throws ZdsupError ZDSUP_STATE_FOREIGN, where that is so */
+export const refuseClosedHome = (): void => void recordFiles();
+
+function closed(folder: string, home: string): ZdsupError {
+  let at = folder;
+  for (; dirname(at) !== at; at = dirname(at)) if (existsSync(at)) break;
+  const owner = statSync(at).uid;
+  if (owner === process.geteuid?.())
+    return new ZdsupError({
+      code: 'ZDSUP_STATE_UNWRITABLE',
+      message: `cannot look into the state folder ${home}: ${at} is closed to its own user`,
+      hint: `chmod u+rwx ${at}`,
+      exitStatus: 2,
+    });
+  return new ZdsupError({
+    code: 'ZDSUP_STATE_FOREIGN',
+    message: `the state folder ${home} cannot be looked into: ${at} belongs to user ${owner}, zdsup runs as user ${process.geteuid?.()}`,
+    hint: 'run as its owner, or set ZDSUP_HOME to a folder of your own',
+    exitStatus: 2,
+  });
 }
 
 function namesIn(folder: string): string[] {

@@ -14,7 +14,8 @@ import {
   SYSTEM_STATE_PARENT,
   stateDirsToSearch,
 } from '../shared/paths.js';
-import { othersSockets } from './others.js';
+import { asOwner } from './as-owner.js';
+import { othersSockets, ownerIn } from './others.js';
 
 export interface RunningApp {
   /** Of another user's, `<user>/<name>`. */
@@ -133,6 +134,14 @@ export async function notRunning(name: string, running: RunningApp[]): Promise<Z
       exitStatus: 3,
     });
   }
+  const owner = process.geteuid?.() === 0 ? ownerIn(name) : null;
+  if (owner !== null)
+    return new ZdsupError({
+      code: 'ZDSUP_APP_NOT_RUNNING',
+      message: `${name} is not running, as far as root sees: what is remembered of it is ${owner}'s own`,
+      hint: `as that user: ${asOwner(owner, name)}`,
+      exitStatus: 3,
+    });
   const near = nearestWord(
     name,
     [...running, ...known].map((app) => app.name),

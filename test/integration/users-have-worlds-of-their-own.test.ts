@@ -102,7 +102,7 @@ test.skipIf(!canBecomeOthers)('two users neither see nor steer each other, and r
   expect(await as(0, ['stop', 'shop'])).toMatchObject({ code: 2, stderr: expect.stringContaining('which app?') });
   expect(await as(0, ['logs', `${BOB}/shop`])).toMatchObject({
     code: 2,
-    stderr: expect.stringContaining('runuser'),
+    stderr: expect.stringContaining(`runuser -u ${BOB} -- zdsup logs shop\n`),
   });
   expect((await as(0, ['reload', `${BOB}/shop`])).code).toBe(0);
   expect((await as(0, ['stop', `${ALICE}/shop`])).code).toBe(0);

@@ -14,7 +14,8 @@ import {
   SYSTEM_STATE_PARENT,
   stateDirsToSearch,
 } from '../shared/paths.js';
-import { othersSockets } from './others.js';
+import { asOwner } from './as-owner.js';
+import { othersSockets, ownerIn } from './others.js';
 
 export interface RunningApp {
   /** Of another user's, `<user>/<name>`. */
@@ -46,7 +47,7 @@ export function controlSockets(): [RunningApp, ...RunningApp[]][] {
   };
   const searched = runDirsToSearch(process.env, homedir(), namesIn(SYSTEM_RUN_PARENT));
   for (const folder of searched) {
-    for (const file of namesIn(folder)) {
+    for (const file of namesToSee(folder)) {
       if (!file.endsWith('.sock') || file.startsWith('.')) continue;
       const app = { name: basename(file, '.sock'), socketPath: join(folder, file) };
       if (isOurs(app.socketPath)) add(app);
@@ -61,7 +62,7 @@ export function controlSockets(): [RunningApp, ...RunningApp[]][] {
 export function recordFiles(): { name: string; state: string }[] {
   const states = stateDirsToSearch(process.env, homedir(), namesIn(SYSTEM_STATE_PARENT));
   return states.flatMap((state) =>
-    namesIn(recordsDir(state))
+    namesToSee(recordsDir(state))
       .filter((file) => file.endsWith('.json'))
       .map((file) => ({ name: basename(file, '.json'), state }))
       .filter(({ name }) => isAppName(name)),
@@ -133,6 +134,14 @@ export async function notRunning(name: string, running: RunningApp[]): Promise<Z
       exitStatus: 3,
     });
   }
+  const owner = process.geteuid?.() === 0 ? ownerIn(name) : null;
+  if (owner !== null)
+    return new ZdsupError({
+      code: 'ZDSUP_APP_NOT_RUNNING',
+      message: `${name} is not running, as far as root sees: what is remembered of it is ${owner}'s own`,
+      hint: `as that user: ${asOwner(owner, name)}`,
+      exitStatus: 3,
+    });
   const near = nearestWord(
     name,
     [...running, ...known].map((app) => app.name),
@@ -215,6 +224,39 @@ function packageName(folder: string): string {
   } catch {
     return deriveAppName(basename(folder)); // It cannot be read.
   }
+}
+
+/** Of one that was named (`ZDSUP_HOME`) nobody is told that nothing is there, where he may not look. @throws ZdsupError ZDSUP_STATE_FOREIGN */
+function namesToSee(folder: string): string[] {
+  if (!process.env.ZDSUP_HOME) return namesIn(folder);
+  try {
+    return readdirSync(folder);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'EACCES') throw closed(folder, process.env.ZDSUP_HOME);
+    return [];
+  }
+}
+
+/** @throws ZdsupError ZDSUP_STATE_FOREIGN, where that is so */
+export const refuseClosedHome = (): void => void recordFiles();
+
+function closed(folder: string, home: string): ZdsupError {
+  let at = folder;
+  for (; dirname(at) !== at; at = dirname(at)) if (existsSync(at)) break;
+  const owner = statSync(at).uid;
+  if (owner === process.geteuid?.())
+    return new ZdsupError({
+      code: 'ZDSUP_STATE_UNWRITABLE',
+      message: `cannot look into the state folder ${home}: ${at} is closed to its own user`,
+      hint: `chmod u+rwx ${at}`,
+      exitStatus: 2,
+    });
+  return new ZdsupError({
+    code: 'ZDSUP_STATE_FOREIGN',
+    message: `the state folder ${home} cannot be looked into: ${at} belongs to user ${owner}, zdsup runs as user ${process.geteuid?.()}`,
+    hint: 'run as its owner, or set ZDSUP_HOME to a folder of your own',
+    exitStatus: 2,
+  });
 }
 
 function namesIn(folder: string): string[] {

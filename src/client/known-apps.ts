@@ -3,6 +3,7 @@
 import { ZdsupError } from '../shared/errors.js';
 import type { RunningApp } from './apps.js';
 import { answers, named, notRunning, pickApp, runningApps } from './apps.js';
+import { asOwner } from './as-owner.js';
 import type { Remembered } from './records.js';
 import { rememberedApps, socketOf } from './records.js';
 
@@ -54,7 +55,7 @@ export async function chooseKnown(name: string | undefined, { others = false } =
     const found = named(name, known);
     if (found) return [found];
     const foreign = named(name, all);
-    if (foreign) throw ofAnother(foreign);
+    if (foreign) throw ofAnother(foreign, name);
     throw await notRunning(
       name,
       known.flatMap((app) => app.running ?? []),
@@ -84,12 +85,12 @@ export async function nameForHints(): Promise<string> {
 }
 
 /** What is remembered of another user's app lies in folders that are that user's to read and write. */
-function ofAnother({ name, running }: KnownApp): ZdsupError {
+function ofAnother({ name, running }: KnownApp, typed: string): ZdsupError {
   const owner = running?.owner ?? '';
   return new ZdsupError({
     code: 'ZDSUP_STATE_FOREIGN',
     message: `${name} is another user's: root sees and steers it while it runs, its log, journal and releases are ${owner}'s own`,
-    hint: `as that user: runuser -u ${owner} -- zdsup ...`,
+    hint: `as that user: ${asOwner(owner, typed)}`,
     exitStatus: 2,
   });
 }

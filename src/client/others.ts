@@ -40,6 +40,12 @@ function socketsIn(folder: string): { path: string; uid: number }[] {
   }
 }
 
+/** Whom `<user>/<name>` names. Null where it names nobody of this host. */
+export function ownerIn(name: string): string | null {
+  const [, owner] = /^([^/]+)\/[^/]+$/.exec(name) ?? [];
+  return owner !== undefined && [...userNames().values()].includes(owner) ? owner : null;
+}
+
 function userNames(): Map<number, string> {
   const entries = readQuietly('/etc/passwd')
     .split('\n')

@@ -193,6 +193,15 @@ function promote(
     message: `generation ${target.number} serves with ${workers}${open ? '' : ', listening on nothing'}`,
     generation: target.number,
   });
+  // Before the end of the rollout, after which whoever has started a daemon hears no more.
+  if (!open && rollout.source === 'start' && target.policy.check === 'listening')
+    effects.push({
+      type: 'progress',
+      kind: 'warning',
+      message:
+        'it listens on nothing yet: --ready message or --ready /path has zdsup wait for it; an app that never listens serves as it is',
+      generation: target.number,
+    });
   effects.push({ type: 'rollout-ended', rollout: { ...rollout } });
   beginSoak(fleet, rollout, target, leavesLoop, now, effects);
 }

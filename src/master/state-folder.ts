@@ -55,7 +55,7 @@ export function claimFolder(folder: string): void {
       code: 'ZDSUP_STATE_UNWRITABLE',
       message: `cannot use the state folder ${folder}: ${code ?? message}`,
       hint:
-        code === 'EACCES'
+        code === 'EACCES' && statSync(nearestThere(folder)).uid === process.geteuid?.()
           ? `chmod u+rwx ${nearestThere(folder)}, or set ZDSUP_HOME to another folder`
           : 'set ZDSUP_HOME to another folder',
       exitStatus: 2,

@@ -65,6 +65,30 @@ describe('an app that opens nothing at a first start', () => {
     expect(scene.slots('active')).toEqual(['1/0']);
     scene.advance(1_000);
     expect(scene.told('serving')).toEqual(['generation 1 serves with 1 worker, listening on nothing']);
+    expect(scene.told('warning')).toEqual([
+      expect.stringMatching(/^it listens on nothing yet: --ready message or --ready \/path has zdsup wait for it/),
+    ]);
+    // Whoever has started it hears no more after the end of the rollout.
+    const kinds = scene.effects.map((effect) => (effect.type === 'progress' ? effect.kind : effect.type));
+    expect(kinds.indexOf('warning')).toBeLessThan(kinds.indexOf('rollout-ended'));
+  });
+
+  test('is not warned of where it was asked to say when it is ready, nor at a reload', () => {
+    const asked = new Scene({ instances: 1, check: 'message' }).start();
+    expect(asked.told('warning')).toEqual([]);
+    const { scene, id } = begun();
+    scene.send({ type: 'idle', id });
+    scene.advance(1_000);
+    scene.advance(1_000);
+    scene.reload();
+    const next = scene.worker(2, 0).id;
+    scene.send({ type: 'hello', id: next });
+    scene.send({ type: 'idle', id: next });
+    for (let second = 0; second < 5; second++) scene.advance(1_000);
+    expect(scene.told('serving')).toEqual(
+      [1, 2].map((n) => `generation ${n} serves with 1 worker, listening on nothing`),
+    );
+    expect(scene.told('warning')).toHaveLength(1);
   });
 
   test('counts as loaded after 10 s where it computes from its start on', () => {

@@ -1,4 +1,5 @@
 /** A word too many, too few or misplaced is answered with the command as it would have to be typed, for the app that is there. */
+import { userInfo } from 'node:os';
 import { expect, test } from 'vitest';
 import { answering, makeProject } from '../helpers/project.js';
 import { expectRefusal } from '../helpers/refusal.js';
@@ -47,4 +48,7 @@ test('of none that is known', async () => {
   const told = async (...args: string[]): Promise<string> => (await zdsup(world, args)).stderr;
   expect(await told('canary')).toContain('zdsup canary <app> 50');
   expect(await told('promote', 'shop')).toContain('hint: start it with zdsup start <script>');
+  if (process.geteuid?.() !== 0) return;
+  const { username } = userInfo();
+  expect(await told('delete', `${username}/shop`)).toContain(`runuser -u ${username} -- zdsup delete shop\n`);
 });

@@ -82,9 +82,17 @@ test.skipIf(!canBecomeOthers)('two users neither see nor steer each other, and r
   expect(await namesOf(BOB)).toEqual(['shop']);
   // Nor where one names the other's folder.
   const bobs = { ZDSUP_HOME: join(homeOf(BOB), '.local', 'state', 'zdsup') };
-  expect(await namesOf(ALICE, bobs)).toEqual([]);
-  expect((await as(ALICE, ['stop', 'shop'], bobs)).code).toBe(3);
-  expect(await as(ALICE, ['start', 'app.js', '--name', 'mine'], bobs)).toMatchObject({ code: 2 });
+  for (const args of [['status'], ['stop', 'shop'], ['resurrect'], ['start', 'app.js', '--name', 'mine']]) {
+    const { code, stderr } = await as(ALICE, args, bobs);
+    expect(code, stderr).toBe(2);
+    expect(stderr).toMatch(new RegExp(`belongs to user ${BOB}, .*ZDSUP_STATE_FOREIGN`));
+    expect(stderr).toContain('hint: run as its owner, or set ZDSUP_HOME to a folder of your own\n');
+  }
+  // Where a folder cannot be made, nobody is told to open what is somebody else's.
+  const below = { ZDSUP_HOME: join(folder, 'mine') };
+  const made = await as(ALICE, ['start', 'app.js', '--name', 'mine'], below);
+  expect(made).toMatchObject({ code: 2, stderr: expect.stringContaining('ZDSUP_STATE_UNWRITABLE') });
+  expect(made.stderr).toContain('hint: set ZDSUP_HOME to another folder\n');
   expect(statSync(join(bobs.ZDSUP_HOME, 'run', 'shop.sock')).mode & 0o777).toBe(0o600);
 
   // Others may be on this host, too.
@@ -92,7 +100,10 @@ test.skipIf(!canBecomeOthers)('two users neither see nor steer each other, and r
   expect((await as(0, ['list'])).stdout).toContain(`${BOB}/shop  running`);
   expect((await as(0, ['describe', `${BOB}/shop`])).stdout).toContain('config in force');
   expect(await as(0, ['stop', 'shop'])).toMatchObject({ code: 2, stderr: expect.stringContaining('which app?') });
-  expect(await as(0, ['logs', `${BOB}/shop`])).toMatchObject({ code: 2, stderr: expect.stringContaining('runuser') });
+  expect(await as(0, ['logs', `${BOB}/shop`])).toMatchObject({
+    code: 2,
+    stderr: expect.stringContaining(`runuser -u ${BOB} -- zdsup logs shop\n`),
+  });
   expect((await as(0, ['reload', `${BOB}/shop`])).code).toBe(0);
   expect((await as(0, ['stop', `${ALICE}/shop`])).code).toBe(0);
   expect(await namesOf(ALICE)).toEqual([]);

@@ -4,7 +4,7 @@
  */
 import { closeSync, readFileSync } from 'node:fs';
 import type { RunningApp } from '../../client/apps.js';
-import { logicalFolder, runningApps } from '../../client/apps.js';
+import { logicalFolder, refuseClosedHome, runningApps } from '../../client/apps.js';
 import type { Remembered } from '../../client/records.js';
 import type { StartRequest } from '../../shared/app-record.js';
 import type { LogConfig } from '../../shared/config.js';
@@ -45,6 +45,7 @@ export interface StartOptions {
 
 export async function start(target: string | undefined, args: string[], options: StartOptions): Promise<number> {
   if (options.asDaemon) return becomeDaemon();
+  refuseClosedHome();
   const wanted = await resolveTarget(target, args, options, logicalFolder());
   if ('running' in wanted) return startedAlready(wanted.running, wanted.request, options);
   return wanted.daemon ? detach(wanted, options) : foreground(wanted, options);

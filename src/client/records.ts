@@ -1,5 +1,5 @@
 /** Runs in the CLI. What is remembered of apps: the records their masters keep in the state folders. Reads, and never writes. */
-import { readFileSync, statSync } from 'node:fs';
+import { closeSync, constants, openSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { byName } from '../shared/app-name.js';
 import type { AppEnd, AppRecord } from '../shared/app-record.js';
@@ -41,13 +41,23 @@ function read(state: string, name: string): Remembered | null {
   try {
     owner = statSync(path).uid;
     if (uid !== 0 && owner !== uid) return null;
-    const parsed = parseAppRecord(readFileSync(path, 'utf8'), name);
+    const parsed = parseAppRecord(textOf(path), name);
     if ('fault' in parsed) return { name, state, path, uid: owner, record: null, fault: parsed.fault };
     return { name, state, path, uid: owner, record: parsed.record, fault: null };
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException;
     if (code === 'ENOENT') return null;
     return { name, state, path, uid: owner, record: null, fault: code ?? message };
+  }
+}
+
+/** A named pipe in the place of a record, which another user may have put there, does not keep root waiting. */
+function textOf(path: string): string {
+  const file = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
+  try {
+    return readFileSync(file, 'utf8');
+  } finally {
+    closeSync(file);
   }
 }
 

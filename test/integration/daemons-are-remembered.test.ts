@@ -1,5 +1,5 @@
 /** A daemon outlives whoever started it, and what was started is remembered: how it ended, and how to bring it back. */
-import { spawn } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import {
   chmodSync,
@@ -8,6 +8,7 @@ import {
   mkdirSync,
   readdirSync,
   readFileSync,
+  rmSync,
   statSync,
   writeFileSync,
 } from 'node:fs';
@@ -510,6 +511,13 @@ test.concurrent('a broken record is one clear line and hides no other app', asyn
     });
   expect((await zdsup(world, ['delete', 'torn'])).code).toBe(0);
   expect((await zdsup(world, ['status'])).stderr).toBe('');
+  // What nobody writes to would be read for ever.
+  execFileSync('mkfifo', [recordPath(world, 'pipe')]);
+  expect(await zdsup(world, ['status'])).toMatchObject({
+    stdout: expect.stringMatching(/^fine {2}running/),
+    stderr: expect.stringContaining('pipe.json: it is empty'),
+  });
+  rmSync(recordPath(world, 'pipe')); // The cleaning up reads all records.
 });
 
 test.concurrent('an app that cannot be remembered runs all the same, and its log says why', async () => {

@@ -4,7 +4,7 @@
  *
  * What is found is another user's, who may have anything lie there: only the owner's own socket in the owner's own folder counts.
  */
-import { lstatSync, readdirSync, readFileSync } from 'node:fs';
+import { lstatSync, readdirSync, readFileSync, realpathSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import type { RunningApp } from './apps.js';
 
@@ -26,8 +26,9 @@ export function othersSockets(searched: string[], table: string = readQuietly('/
 }
 
 /** Those of root's own are worlds apart, with a ZDSUP_HOME each. */
-function socketsIn(folder: string): { path: string; uid: number }[] {
+function socketsIn(bound: string): { path: string; uid: number }[] {
   try {
+    const folder = realpathSync(bound); // A link in it could lead elsewhere later.
     const { uid, mode } = lstatSync(folder);
     if (uid === 0 || (mode & OTHERS_MAY_WRITE) !== 0) return [];
     return readdirSync(folder)

@@ -21,6 +21,9 @@ export const STOPPED_FOR_GOOD = 100;
 /** sd_listen_fds(3). */
 const FIRST_FD = 3;
 
+/** More sockets than any service has: a larger number is none that a manager has set. */
+const MOST_FDS = 4_096;
+
 /** For children that are not to speak for the master. */
 export const withoutManager = (env: Env): Record<string, string | undefined> =>
   Object.fromEntries(Object.entries(env).filter(([name]) => !MANAGER_VARIABLES.includes(name)));
@@ -28,7 +31,7 @@ export const withoutManager = (env: Env): Record<string, string | undefined> =>
 /** Descriptors that were handed to the process `pid`, with their names; none where they were meant for another one. */
 export function inheritedDescriptors(env: Env, pid: number): { fd: number; name: string }[] {
   const count = Number(env.LISTEN_FDS);
-  if (Number(env.LISTEN_PID) !== pid || !Number.isInteger(count) || count < 1) return [];
+  if (Number(env.LISTEN_PID) !== pid || !Number.isInteger(count) || count < 1 || count > MOST_FDS) return [];
   const names = (env.LISTEN_FDNAMES ?? '').split(':');
   return Array.from({ length: count }, (_, index) => ({ fd: FIRST_FD + index, name: names[index] ?? '' }));
 }

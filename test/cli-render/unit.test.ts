@@ -16,6 +16,7 @@ const OPTIONS: UnitOptions = {
   inHome: false,
   inTmp: false,
   writable: ['/srv/shop'],
+  logFolders: [],
   stopMs: 40_000,
   sockets: [],
   notifySocket: '/run/systemd/notify',
@@ -62,6 +63,13 @@ describe('the service', () => {
     );
   });
 
+  test('may write its log where the config says', () => {
+    const lines = service({ logFolders: ['/var/log/shop', '/data/logs'] });
+    expect(lines).toContain('LogsDirectory=shop');
+    expect(lines).toContain('ReadWritePaths=-/data/logs');
+    expect(lines.join('\n')).not.toContain('ReadWritePaths=-/var/log');
+  });
+
   test('reads a home folder where the app or its Node lies there, and adds the Node of a version manager to PATH', () => {
     const lines = service({ inHome: true, extraPath: '/home/ada/.nvm/versions/node/v20/bin' });
     expect(lines).toContain('ProtectHome=read-only');
@@ -98,6 +106,7 @@ describe('values', () => {
     ["it's", '"it\'s"'],
     ['', '""'],
     ['a\nb', '"a\\nb"'],
+    ['a\rUser=root', '"a\\rUser=root"'],
   ])('%j is the word %s', ([value, written]) => expect(word(value!)).toBe(written));
 
   test('a dollar is no variable, and a lone semicolon no end', () => {

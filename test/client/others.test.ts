@@ -1,8 +1,9 @@
-import { chmodSync, chownSync, mkdirSync } from 'node:fs';
+import { chmodSync, chownSync, mkdirSync, symlinkSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { othersSockets, withoutControlCharacters } from '../../src/client/others.js';
+import { temporaryFolder } from '../helpers/cleanup.js';
 import { ALICE, openFolder } from '../helpers/other-user.js';
 import { onTestFinished } from '../helpers/side-by-side.js';
 
@@ -39,6 +40,9 @@ test.skipIf(!isRoot)(
       { name: `${ALICE}/shop`, socketPath: socket, owner: `${ALICE}` },
     ]);
     expect(othersSockets([folder], tableOf(folder))).toEqual([]); // It is looked through anyway.
+    const link = join(temporaryFolder(), 'link');
+    symlinkSync(folder, link);
+    expect(othersSockets([], tableOf(link)), 'a link may lead elsewhere later').toMatchObject([{ socketPath: socket }]);
     expect(othersSockets([], tableOf(join(folder, 'gone')))).toEqual([]);
     chmodSync(folder, 0o770);
     expect(found()).toEqual([]);

@@ -9,7 +9,7 @@ test('descriptors count from 3, with their names, for the process that they were
     { fd: 5, name: '' },
   ]);
   expect(inheritedDescriptors(env, 8)).toEqual([]);
-  for (const LISTEN_FDS of [undefined, '', '0', '-1', 'x', '1.5'])
+  for (const LISTEN_FDS of [undefined, '', '0', '-1', 'x', '1.5', '99999999999'])
     expect(inheritedDescriptors({ ...env, LISTEN_FDS }, 7)).toEqual([]);
 });
 

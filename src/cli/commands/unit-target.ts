@@ -7,6 +7,7 @@ import { dirname, resolve } from 'node:path';
 import { askDescription } from '../../client/control-client.js';
 import { knownApps } from '../../client/known-apps.js';
 import type { StartRequest } from '../../shared/app-record.js';
+import type { LogConfig } from '../../shared/config.js';
 import { ZdsupError } from '../../shared/errors.js';
 import { VERSION } from '../../shared/version.cjs';
 import type { RunsAs, UnitOptions } from '../render/unit.js';
@@ -70,11 +71,16 @@ export async function unitFor(
     inHome: paths.some((path) => isBelow(path, HOMES)),
     inTmp: paths.some((path) => isBelow(path, ['/tmp', '/var/tmp'])),
     writable: runsAs.kind === 'user' && runsAs.name !== 'root' ? [...new Set([folder, plan.cwd])] : [],
+    logFolders: logFoldersOf(config.log),
     stopMs: Math.max(config.stopTimeoutMs, config.drainTimeoutMs + config.killTimeoutMs) + LAST_MOMENTS_MS,
     sockets,
     notifySocket: `${options.user ? runtimeFolder() : '/run'}/systemd/notify`,
   };
 }
+
+const logFoldersOf = (log: LogConfig | null): string[] => [
+  ...new Set([log?.out, log?.error].flatMap((file) => (file ? [dirname(file)] : []))),
+];
 
 function withFlags(
   request: StartRequest,

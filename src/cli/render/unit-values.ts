@@ -9,6 +9,7 @@ export function word(value: string): string {
     .replaceAll('\\', '\\\\')
     .replaceAll('"', '\\"')
     .replaceAll('\n', '\\n')
+    .replaceAll('\r', '\\r')
     .replaceAll('\t', '\\t');
   return /^[\w@%+=:,./~-]+$/.test(value) ? escaped : `"${escaped}"`;
 }

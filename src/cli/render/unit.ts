@@ -32,6 +32,8 @@ export interface UnitOptions {
   inTmp: boolean;
   /** Folders that the app may write to, absolute. */
   writable: string[];
+  /** Folders of its log files, where they are not in the state folder; absolute. */
+  logFolders: string[];
   stopMs: number;
   /** `ListenStream=`; none: the master binds its sockets itself. */
   sockets: string[];
@@ -254,13 +256,24 @@ function capabilities({ dropsPrivileges, sockets, runsAs }: UnitOptions): string
   );
 }
 
-function files({ inHome, inTmp, writable, dropsPrivileges }: UnitOptions): string[] {
+/** What systemd makes, and gives to the unit's user (LogsDirectory= in systemd.exec(5)). */
+const LOGS = '/var/log/';
+
+function files({ inHome, inTmp, writable, logFolders, dropsPrivileges }: UnitOptions): string[] {
+  const made = logFolders.filter((folder) => folder.startsWith(LOGS));
+  const found = logFolders.filter((folder) => !made.includes(folder));
   return [
     ...because(
       'All files are read-only, but for the state folder, /tmp, and those named here. Add the folders that the app writes to.',
       'ProtectSystem=strict',
-      ...writable.map((folder) => `ReadWritePaths=${word(`-${folder}`)}`),
+      ...[...new Set([...writable, ...found])].map((folder) => `ReadWritePaths=${word(`-${folder}`)}`),
     ),
+    ...(made.length === 0
+      ? []
+      : because(
+          'The folder of its log files is made, and its own.',
+          ...made.map((folder) => `LogsDirectory=${word(folder.slice(LOGS.length))}`),
+        )),
     ...(inHome
       ? because(
           'The app, Node or zdsup lie in a home folder, which would otherwise be hidden: it can be read. (Node of a version manager such\nas nvm goes with its version: run zdsup systemd install again when you change it.)',

@@ -34,7 +34,7 @@ export async function chooseToChange(command: string, here: string = logicalFold
 }
 
 /** By the name that `start` gives one of this folder, else by where it was started from. */
-function appOf(here: string, known: KnownApp[]): KnownApp | undefined {
+export function appOf(here: string, known: KnownApp[]): KnownApp | undefined {
   const names = namesHere(here);
   const named = known.find(({ name }) => names.includes(name));
   if (named) return named;

@@ -255,9 +255,12 @@ function reasonOf(fleet: Fleet, { ways, to, from, backTo, source }: Rollout, rea
   return `generation ${backTo} could not be ${to !== null && to === backTo ? 'woken' : 'gone back to'}: ${reason}`;
 }
 
-/** What was down before the rollout is not waited for: out of a crash loop, the next try may follow at once. */
+/**
+ * What was down before the rollout is not waited for: out of a crash loop, the next try may follow at once. Nor is what crash-loops now where there is
+ * another way back: it may never be whole again.
+ */
 function abortByOf(fleet: Fleet, rollout: Rollout, old: Generation | undefined, now: number): number {
-  if (!old) return now;
+  if (!old || (rollout.ways.length > 0 && loops(old, rollout.fromSlots))) return now;
   const respawns = rollout.servedSlots.map((slot) => old.slotState[slot]?.respawnAt ?? 0);
   const coming = rollout.alone && rollout.to !== null ? fleet.generations[rollout.to]!.policy : null;
   const drainMs = coming ? coming.drainTimeoutMs + coming.killTimeoutMs : 0;

@@ -6,6 +6,7 @@ import type { Effect, Event, Fleet, ReleaseRef } from '../domain/types.js';
 import { isWayBack } from '../domain/ways.js';
 import type { ErrorReport } from '../shared/errors.js';
 import { toReport, ZdsupError } from '../shared/errors.js';
+import { whileItRuns } from './commands/edited-in-place.js';
 import type { DeployedRelease, Plan } from './plan.js';
 import { runsTheSame } from './plan.js';
 import { ReleaseLooks } from './release-looks.js';
@@ -58,7 +59,7 @@ export class Plans {
     } catch (error) {
       const report = toReport(error);
       if (!this.preparing.delete(rolloutId)) return;
-      this.errors.set(rolloutId, report);
+      this.errors.set(rolloutId, serving ? whileItRuns(report, this.options.appName) : report);
       this.options.post({ type: 'prepare-failed', rolloutId, reason: report.message });
     }
   }

@@ -3,7 +3,7 @@ import type { EntryOf, JournalEntry, JournalRelease } from './journal-entry.js';
 
 export interface PastRollout {
   id: number;
-  /** `start` of the first one of a master. */
+  /** `start` of the first one of a master; `deploy` of one that has ended and brought in a release of the store. */
   kind: string;
   source: string;
   startedAt: string;
@@ -97,10 +97,26 @@ function endOf(entry: EntryOf<'rollout-ended'>): Partial<PastRollout> {
   const { kind, source, outcome, aborted = false, reason, durationMs, from, to, fromRelease, toRelease } = entry;
   const { p99BeforeMs, p99DuringMs, peakRssBytes, stderr } = entry;
   return {
-    ...{ kind: kindOf(kind, source), outcome, aborted, reason, durationMs, from, to, fromRelease, toRelease },
+    ...{
+      kind: isDeploy(kind, source, toRelease) ? 'deploy' : kindOf(kind, source),
+      outcome,
+      aborted,
+      reason,
+      durationMs,
+      from,
+      to,
+      fromRelease,
+      toRelease,
+    },
     ...{ p99BeforeMs, p99DuringMs, peakRssBytes, stderr },
   };
 }
+
+/** By hand a reload goes to the folder; what it has brought in of the store was deployed. So it is told of old journals, too. */
+const isDeploy = (kind: string, source: string, to: JournalRelease | null): boolean =>
+  kind === 'reload' && source === 'command' && to !== null && IN_STORE.exec(to.path)?.[2]?.startsWith(to.id) === true;
+/** `<state>/releases/<app>/<id>/<app>`. */
+const IN_STORE = /\/releases\/([^/]+)\/([0-9a-f]+)\/\1$/;
 
 const kindOf = (kind: string, source: string): string => (source === 'start' ? 'start' : kind);
 

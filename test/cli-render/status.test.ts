@@ -279,7 +279,7 @@ test('a release that was edited in place and has failed is not to be reloaded as
     cause: null,
   } as const;
   expect(lines(app({ release, rollout: { ...failed, outcome: 'failed' } }))[1]).toContain(
-    'once it is mended, zdsup reload brings it in',
+    'once it is mended, zdsup reload brings it in, or the next save where files are watched',
   );
 });
 

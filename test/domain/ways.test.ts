@@ -199,6 +199,16 @@ describe('out of a soak', () => {
     expect(scene.fleet.generations[3]).toMatchObject({ good: true });
   });
 
+  test('at once, though what is left crash-loops and may never be whole again', () => {
+    const scene = parkedBeside();
+    for (const process of scene.processes.values()) process.hung = true; // Nobody says any more that it takes traffic.
+    crash(scene);
+    scene.crash(scene.worker(2, 1, 'active'));
+    expect(asked(scene)).toEqual([]);
+    crash(scene, 1);
+    expect(asked(scene)).toEqual([1]);
+  });
+
   test('and where that cannot be either, the one between', () => {
     const scene = parkedBeside();
     scene.reload();

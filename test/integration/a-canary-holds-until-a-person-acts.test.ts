@@ -27,7 +27,9 @@ test.concurrent('it is held at each weight with the workers that this needs, and
 
   const reload = await master.run('reload', '--weight', '5');
   expect(reload.code, reload.stderr).toBe(0);
-  expect(reload.stdout).toContain('shop: generation 2 gets 5 % of the traffic, generation 1 the rest; held there');
+  expect(reload.stdout).toContain(
+    'shop: generation 2 gets 5 % of the traffic, generation 1 the rest; held there until you act, or it crashes or its figures give it up: zdsup canary',
+  );
   expect(reload.stdout).toContain('zdsup canary shop <weight>, zdsup promote shop or zdsup abort shop');
   expect(reload.stderr).toContain('generation 2: starting 1 worker for 5 % of the traffic');
   const held = await master.status();

@@ -86,3 +86,16 @@ test('one that was gone back from names the rollout that did, and that one why',
   );
   expect([failed!.undoneBy, kept!.undoneBy]).toEqual([null, null]);
 });
+
+test('a reload by hand to a release of the store is a deploy; to a folder, by a signal or back it is not', () => {
+  const id = 'abcdef0123456789';
+  const kindOf = (more: object): string => {
+    const end = { ...ended(1), toRelease: { id: id.slice(0, 8), path: `/state/releases/shop/${id}/shop` }, ...more };
+    return rolloutsIn(journal(master(7), begun(1), end as NewEntry), true)[0]!.kind;
+  };
+  expect(kindOf({})).toBe('deploy');
+  expect(kindOf({ source: 'signal' })).toBe('reload');
+  expect(kindOf({ kind: 'rollback' })).toBe('rollback');
+  expect(kindOf({ toRelease: { id, path: '/srv/releases/current' } })).toBe('reload');
+  expect(kindOf({ toRelease: null })).toBe('reload');
+});

@@ -3,6 +3,7 @@ import { existsSync, readdirSync, statSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { basename, dirname, extname, join, resolve } from 'node:path';
 import type { RunningApp } from '../../client/apps.js';
+import type { KnownApp } from '../../client/known-apps.js';
 import type { Remembered } from '../../client/records.js';
 import type { DeployedRelease } from '../../releases/store.js';
 import { isAppName } from '../../shared/app-name.js';
@@ -48,7 +49,10 @@ export async function resolveTarget(
   }
   const configFile = target === undefined ? findConfigFile(baseDir) : isConfigPath(target) ? target : undefined;
   if (target === undefined && configFile === undefined)
-    throw nothing(`nothing to start: no script was given, and ${baseDir} has no zdsup.config file`);
+    throw nothing(
+      `nothing to start: no script was given, and ${baseDir} has no zdsup.config file`,
+      await appHere(baseDir),
+    );
   if (configFile !== undefined && !existsSync(resolve(baseDir, configFile)))
     throw missing('config file', 'ZDSUP_CONFIG_MISSING', configFile, resolve(baseDir, configFile));
   if (configFile === undefined)
@@ -188,8 +192,33 @@ function keepsItsName(app: string, name: string, request: StartRequest | undefin
   });
 }
 
-const nothing = (message: string): ZdsupError =>
-  new ZdsupError({ code: 'ZDSUP_USAGE', message, hint: 'zdsup start app.js', exitStatus: 2 });
+/** @param here the app that was started from this folder */
+const nothing = (message: string, here?: KnownApp): ZdsupError =>
+  new ZdsupError({
+    code: 'ZDSUP_USAGE',
+    message,
+    hint:
+      here === undefined
+        ? 'zdsup start app.js'
+        : here.running
+          ? `${here.name} of this folder runs: zdsup reload ${here.name} brings in new code`
+          : `zdsup start ${here.name} brings back the one of this folder`,
+    exitStatus: 2,
+  });
+
+/** Undefined where none is known, or several are. */
+async function appHere(folder: string): Promise<KnownApp | undefined> {
+  const { appOf } = await import('../../client/app-to-change.js');
+  const { knownApps } = await import('../../client/known-apps.js');
+  try {
+    return appOf(
+      folder,
+      (await knownApps()).filter(({ running }) => running?.owner === undefined),
+    );
+  } catch {
+    return undefined;
+  }
+}
 
 /** The config file of a folder, where it has one. */
 export const findConfigFile = (folder: string): string | undefined =>
@@ -253,10 +282,23 @@ function missing(what: string, code: ErrorCode, target: string, path: string, ap
   });
 }
 
+/** What is no word of it is most often a path without its slash. */
+export function refuseUnknownCheck(ready: string | undefined): void {
+  if (ready === undefined || ready === 'listening' || ready === 'message' || ready.startsWith('/')) return;
+  const near = nearestWord(ready, ['listening', 'message']) ?? (/^[\w.-]+(?:\/|$)/.test(ready) ? `/${ready}` : null);
+  throw new ZdsupError({
+    code: 'ZDSUP_USAGE',
+    message: `--ready ${ready} is neither listening, message nor a path`,
+    hint: near === null ? 'a path starts with a slash: --ready /healthz' : `did you mean --ready ${near}?`,
+    exitStatus: 2,
+  });
+}
+
 /** What was given on the command line, as config keys. Paths are relative to the shell's folder, not to a config file's. */
 function overridesOf(options: StartOptions, args: string[], baseDir: string): Record<string, unknown> {
   const { name, instances, cwd, envFile, nodeArgs, ready, drainTimeout, watch } = options;
   noteUnitless('--drain-timeout', drainTimeout);
+  refuseUnknownCheck(ready);
   const given = {
     watch,
     name,

@@ -163,7 +163,7 @@ function workerTable(workers: WorkerSnapshot[], now: number, columns: number): s
 /** A release that has just failed is not to be tried again as it is. */
 const whatNow = ({ rollout }: AppSnapshot): string =>
   rollout?.outcome === 'failed'
-    ? 'the directory has changed since; once it is mended, zdsup reload brings it in'
+    ? 'the directory has changed since; once it is mended, zdsup reload brings it in, or the next save where files are watched'
     : 'the directory has changed since; zdsup reload brings it in';
 
 const HEADINGS = [

@@ -6,6 +6,7 @@ import { failedResult } from '../../shared/control-protocol.js';
 import { ZdsupError } from '../../shared/errors.js';
 import type { Observer, RecycleEnd } from '../effects.js';
 import type { CommandContext, Tell } from './context.js';
+import { editedInPlace } from './edited-in-place.js';
 import { ended, refusedMeanwhile, refuseWhileStopping, stopped } from './refusals.js';
 
 export async function recycle(
@@ -31,7 +32,7 @@ export async function recycle(
   effects.observers.add(observer);
   try {
     const ignored = await supervisor.request({ type: 'recycle-requested', slot });
-    if (ignored !== undefined) throw refusal(context, slot, ignored);
+    if (ignored !== undefined) throw await refusal(context, slot, ignored);
     const done = (pid: number | null, message: string): ControlResult => ({
       ...{ type: 'result', ok: true, exitStatus: 0, command: 'recycle', slot, pid },
       durationMs: noWait ? 0 : Date.now() - startedAt,
@@ -78,7 +79,7 @@ const failed = (
 };
 
 /** @param why a {@link RecycleRefusal}; anything else says that the master is past everything */
-function refusal(context: CommandContext, slot: number, why: string): ZdsupError {
+async function refusal(context: CommandContext, slot: number, why: string): Promise<ZdsupError> {
   const { appName, supervisor } = context;
   const refused = (message: string, hint: string, exitStatus: 1 | 2 | 4): ZdsupError =>
     new ZdsupError({ code: 'ZDSUP_RECYCLE_REFUSED', message, hint, exitStatus });
@@ -104,12 +105,11 @@ function refusal(context: CommandContext, slot: number, why: string): ZdsupError
         4,
       );
     case 'release-modified':
-      return new ZdsupError({
-        code: 'ZDSUP_RELEASE_CHANGED',
-        message: `the folder of ${appName} was edited in place: a new worker would run other code than those that serve`,
-        hint: `bring it in for all of them: zdsup reload ${appName}`,
-        exitStatus: 1,
-      });
+      return editedInPlace(
+        context,
+        'a new worker would run other code than those that serve',
+        'bring it in for all of them',
+      );
     default:
       return refusedMeanwhile(context, 'reload', why);
   }

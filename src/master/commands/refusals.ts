@@ -133,8 +133,14 @@ export function refusedIntervention(
 /**
  * @param why a {@link RollbackRefusal}; anything else says that the master is past everything
  * @param release the name of what serves
+ * @param hasStored releases are there to be named
  */
-export function refusedRollback(context: CommandContext, why: string, release: string | null): ZdsupError {
+export function refusedRollback(
+  context: CommandContext,
+  why: string,
+  release: string | null,
+  hasStored = true,
+): ZdsupError {
   const { appName, supervisor } = context;
   switch (why as RollbackRefusal) {
     case 'rollout-under-way':
@@ -155,7 +161,9 @@ export function refusedRollback(context: CommandContext, why: string, release: s
       return new ZdsupError({
         code: 'ZDSUP_ROLLBACK_NOTHING',
         message: `no release of ${appName} is known that was good before generation ${supervisor.state.serving ?? 1}`,
-        hint: `zdsup releases ${appName} lists what was deployed: zdsup rollback ${appName} --to <release>`,
+        hint: hasStored
+          ? `zdsup releases ${appName} lists what was deployed: zdsup rollback ${appName} --to <release>`
+          : `zdsup deploy ${appName} stores the folder as a release and brings it in: from then on there is one to go back to`,
         exitStatus: 1,
       });
     default:

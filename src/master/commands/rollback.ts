@@ -34,7 +34,12 @@ export async function rollback(context: CommandContext, to: string | undefined, 
     }
     // What a soak has begun by itself is what is asked for: it is waited for.
     if (ignored !== undefined && ignored !== ('rolling-back' satisfies RollbackRefusal))
-      throw refusedRollback(context, ignored, await releaseName(context, supervisor.state.serving));
+      throw refusedRollback(
+        context,
+        ignored,
+        await releaseName(context, supervisor.state.serving),
+        (await late(import('../../releases/store.js'))).listReleases(context.store).length > 0,
+      );
     return await outcome(context, 'rollback', watch, startedAt);
   } finally {
     watch.stop();

@@ -105,7 +105,7 @@ export const succeeded = (
 const heldWords = ({ from, to, weight, steps, stepIndex }: Rollout, appName: string): string =>
   steps.length > 0
     ? `generation ${to} gets ${weight} % of the traffic, generation ${from} the rest; paused at step ${stepIndex + 1} of ${steps.length}: zdsup promote ${appName} goes on, zdsup promote ${appName} --full to the end, zdsup abort ${appName} back`
-    : `generation ${to} gets ${weight} % of the traffic, generation ${from} the rest; held there: zdsup canary ${appName} <weight>, zdsup promote ${appName} or zdsup abort ${appName} goes on`;
+    : `generation ${to} gets ${weight} % of the traffic, generation ${from} the rest; held there until you act, or it crashes or its figures give it up: zdsup canary ${appName} <weight>, zdsup promote ${appName} or zdsup abort ${appName} goes on`;
 
 /** An end at once comes over everything that is waited for. */
 export const orEnded = <T>(

@@ -7,6 +7,7 @@ import { failedResult } from '../../shared/control-protocol.js';
 import { ZdsupError } from '../../shared/errors.js';
 import type { Observer, ScaleEnd } from '../effects.js';
 import type { CommandContext, Tell } from './context.js';
+import { editedInPlace } from './edited-in-place.js';
 import { ended, refusedMeanwhile, refuseWhileStopping, stopped, underWay } from './refusals.js';
 
 /** Workers that no host runs sensibly: a typing error, most likely. The config allows as many. */
@@ -42,7 +43,7 @@ export async function scale(context: CommandContext, to: string, tell: Tell): Pr
   try {
     const ignored = await supervisor.request({ type: 'scale-requested', count });
     if (ignored === ('same-count' satisfies ScaleRefusal)) return done(`${count} ${plural(count, 'worker')} already`);
-    if (ignored !== undefined) throw refusal(context, ignored);
+    if (ignored !== undefined) throw await refusal(context, ignored);
     const over = context.ended.then(() => {
       throw ended(appName, 'scale');
     });
@@ -69,16 +70,11 @@ function countOf(to: string, before: number, appName: string): number {
 }
 
 /** @param why a {@link ScaleRefusal}; anything else says that the master is past everything */
-function refusal(context: CommandContext, why: string): ZdsupError {
+async function refusal(context: CommandContext, why: string): Promise<ZdsupError> {
   const { appName } = context;
   switch (why as ScaleRefusal) {
     case 'release-modified':
-      return new ZdsupError({
-        code: 'ZDSUP_RELEASE_CHANGED',
-        message: `the folder of ${appName} was edited in place: new workers would run other code than those that serve`,
-        hint: `bring it in first: zdsup reload ${appName}`,
-        exitStatus: 1,
-      });
+      return editedInPlace(context, 'new workers would run other code than those that serve', 'bring it in first');
     case 'too-few-up':
       return new ZdsupError({
         code: 'ZDSUP_SCALE_REFUSED',

@@ -56,6 +56,14 @@ describe('a promotion that comes too late', () => {
   });
 });
 
+test('a rollback with nothing to go back to names the releases, or the one command that makes one', () => {
+  const hintWith = (hasStored: boolean) => refusedRollback(masterWith({}), 'nothing-before', null, hasStored).hint;
+  expect(hintWith(true)).toMatch(/^zdsup releases shop lists what was deployed/);
+  expect(hintWith(false)).toBe(
+    'zdsup deploy shop stores the folder as a release and brings it in: from then on there is one to go back to',
+  );
+});
+
 test('a promotion while the reload is still prepared names no generation, for there is none yet', () => {
   expect(refused('not-there-yet', { to: null, step: 'preparing', wantedWeight: 50 }).message).toBe(
     'the reload of shop is on its way to 50 % and not held there yet',

@@ -3,17 +3,19 @@ import { describe, expect, test } from 'vitest';
 import { emptyFleet } from '../../../src/domain/fleet.js';
 import type { Fleet, ScaleRefusal } from '../../../src/domain/types.js';
 import type { CommandContext } from '../../../src/master/commands/context.js';
+import { whileItRuns } from '../../../src/master/commands/edited-in-place.js';
 import { scale } from '../../../src/master/commands/scale.js';
 import type { ControlResult } from '../../../src/shared/control-protocol.js';
 import { ZdsupError } from '../../../src/shared/errors.js';
 import { Scene } from '../../domain/scene.js';
 
 /** `shop` with two workers, whose core answers as given. */
-function answeredWith(ignored: ScaleRefusal | 'the master is ending'): Promise<ControlResult | ZdsupError> {
+function answeredWith(ignored: ScaleRefusal | 'the master is ending', path = '/'): Promise<ControlResult | ZdsupError> {
   const state = { ...emptyFleet(), serving: 1, generations: { 1: { number: 1, slots: [0, 1] } } } as unknown as Fleet;
   const context = {
     appName: 'shop',
     supervisor: { state, request: async () => ignored },
+    snapshot: async () => ({ release: { id: 'one', path } }),
     effects: { checkRelease: async () => {}, observers: new Set() },
     ended: new Promise(() => {}),
   } as unknown as CommandContext;
@@ -37,6 +39,20 @@ describe('a scale that the core refuses', () => {
     expect(refusal).toMatchObject({ code, exitStatus });
     expect((refusal as ZdsupError).message).toContain(words);
   });
+});
+
+test('a folder that has gone is not to be brought in by a reload: the hint is what works', async () => {
+  const putBack =
+    'put it back; where the app has moved, zdsup stop shop, and zdsup start <script> in the folder where it is now';
+  expect(await answeredWith('release-modified')).toMatchObject({ hint: 'bring it in first: zdsup reload shop' });
+  expect(await answeredWith('release-modified', '/nowhere/shop')).toMatchObject({
+    message: 'the folder of shop is not there any more: /nowhere/shop',
+    hint: putBack,
+  });
+  // A reload takes no --cwd.
+  const missing = { code: 'ZDSUP_CWD_MISSING', message: 'it is not there', hint: '--cwd', exitStatus: 2 } as const;
+  expect(whileItRuns(missing, 'shop')).toEqual({ ...missing, hint: putBack });
+  expect(whileItRuns({ ...missing, code: 'ZDSUP_ENV_FILE' }, 'shop').hint).toBe('--cwd');
 });
 
 test('a scale to the number that there is has nothing to do, and is done', async () => {

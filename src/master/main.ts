@@ -8,6 +8,7 @@ import { runsAlready } from '../shared/control-socket.js';
 import { ZdsupError } from '../shared/errors.js';
 import { controlSocketPath, journalPath, logPath, releasesDir, runDirForStart, stateDir } from '../shared/paths.js';
 import { STOPPED_FOR_GOOD } from '../shared/service-manager.js';
+import type { AppSnapshot } from '../shared/snapshot.js';
 import { VERSION } from '../shared/version.cjs';
 import { keepRecord } from './app-record.js';
 import { handleCommand } from './commands/handle.js';
@@ -15,6 +16,7 @@ import { failure } from './commands/rollouts.js';
 import { listenForControl } from './control-server.js';
 import type { Observer, RolloutEnd } from './effects.js';
 import { Effects } from './effects.js';
+import type { Feed } from './feed.js';
 import { History } from './history.js';
 import { takeInheritance } from './inherited.js';
 import { openJournal } from './journal-keeper.js';
@@ -39,6 +41,8 @@ import { watchWhereWanted } from './watch-where-wanted.js';
 
 /** Once its workers have run as another user, the config is judged before it is evaluated. */
 const GUARDED = { guarded: true } as const;
+/** Of the samples for whoever watches, which come once a second. */
+const LOOKS_AT_RELEASE_EVERY = 10;
 /** What zdsup writes in its state folder. */
 const OWN_FOLDERS = ['apps', 'journal', 'logs', 'releases'];
 
@@ -109,6 +113,10 @@ export async function runMaster(
       return plan;
     },
     post: (event) => supervisor.post(event),
+    queue: {
+      measure: (on) => supervisor.measureDelay(on),
+      takeLongestMs: () => supervisor.takeLongestDelayMs(),
+    },
     ended: (failed) => end(failed),
   });
   const supervisor: Supervisor = new Supervisor(effects.perform);
@@ -116,10 +124,23 @@ export async function runMaster(
   const history = new History(() => supervisor.state, time);
   effects.observers.add(history);
   if (options.observer) effects.observers.add(options.observer);
-  const snapshot = async () => ({
-    ...(await takeSnapshot(appName, startedAt, () => supervisor.state, effects, listeners, time)),
+  const snapshot = async (looksAtRelease = true) => ({
+    ...(await takeSnapshot(appName, startedAt, () => supervisor.state, effects, listeners, time, looksAtRelease)),
     ...kept.snapshot(),
   });
+  let feeding: Promise<Feed> | null = null;
+  const makeFeed = async (): Promise<Feed> => {
+    const { Feed } = await import('./feed.js'); // Most masters are watched by nobody.
+    const { observers, figures } = effects;
+    let samples = 0;
+    // To look at the release goes through all of its files.
+    const sample = (): Promise<AppSnapshot> => snapshot(samples++ % LOOKS_AT_RELEASE_EVERY === 0);
+    return new Feed({ snapshot: sample, observers, figures, warn: (message) => logger.warn(message) });
+  };
+  const feed = (): Promise<Feed> => {
+    feeding ??= makeFeed();
+    return feeding;
+  };
   // Loaded where a manager asks to be told; a daemon has left the service that started it.
   const manager = options.daemon || !masterEnv.NOTIFY_SOCKET ? null : await import('./service.js');
   const send = manager?.sendOf(masterEnv, inheritance.notifyFd);
@@ -138,12 +159,12 @@ export async function runMaster(
 
   const temporary = join(runDir, `.${process.pid}`);
   let stoppedByCommand = false;
-  const control = await listenForControl(temporary, (request, tell) => {
+  const control = await listenForControl(temporary, (request, connection) => {
     stoppedByCommand ||= request.command === 'stop';
     return handleCommand(
-      { appName, supervisor, effects, history, snapshot, ended, store: releasesDir(state, appName) },
+      { appName, supervisor, effects, history, snapshot, ended, store: releasesDir(state, appName), feed },
       request,
-      tell,
+      connection,
     );
   });
   let socket: FileId;

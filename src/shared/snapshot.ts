@@ -1,3 +1,5 @@
+import type { AppFigures, WorkerFigures } from './figures.js';
+
 /** The one shape that `zdsup status --json`, and later the dashboard and the API, speak (a contract: scripts depend on it). */
 export interface Snapshot {
   apps: AppSnapshot[];
@@ -37,6 +39,8 @@ export interface AppSnapshot {
   /** Where the config limits the workers, or one of them is being replaced. */
   recycling?: RecyclingSnapshot;
   workers: WorkerSnapshot[];
+  /** While figures are on; else left out. */
+  figures?: AppFigures;
   /** Of one that is `stopped` or `crashed`. */
   ended?: {
     /** ISO 8601 instant; null where its master was killed and could not say. */
@@ -156,4 +160,6 @@ export interface WorkerSnapshot {
   /** Percent of one core, since the last look at it. */
   cpuPercent: number | null;
   rssBytes: number | null;
+  /** While figures are on; else left out. */
+  figures?: WorkerFigures;
 }

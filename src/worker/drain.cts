@@ -14,12 +14,14 @@ import { subscribe } from '../node-internals/diagnostics-subscribers.cjs';
 import { endConnections, idleSockets, lastResponses, notePipelined } from '../node-internals/http-connections.cjs';
 import { claimsUnderWay, noteRequest } from './adoption.cjs';
 import { datagramsAnswered } from './datagrams.cjs';
+import { tellLast } from './figures.cjs';
 import { giveAllAway, giveIdle, handoffsUnderWay, keepTheRest } from './handover.cjs';
 import { endSessions, sayFarewell, socketsOfSessions } from './http2-farewell.cjs';
 import { streamFigures } from './http2-sessions.cjs';
 import { endLast } from './last-end.cjs';
 import { emptyQueues, releaseAll, servingServers } from './listen-seam.cjs';
 import { connectionCount, stopReporting } from './load.cjs';
+import { requestBegun } from './measure.cjs';
 import { endParking } from './parking.cjs';
 import { countRequest } from './request-count.cjs';
 import { sendAway } from './send-away.cjs';
@@ -54,6 +56,7 @@ export function installDrain(options: { killTimeoutMs: number; closeSpreadMs: nu
   subscribe('http.server.request.start', (message) => {
     const { socket, response, server } = message as RequestStart;
     requestCount += 1;
+    requestBegun(socket);
     notePipelined(socket, response);
     noteRequest(socket, server);
     countRequest(server, socket, response);
@@ -127,6 +130,7 @@ function endOthers(servers: net.Server[]): void {
 
 function end(): void {
   if (looking) clearInterval(looking);
+  tellLast(); // The app's own way may end it by a signal, of which no 'exit' tells.
   endAsTheAppWishes(killTimeoutMs);
 }
 

@@ -1,0 +1,166 @@
+/**
+ * Runs in the worker. Measures each answer of the app's HTTP servers, once for all who want to know: the verdict's observe.cts, and figures.cts. While nobody
+ * does, nothing here is on the way of a request. Requests that began before are not measured, so neither are probes, warm-ups and rehearsals, which end
+ * before a worker takes traffic; where one reaches into it, its connection is left out.
+ *
+ * It is on the way of every request, so a connection has a note of its own, and a request none: no listener, no entry in a map. Answers leave a connection
+ * in the order in which their requests came.
+ */
+import type http = require('node:http');
+import type net = require('node:net');
+
+import { subscribe, unsubscribe } from '../node-internals/diagnostics-subscribers.cjs';
+import { beneath } from '../node-internals/raw-socket.cjs';
+import type { Stream } from './http2-sessions.cjs';
+import { watchStreams } from './http2-sessions.cjs';
+
+export interface Taker {
+  begun(): void;
+  /** The answer is whole. */
+  answered(ms: number, status: number): void;
+  /** It was broken off: `byClient`, who had left by then, else by the app. `status`: of HTTP/2, where headers had gone out; else 0. */
+  brokenOff(byClient: boolean, ms: number, status: number): void;
+}
+
+/** Of one connection. */
+interface Note {
+  /** Of the time in which it was made; of another one it says nothing. */
+  epoch: number;
+  underWay: number;
+  /** When the oldest request under way began, and the pipelined ones behind it. */
+  startedAt: number;
+  later: number[] | null;
+}
+
+const NOTE = Symbol('zdsup.measured');
+type Noted = net.Socket & { [NOTE]?: Note };
+
+/** NGHTTP2_NO_ERROR, NGHTTP2_INTERNAL_ERROR: RFC 9113, section 7. */
+const NO_ERROR = 0;
+const INTERNAL_ERROR = 2;
+
+// Kept from before the app runs: it may put another one in its place.
+const { hrtime } = process;
+
+/** The clock is what a request costs most here: `performance.now` takes half as long again (Node 20). */
+function nowMs(): number {
+  const [seconds, nanoseconds] = hrtime();
+  return seconds * 1e3 + nanoseconds / 1e6;
+}
+
+/** Of a connection that has no place in any figure. */
+const LEFT_OUT: Note = { epoch: -1, underWay: 0, startedAt: 0, later: null };
+
+/** Those who want to know; there are no more than two, and a list would cost each request more. */
+let first: Taker | null = null;
+let second: Taker | null = null;
+let epoch = 0;
+
+export function measure(taker: Taker): void {
+  if (taker === first || taker === second) return;
+  if (first !== null) {
+    second = taker;
+    return;
+  }
+  first = taker;
+  epoch += 1;
+  subscribe('http.server.response.finish', finished);
+  watchStreams(streamBegun);
+}
+
+export function measureNoMore(taker: Taker): void {
+  if (taker === second) second = null;
+  if (taker !== first) return;
+  first = second;
+  second = null;
+  if (first !== null) return;
+  unsubscribe('http.server.response.finish', finished);
+  watchStreams(null);
+}
+
+/** It is the master's own: a probe, a rehearsal. */
+export function leaveOut(socket: net.Socket): void {
+  (socket as Noted)[NOTE] = LEFT_OUT;
+}
+
+/** Called for every request, as it starts. */
+export function requestBegun(socket: Noted): void {
+  if (first === null) return;
+  let note = socket[NOTE];
+  if (note === LEFT_OUT) return;
+  if (note === undefined || note.epoch !== epoch) {
+    note = attend(socket, note);
+    if (note === LEFT_OUT) return;
+  }
+  const now = nowMs();
+  if (note.underWay === 0) note.startedAt = now;
+  else if (note.later === null) note.later = [now];
+  else note.later.push(now);
+  note.underWay += 1;
+  first.begun();
+  second?.begun();
+}
+
+function attend(socket: Noted, last: Note | undefined): Note {
+  const note: Note =
+    (beneath(socket) as Noted | null)?.[NOTE] === LEFT_OUT
+      ? LEFT_OUT
+      : { epoch, underWay: 0, startedAt: 0, later: null };
+  socket[NOTE] = note;
+  if (last === undefined && note !== LEFT_OUT) socket.on('close', closed);
+  return note;
+}
+
+function finished(message: unknown): void {
+  const { socket, response } = message as { socket: Noted; response: http.ServerResponse };
+  const note = socket[NOTE];
+  if (note === undefined || note.epoch !== epoch || note.underWay === 0 || first === null) return;
+  const ms = nowMs() - takeOldest(note);
+  const { statusCode } = response;
+  first.answered(ms, statusCode);
+  second?.answered(ms, statusCode);
+}
+
+function takeOldest(note: Note): number {
+  const { startedAt } = note;
+  note.underWay -= 1;
+  if (note.underWay > 0) note.startedAt = note.later!.shift()!;
+  return startedAt;
+}
+
+/** What was under way on it gets no answer any more. */
+function closed(this: Noted): void {
+  const note = this[NOTE];
+  if (note === undefined || note.epoch !== epoch || note.underWay === 0 || first === null) return;
+  const byClient = hasClientLeft(this);
+  const now = nowMs();
+  while (note.underWay > 0) {
+    const ms = now - takeOldest(note);
+    first.brokenOff(byClient, ms, 0);
+    second?.brokenOff(byClient, ms, 0);
+  }
+}
+
+/** It had ended its side, or was not to be reached: then nobody's fault but its own. */
+function hasClientLeft(socket: net.Socket): boolean {
+  const code = (socket.errored as NodeJS.ErrnoException | null)?.code;
+  return socket.readableEnded || code === 'ECONNRESET' || code === 'EPIPE' || code === 'ETIMEDOUT';
+}
+
+function streamBegun(stream: Stream): void {
+  const startedAt = nowMs();
+  const begunIn = epoch;
+  first?.begun();
+  second?.begun();
+  stream.once('close', () => {
+    if (begunIn !== epoch || first === null) return;
+    const ms = nowMs() - startedAt;
+    const status = Number(stream.sentHeaders?.[':status'] ?? 0);
+    const isWhole = stream.rstCode === NO_ERROR && status > 0;
+    const byClient = stream.rstCode !== INTERNAL_ERROR;
+    for (const taker of [first, second]) {
+      if (isWhole) taker?.answered(ms, status);
+      else taker?.brokenOff(byClient, ms, status);
+    }
+  });
+}

@@ -25,6 +25,11 @@ const start: Define = (command, settle) =>
     .option('--drain-timeout <duration>', 'how long requests in flight may take, such as 30s')
     .option('--watch', "reload when a file of the app's folder changes (see watch and watchIgnore of the config)")
     .option('--no-watch', 'watch no files, whatever the config says, and also where the app was started with --watch')
+    .option(
+      '--http <port>',
+      'metrics, health and the dashboard on this port of 127.0.0.1 (see http of the config)',
+      wholeNumber,
+    )
     .option('-d, --daemon', 'run in the background; returns when the app serves')
     .option('--no-daemon', 'in the foreground, also what ran as a daemon before')
     .option('--or-reload', 'reload the app where it runs already')

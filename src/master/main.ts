@@ -41,7 +41,7 @@ import { prepareUsage } from './usage.js';
 /** Once its workers have run as another user, the config is judged before it is evaluated. */
 const GUARDED = { guarded: true } as const;
 /** What zdsup writes in its state folder. */
-const OWN_FOLDERS = ['apps', 'journal', 'logs', 'releases'];
+const OWN_FOLDERS = ['apps', 'journal', 'logs', 'releases', 'tokens'];
 
 export interface MasterOptions {
   logFormat?: LogFormat | undefined;

@@ -11,6 +11,8 @@ import type { Progress, ProgressKind } from '../shared/control-protocol.js';
 import { DEFAULT_ANALYSIS } from '../shared/default-analysis.js';
 import type { ErrorReport } from '../shared/errors.js';
 import type { HttpTarget } from './ask-worker.js';
+import type { FiguresKeeper } from './figures/keeper.js';
+import { FiguresSwitch } from './figures-switch.js';
 import type { P99s, VerdictNews } from './judge.js';
 import { Judge } from './judge.js';
 import type { KeptOutput } from './kept-output.js';
@@ -114,6 +116,8 @@ export class Effects {
   readonly workers = new Map<number, WorkerProcess>();
   readonly plans: Plans;
   readonly observers = new Set<Observer>();
+  /** What the app and its workers measure of themselves. */
+  readonly figures: FiguresSwitch;
   private readonly lastWords = new LastWords();
   private readonly smokeWords = new Map<number, string[]>();
   private readonly probes = new Map<number, Probe>();
@@ -127,6 +131,7 @@ export class Effects {
     const { appName, store, makePlan, post } = options;
     const warn = (message: string): void => this.tell({ type: 'progress', kind: 'warning', message });
     this.plans = new Plans({ appName, store, makePlan, warn, post });
+    this.figures = new FiguresSwitch(() => this.makeKeeper());
     this.traffic = new Traffic(options.listeners, warn);
     this.judge = new Judge(
       (generation) => this.plans.get(generation)?.config.canary?.analysis ?? DEFAULT_ANALYSIS,
@@ -266,6 +271,11 @@ export class Effects {
     const { slot, generation } = worker.identity;
     for (const observer of this.observers)
       observer.workerExited?.({ id, slot, generation, pid: worker.pid, code, signal, error, stderr });
+  }
+
+  private async makeKeeper(): Promise<FiguresKeeper> {
+    const { FiguresKeeper } = await import('./figures/keeper.js');
+    return new FiguresKeeper();
   }
 
   private fork({ id, slot, generation }: { id: number; slot: number; generation: number }): void {

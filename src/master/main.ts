@@ -17,6 +17,7 @@ import { failure } from './commands/rollouts.js';
 import { listenForControl } from './control-server.js';
 import type { Observer, RolloutEnd } from './effects.js';
 import { Effects } from './effects.js';
+import type { Feed } from './feed.js';
 import { History } from './history.js';
 import { takeInheritance } from './inherited.js';
 import { openJournal } from './journal-keeper.js';
@@ -117,10 +118,20 @@ export async function runMaster(
   const history = new History(() => supervisor.state, time);
   effects.observers.add(history);
   if (options.observer) effects.observers.add(options.observer);
-  const snapshot = async () => ({
-    ...(await takeSnapshot(appName, startedAt, () => supervisor.state, effects, listeners, time)),
+  const snapshot = async (looksAtRelease = true) => ({
+    ...(await takeSnapshot(appName, startedAt, () => supervisor.state, effects, listeners, time, looksAtRelease)),
     ...kept.snapshot(),
   });
+  let feeding: Promise<Feed> | null = null;
+  const makeFeed = async (): Promise<Feed> => {
+    const { Feed } = await import('./feed.js'); // Most masters are watched by nobody.
+    const { observers, figures } = effects;
+    return new Feed({ snapshot, observers, figures, warn: (message) => logger.warn(message) });
+  };
+  const feed = (): Promise<Feed> => {
+    feeding ??= makeFeed();
+    return feeding;
+  };
   const send = options.daemon ? null : sendOf(masterEnv, inheritance.notifyFd); // A daemon has left the service that started it.
   const service =
     send &&
@@ -136,12 +147,12 @@ export async function runMaster(
 
   const temporary = join(runDir, `.${process.pid}`);
   let stoppedByCommand = false;
-  const control = await listenForControl(temporary, (request, tell) => {
+  const control = await listenForControl(temporary, (request, connection) => {
     stoppedByCommand ||= request.command === 'stop';
     return handleCommand(
-      { appName, supervisor, effects, history, snapshot, ended, store: releasesDir(state, appName) },
+      { appName, supervisor, effects, history, snapshot, ended, store: releasesDir(state, appName), feed },
       request,
-      tell,
+      connection,
     );
   });
   let socket: FileId;

@@ -485,6 +485,7 @@ export class WorkerProcess implements ListenerClient, Peer, Bouncer {
       closeSpreadMs: config.closeSpreadMs,
       handover: config.handover === 'auto',
       keptOutput: this.isKept,
+      figures: false,
     };
     // cluster.fork adds the master's own environment: what the plan does not have is taken out by undefined.
     const removed = Object.fromEntries(Object.keys(process.env).map((name) => [name, undefined]));

@@ -2,7 +2,7 @@
  * What the CLI and the master say to each other over the control socket.
  *
  * Framing: one JSON value a line (UTF-8, `\n`), one request a connection. The master answers with any number of
- * `progress` lines and exactly one `result` line, then ends the connection. A client that hangs up only detaches.
+ * `progress` lines (`watch`: and `sample` lines) and exactly one `result` line, then ends the connection. A client that hangs up only detaches.
  */
 import type { AppDescription } from './description.js';
 import type { ErrorReport, ExitStatus } from './errors.js';
@@ -25,6 +25,8 @@ export type ControlRequest =
   | { command: 'status' }
   /** Is anybody there? Asks no worker, so that a busy host answers in time. */
   | { command: 'ping' }
+  /** A `sample` at once and then each second, and `progress` lines as they come, until the client hangs up; a result where the master ends. */
+  | { command: 'watch' }
   | {
       /** `restart`: without an overlap of old and new. */
       command: 'reload' | 'restart';
@@ -132,7 +134,7 @@ export interface Progress {
 
 export type ControlResult =
   | { type: 'result'; ok: true; exitStatus: 0; command: 'status'; app: AppSnapshot }
-  | { type: 'result'; ok: true; exitStatus: 0; command: 'ping' }
+  | { type: 'result'; ok: true; exitStatus: 0; command: 'ping' | 'watch' }
   | {
       type: 'result';
       ok: true;
@@ -205,4 +207,10 @@ export interface SignalledWorker {
   pid: number;
 }
 
-export type ControlAnswer = Progress | ControlResult;
+/** One look, told to whoever watches. A client that reads slowly misses some: each is whole. */
+export interface Sample {
+  type: 'sample';
+  app: AppSnapshot;
+}
+
+export type ControlAnswer = Progress | Sample | ControlResult;

@@ -251,6 +251,16 @@ const describe: Define = (command, settle) =>
       settle(await describe(app, { json: options.json === true }));
     });
 
+const dashboard: Define = (command, settle) =>
+  command
+    .description('print the link to the page of an app, with its token')
+    .argument('[app]', "name of the app, or 'all'")
+    .option('--json', 'print it as JSON')
+    .action(async (app: string | undefined, options: { json?: boolean }) => {
+      const { dashboard } = await import('./commands/dashboard.js');
+      settle(await dashboard(app, { json: options.json === true }));
+    });
+
 const resurrect: Define = (command, settle) =>
   command
     .description('start again, as daemons, the apps that ran when their masters or the host died (for @reboot of cron)')
@@ -379,6 +389,7 @@ export const COMMANDS: { names: [string, ...string[]]; define: Define }[] = [
   { names: ['logs'], define: logs },
   { names: ['history'], define: history },
   { names: ['describe', 'show'], define: describe }, // `show` as it is typed by those who come from PM2.
+  { names: ['dashboard'], define: dashboard },
   { names: ['resurrect'], define: resurrect },
   { names: ['delete'], define: forget },
   { names: ['signal'], define: signal },

@@ -8,10 +8,19 @@ import { missingServerHandle } from '../node-internals/server-handle.cjs';
 import { noteGood, noteNext, passOver } from '../releases/current.js';
 import { runsAlready } from '../shared/control-socket.js';
 import { ZdsupError } from '../shared/errors.js';
-import { controlSocketPath, journalPath, logPath, releasesDir, runDirForStart, stateDir } from '../shared/paths.js';
+import {
+  controlSocketPath,
+  journalPath,
+  logPath,
+  releasesDir,
+  runDirForStart,
+  stateDir,
+  tokenPath,
+} from '../shared/paths.js';
 import { STOPPED_FOR_GOOD } from '../shared/service-manager.js';
 import { VERSION } from '../shared/version.cjs';
 import { keepRecord } from './app-record.js';
+import type { CommandContext } from './commands/context.js';
 import { handleCommand } from './commands/handle.js';
 import { failure } from './commands/rollouts.js';
 import { listenForControl } from './control-server.js';
@@ -38,6 +47,8 @@ import type { FileId } from './state-folder.js';
 import { claimFolder, leaveSocketPath, takeSocketPath } from './state-folder.js';
 import { Supervisor } from './supervisor.js';
 import { prepareUsage } from './usage.js';
+import type { WebOptions } from './web/open.js';
+import { WebDoor } from './web-door.js';
 
 /** Once its workers have run as another user, the config is judged before it is evaluated. */
 const GUARDED = { guarded: true } as const;
@@ -145,15 +156,35 @@ export async function runMaster(
     });
   if (service) effects.observers.add(service);
 
+  const warn = (message: string): void => {
+    logger.warn(message);
+    // Of a daemon on a full disk, the log has no room either.
+    options.observer?.progress?.({ type: 'progress', kind: 'warning', at: new Date().toISOString(), message });
+  };
+  const store = releasesDir(state, appName);
+  const page = (): ReturnType<WebDoor['link']> => web.link();
+  const context: CommandContext = { appName, supervisor, effects, history, snapshot, ended, store, feed, page };
+  const say = (message: string): void => logger.info(message);
+  const web: WebDoor = new WebDoor({
+    load: async () => {
+      const { Web } = await import('./web/open.js');
+      const carryOut: WebOptions['carryOut'] = (request, send) =>
+        handleCommand(context, request, { send, left: new Promise(() => {}) });
+      return new Web({ ...context, carryOut, say, warn, tokenPath: tokenPath(state, appName) });
+    },
+    effects,
+    warn,
+    show:
+      options.daemon || options.logFormat === 'json' || !process.stderr.isTTY
+        ? null
+        : (text) => void process.stderr.write(text),
+  });
+
   const temporary = join(runDir, `.${process.pid}`);
   let stoppedByCommand = false;
   const control = await listenForControl(temporary, (request, connection) => {
     stoppedByCommand ||= request.command === 'stop';
-    return handleCommand(
-      { appName, supervisor, effects, history, snapshot, ended, store: releasesDir(state, appName), feed },
-      request,
-      connection,
-    );
+    return handleCommand(context, request, connection);
   });
   let socket: FileId;
   try {
@@ -163,12 +194,14 @@ export async function runMaster(
     throw error;
   }
   // Only now is the name ours.
+  try {
+    await web.start(first.config.http);
+  } catch (error) {
+    leaveSocketPath(socketPath, socket);
+    await control.close();
+    throw error;
+  }
   const { version: _, release: __, ...asked } = request;
-  const warn = (message: string): void => {
-    logger.warn(message);
-    // Of a daemon on a full disk, the log has no room either.
-    options.observer?.progress?.({ type: 'progress', kind: 'warning', at: new Date().toISOString(), message });
-  };
   const record = keepRecord(
     state,
     {
@@ -288,6 +321,7 @@ export async function runMaster(
   leaveSocketPath(socketPath, socket);
   journal.append({ type: 'master-ended', masterPid: process.pid, how, reason });
   await journal.close();
+  await web.close();
   await control.close();
   await service?.end();
   if (!failedStart) logger.info('stopped');

@@ -183,7 +183,10 @@ export class Web {
   }
 
   private live(): Promise<Live> {
-    this.loading ??= this.loadLive();
+    this.loading ??= this.loadLive().catch((error: unknown) => {
+      this.loading = null; // The next page tries again.
+      throw error;
+    });
     return this.loading;
   }
 

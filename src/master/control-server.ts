@@ -39,6 +39,7 @@ const COMMANDS = [
   'recycle',
   'stop',
   'describe',
+  'dashboard',
   'signal',
 ];
 

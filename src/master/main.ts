@@ -6,11 +6,20 @@ import { join, resolve } from 'node:path';
 import { missingServerHandle } from '../node-internals/server-handle.cjs';
 import { runsAlready } from '../shared/control-socket.js';
 import { ZdsupError } from '../shared/errors.js';
-import { controlSocketPath, journalPath, logPath, releasesDir, runDirForStart, stateDir } from '../shared/paths.js';
+import {
+  controlSocketPath,
+  journalPath,
+  logPath,
+  releasesDir,
+  runDirForStart,
+  stateDir,
+  tokenPath,
+} from '../shared/paths.js';
 import { STOPPED_FOR_GOOD } from '../shared/service-manager.js';
 import type { AppSnapshot } from '../shared/snapshot.js';
 import { VERSION } from '../shared/version.cjs';
 import { keepRecord } from './app-record.js';
+import type { CommandContext } from './commands/context.js';
 import { handleCommand } from './commands/handle.js';
 import { failure } from './commands/rollouts.js';
 import { listenForControl } from './control-server.js';
@@ -38,13 +47,15 @@ import { claimFolder, leaveSocketPath, takeSocketPath } from './state-folder.js'
 import { Supervisor } from './supervisor.js';
 import { prepareUsage } from './usage.js';
 import { watchWhereWanted } from './watch-where-wanted.js';
+import type { WebOptions } from './web/open.js';
+import { WebDoor } from './web-door.js';
 
 /** Once its workers have run as another user, the config is judged before it is evaluated. */
 const GUARDED = { guarded: true } as const;
 /** Of the samples for whoever watches, which come once a second. */
 const LOOKS_AT_RELEASE_EVERY = 10;
 /** What zdsup writes in its state folder. */
-const OWN_FOLDERS = ['apps', 'journal', 'logs', 'releases'];
+const OWN_FOLDERS = ['apps', 'journal', 'logs', 'releases', 'tokens'];
 
 export interface MasterOptions {
   logFormat?: LogFormat | undefined;
@@ -157,15 +168,35 @@ export async function runMaster(
     });
   if (service) effects.observers.add(service);
 
+  const warn = (message: string): void => {
+    logger.warn(message);
+    // Of a daemon on a full disk, the log has no room either.
+    options.observer?.progress?.({ type: 'progress', kind: 'warning', at: new Date().toISOString(), message });
+  };
+  const store = releasesDir(state, appName);
+  const page = (): ReturnType<WebDoor['link']> => web.link();
+  const context: CommandContext = { appName, supervisor, effects, history, snapshot, ended, store, feed, page };
+  const say = (message: string): void => logger.info(message);
+  const web: WebDoor = new WebDoor({
+    load: async () => {
+      const { Web } = await import('./web/open.js');
+      const carryOut: WebOptions['carryOut'] = (request, send) =>
+        handleCommand(context, request, { send, left: new Promise(() => {}) });
+      return new Web({ ...context, carryOut, say, warn, tokenPath: tokenPath(state, appName) });
+    },
+    effects,
+    warn,
+    show:
+      options.daemon || options.logFormat === 'json' || !process.stderr.isTTY
+        ? null
+        : (text) => void process.stderr.write(text),
+  });
+
   const temporary = join(runDir, `.${process.pid}`);
   let stoppedByCommand = false;
   const control = await listenForControl(temporary, (request, connection) => {
     stoppedByCommand ||= request.command === 'stop';
-    return handleCommand(
-      { appName, supervisor, effects, history, snapshot, ended, store: releasesDir(state, appName), feed },
-      request,
-      connection,
-    );
+    return handleCommand(context, request, connection);
   });
   let socket: FileId;
   try {
@@ -175,12 +206,14 @@ export async function runMaster(
     throw error;
   }
   // Only now is the name ours.
+  try {
+    await web.start(first.config.http);
+  } catch (error) {
+    leaveSocketPath(socketPath, socket);
+    await control.close();
+    throw error;
+  }
   const { version: _, release: __, ...asked } = request;
-  const warn = (message: string): void => {
-    logger.warn(message);
-    // Of a daemon on a full disk, the log has no room either.
-    options.observer?.progress?.({ type: 'progress', kind: 'warning', at: new Date().toISOString(), message });
-  };
   const record = keepRecord(
     state,
     {
@@ -270,6 +303,7 @@ export async function runMaster(
   leaveSocketPath(socketPath, socket);
   journal.append({ type: 'master-ended', masterPid: process.pid, how, reason });
   await journal.close();
+  await web.close();
   await control.close();
   await service?.end();
   if (!failedStart) logger.info('stopped');

@@ -57,6 +57,8 @@ export type ControlRequest =
   | { command: 'recycle'; slot: number; noWait?: boolean }
   | { command: 'stop' }
   | { command: 'describe' }
+  /** The link to the page, with its token. */
+  | { command: 'dashboard' }
   /** A name of `os.constants.signals`, to every worker that listens for it. */
   | { command: 'signal'; signal: string };
 
@@ -171,6 +173,18 @@ export type ControlResult =
     }
   | { type: 'result'; ok: true; exitStatus: 0; command: 'stop'; durationMs: number; message: string }
   | { type: 'result'; ok: true; exitStatus: 0; command: 'describe'; app: AppDescription }
+  | {
+      type: 'result';
+      ok: true;
+      exitStatus: 0;
+      command: 'dashboard';
+      /** Null where the master has a unix socket. */
+      url: string | null;
+      /** Null where it has a port. */
+      socket: string | null;
+      /** The page and the token, without the host. */
+      path: string;
+    }
   | {
       type: 'result';
       ok: true;

@@ -95,7 +95,9 @@ const paths = {
 require('node:http').createServer((request, response) => (paths[request.url] ?? (() => response.end('ok')))(response)).listen(process.env.PORT);
 `;
 
-test.concurrent('by class, what was broken off and what a crash took along counted once', { timeout: 60_000 }, async () => {
+test.concurrent('by class, what was broken off and what a crash took along counted once', {
+  timeout: 60_000,
+}, async () => {
   const port = await freePort();
   const project = makeProject({ 'app.cjs': MISHAPS });
   const master = await startMaster({

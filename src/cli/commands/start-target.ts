@@ -296,11 +296,12 @@ export function refuseUnknownCheck(ready: string | undefined): void {
 
 /** What was given on the command line, as config keys. Paths are relative to the shell's folder, not to a config file's. */
 function overridesOf(options: StartOptions, args: string[], baseDir: string): Record<string, unknown> {
-  const { name, instances, cwd, envFile, nodeArgs, ready, drainTimeout, watch } = options;
+  const { name, instances, cwd, envFile, nodeArgs, ready, drainTimeout, watch, http } = options;
   noteUnitless('--drain-timeout', drainTimeout);
   refuseUnknownCheck(ready);
   const given = {
     watch,
+    http,
     name,
     instances,
     nodeArgs,

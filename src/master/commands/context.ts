@@ -5,6 +5,7 @@ import type { Effects } from '../effects.js';
 import type { Feed } from '../feed.js';
 import type { History } from '../history.js';
 import type { Supervisor } from '../supervisor.js';
+import type { PageLink } from '../web/open.js';
 
 export interface CommandContext {
   appName: string;
@@ -18,6 +19,8 @@ export interface CommandContext {
   store: string;
   /** Made for the first who wants it. */
   feed(): Promise<Feed>;
+  /** Null where the master has no HTTP. */
+  page(): PageLink | null;
 }
 
 /** Whoever has asked. */

@@ -59,6 +59,8 @@ export function handleCommand(
       return stop(context, tell);
     case 'describe':
       return late(import('./describe.js')).then(({ describe }) => describe(context));
+    case 'dashboard':
+      return late(import('./dashboard.js')).then(({ dashboard }) => dashboard(context));
     case 'signal':
       return late(import('./signal.js')).then(({ signal }) => signal(context, request.signal));
   }

@@ -4,7 +4,7 @@ import { lstat, readdir, readFile, realpath, stat } from 'node:fs/promises';
 import { basename, dirname, extname, isAbsolute, join, relative, resolve } from 'node:path';
 import type { Limits, Policy } from '../../domain/types.js';
 import { deriveAppName, nameInPackage } from '../../shared/app-name.js';
-import type { Amount, AppConfig, LogConfig } from '../../shared/config.js';
+import type { Amount, AppConfig, HttpConfig, LogConfig } from '../../shared/config.js';
 import { ZdsupError } from '../../shared/errors.js';
 import type { Identity } from '../../shared/identity.js';
 import { unixPathsOf } from '../../shared/listen-address.js';
@@ -69,6 +69,7 @@ export async function makePlan(
   const path = release
     ? await realpath(release.path)
     : await releaseFolder(entry, cwd, await linkedFolder(script, cwd));
+  const http = config.http && httpIn(config.http, resolve(baseDir, config.cwd ?? '.'), outOfRelease(release));
   const readAt = Date.now();
   const baseline = await fingerprint(path, entry);
   const fromFiles = await readEnvFiles(envFiles);
@@ -76,7 +77,7 @@ export async function makePlan(
   const id = release?.id ?? createHash('sha256').update(path).update(baseline).digest('hex').slice(0, 8);
   return {
     appName: config.name ?? deriveAppName(await nameSource(await releaseFolder(entry, cwd, null))),
-    config: { ...config, log },
+    config: { ...config, log, http },
     release: { id, path },
     deployed: release ?? null,
     entry,
@@ -97,6 +98,12 @@ const logIn = (log: LogConfig, folder: string, home: Relocate): LogConfig => ({
   ...log,
   out: log.out && home(resolve(folder, log.out)),
   error: log.error && home(resolve(folder, log.error)),
+});
+
+/** As a log: it is of the app, whatever release runs. */
+const httpIn = (http: HttpConfig, folder: string, home: Relocate): HttpConfig => ({
+  ...http,
+  socket: http.socket && home(resolve(folder, http.socket)),
 });
 
 async function resolveEntry(logical: string): Promise<string> {

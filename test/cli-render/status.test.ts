@@ -304,9 +304,9 @@ describe('while somebody measures', () => {
     const shown = lines(two);
     const from = shown.findIndex((line) => line.startsWith('generation'));
     expect(shown.slice(from, from + 4)).toEqual([
-      'generation  weight  workers  req/s     p50    p99  errors',
-      '         3    95 %  2         1234  1.2 ms  49 ms  0.01 %',
-      '         4     5 %  1 of 2     4.4       -      -   5.0 %',
+      'generation  weight  workers  req/s     p50     p99  errors',
+      '         3    95 %  2         1234  1.2 ms   49 ms  0.01 %',
+      '         4     5 %  1 of 2     4.4       -       -   5.0 %',
       '',
     ]);
     expect(lines(app({ figures: appFigures([{ generation: 3 }]) })).join(), 'one alone').not.toContain('weight');

@@ -97,9 +97,9 @@ test('an app that serves is shown whole on 80×24, with its figures', () => {
     'listening  http://0.0.0.0:3000',
     'master     cpu 0.4 %, 60.0 MB, loop 2 %, queue 0.3 ms',
     '',
-    'slot   pid  state   req/s     p50    p99  errors  loop   delay     cpu   memory',
+    'slot   pid  state   req/s     p50     p99  errors   loop     cpu   memory',
     ...[0, 1, 2, 3].map(
-      (slot) => `   ${slot}  400${slot}  active    150  2.0 ms  12 ms     0 %  31 %  1.5 ms  12.3 %  52.5 MB`,
+      (slot) => `   ${slot}  400${slot}  active    150  2.0 ms   12 ms     0 %   31 %  12.3 %  52.5 MB`,
     ),
     'q quits',
   ]);
@@ -110,8 +110,8 @@ describe('a canary', () => {
     const { all, lines, footer } = drawn(view(canary), USUAL);
     expect(all).toContain('rollout    to generation 4: canary, generation 3 95 %, generation 4 5 %; zdsup');
     expect(lines.join(' ').replaceAll(/ +/g, ' ')).toContain(`canary step 1 of 3, 42 s left; good: ${REASON}`);
-    expect(all).toContain('         3    95 %        4    812  1.2 ms  12 ms  0.20 %');
-    expect(all).toContain('         4     5 %        1     42  1.2 ms  12 ms  0.20 %');
+    expect(all).toContain('         3    95 %        4    812  1.2 ms   12 ms  0.20 %');
+    expect(all).toContain('         4     5 %        1     42  1.2 ms   12 ms  0.20 %');
     expect(
       lines.filter((line) => / active /.test(line)),
       'all workers',

@@ -40,10 +40,10 @@ export function generationTable({ figures, weights, workers }: AppSnapshot): str
     String(generation),
     weights[generation] === undefined ? '-' : `${weights[generation]} %`,
     active(generation) === workerCount ? String(workerCount) : `${active(generation)} of ${workerCount}`,
-    perSecond(rates.requestsPerSecond),
-    milliseconds(rates.p50Ms),
-    milliseconds(rates.p99Ms),
-    percent(rates.errorRate),
+    steady(perSecond(rates.requestsPerSecond), 5),
+    steady(milliseconds(rates.p50Ms)),
+    steady(milliseconds(rates.p99Ms)),
+    steady(percent(rates.errorRate)),
   ]);
   return table(['generation', 'weight', 'workers', 'req/s', 'p50', 'p99', 'errors'], rows).split('\n');
 }
@@ -69,11 +69,11 @@ const COLUMNS: Column[] = [
   { heading: 'conns', cell: ({ connections }) => number(connections) },
   { heading: 'in flight', cell: ({ inFlight }) => number(inFlight) },
   { heading: 'requests', cell: ({ requests }) => number(requests) },
-  ofFigures('req/s', ({ rates }) => perSecond(rates.requestsPerSecond)),
+  ofFigures('req/s', ({ rates }) => perSecond(rates.requestsPerSecond), 5),
   ofFigures('p50', ({ rates }) => milliseconds(rates.p50Ms)),
   ofFigures('p99', ({ rates }) => milliseconds(rates.p99Ms)),
   ofFigures('errors', ({ rates }) => percent(rates.errorRate)),
-  ofFigures('loop', ({ loop }) => `${Math.round(loop.utilization * 100)} %`),
+  ofFigures('loop', ({ loop }) => `${Math.round(loop.utilization * 100)} %`, 5),
   ofFigures('delay', ({ loop }) => milliseconds(loop.delayP99Ms)),
   ofFigures('heap', ({ heapUsedBytes }) => megabytes(heapUsedBytes)),
   {
@@ -83,8 +83,12 @@ const COLUMNS: Column[] = [
   { heading: 'memory', cell: ({ rssBytes }) => (rssBytes === null ? '-' : megabytes(rssBytes)) },
 ];
 
-function ofFigures(heading: string, cell: (figures: WorkerFigures) => string): Column {
-  return { heading, cell: ({ figures }) => (figures === undefined ? '-' : cell(figures)), ofFigures: true };
+/** Most figures take as much: columns stay where they are while they are watched. */
+const steady = (figure: string, width = '9.9 ms'.length): string => figure.padStart(width);
+
+function ofFigures(heading: string, cell: (figures: WorkerFigures) => string, width?: number): Column {
+  const shown = (figures: WorkerFigures | undefined): string => (figures === undefined ? '-' : cell(figures));
+  return { heading, cell: ({ figures }) => steady(shown(figures), width), ofFigures: true };
 }
 
 function stateOf({ state, respawnAt, unresponsive }: WorkerSnapshot, now: number): string {

@@ -4,7 +4,7 @@ export function table(headings: string[], rows: string[][]): string {
     Math.max(heading.length, ...rows.map((cells) => cells[column]?.length ?? 0)),
   );
   const isFigure = headings.map((_, column) =>
-    rows.every((cells) => /^[\d.-]+( (%|MB|ms))?$/.test(cells[column] ?? '')),
+    rows.every((cells) => /^ *[\d.-]+( (%|MB|ms))?$/.test(cells[column] ?? '')),
   );
   const line = (cells: string[]): string =>
     cells

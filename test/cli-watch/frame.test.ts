@@ -158,6 +158,11 @@ describe('64 workers', () => {
     expect(lines.length, 'no row is given away').toBeGreaterThanOrEqual(22);
   });
 
+  test('no line says that there is one more, where that one would take as much room', () => {
+    for (let rows = 5; rows < 80; rows++)
+      expect(drawn(view(sixtyFour), { columns: 80, rows }).all, `${rows} rows`).not.toContain('… 1 more');
+  });
+
   test('those that something happens to are among those that are shown', () => {
     const workers = [...serving(64), measured(7, 4)];
     workers[60] = { ...workers[60]!, state: 'draining' };

@@ -9,7 +9,7 @@ import { drainLines, generationTable } from '../render/status-tables.js';
 import { styles } from '../render/style.js';
 import { clip, wrap } from './text.js';
 import type { WorkerRows } from './worker-rows.js';
-import { heightOf, leastCount, linesOfRows, oneMore, rowsOf } from './worker-rows.js';
+import { heightOf, leastCount, linesOfRows, rowsOf } from './worker-rows.js';
 
 export interface Size {
   columns: number;
@@ -169,9 +169,9 @@ function giveRows(blocks: Block[], take: (count: number) => boolean): void {
     for (const block of blocks) {
       const { workers, workerCount } = block;
       if (workers === null || workerCount === 0 || workerCount === workers.rows.length) continue;
-      const next = oneMore(workers, workerCount);
-      if (!take(heightOf(workers, next) - heightOf(workers, workerCount))) continue;
-      block.workerCount = next;
+      // The last one costs nothing: it takes the place of the line that says that there is one more.
+      if (!take(heightOf(workers, workerCount + 1) - heightOf(workers, workerCount))) continue;
+      block.workerCount += 1;
       given = true;
     }
   }

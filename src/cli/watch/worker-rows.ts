@@ -27,10 +27,6 @@ function rankOf(worker: WorkerSnapshot, serving: number | null): number {
 /** So few are shown before other things are left out. */
 export const leastCount = ({ rows }: WorkerRows): number => (rows.length <= 3 ? rows.length : 2);
 
-/** One line that says "1 more" would take the place of that one. */
-export const oneMore = ({ rows }: WorkerRows, count: number): number =>
-  count >= rows.length - 2 ? rows.length : count + 1;
-
 /** In lines, with the heading, and what is said of the others. */
 export function heightOf({ rows }: WorkerRows, count: number): number {
   if (count === 0) return 0;

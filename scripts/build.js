@@ -30,7 +30,7 @@ if (existsSync(join(root, 'src'))) {
   for (const name of readdirSync(join(dist, 'worker')))
     if (!name.startsWith('preload.')) rmSync(join(dist, 'worker', name)); // They are in it.
 
-  // The command is typed often. What starts a master, or is typed once on a host, is left as it is: see docs/adr/0011. A deploy asks the planner, which
+  // The command is typed often. What starts a master, stays for long, or is typed once on a host, is left as it is: see docs/adr/0011. A deploy asks the planner, which
   // lies where master/plan.js looks for it.
   buildSync({
     ...joined,
@@ -41,6 +41,7 @@ if (existsSync(join(root, 'src'))) {
       './commands/resurrect.js',
       './commands/check.js',
       './commands/systemd.js',
+      './commands/watch-status.js',
       'pino-pretty',
     ],
     define: { 'import.meta.url': 'PLAN_URL' },

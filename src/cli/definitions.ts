@@ -194,10 +194,17 @@ const status: Define = (command, settle) =>
   command
     .description('show what runs, and what has run and is remembered')
     .argument('[app]', 'name of the app (default: all of them)')
-    .option('--json', 'print the snapshot as JSON')
-    .action(async (app: string | undefined, options: { json?: boolean }) => {
+    .option('-w, --watch', 'show it again and again, in place on a terminal, with figures; q ends it')
+    .option('--json', 'print the snapshot as JSON; with --watch one each second, a line each')
+    .action(async (app: string | undefined, options: { watch?: boolean; json?: boolean }) => {
+      const json = options.json === true;
+      if (options.watch) {
+        const { watchStatus } = await import('./commands/watch-status.js');
+        settle(await watchStatus(app, { json }));
+        return;
+      }
       const { status } = await import('./commands/status.js');
-      settle(await status(app, { json: options.json === true }));
+      settle(await status(app, { json }));
     });
 
 const logs: Define = (command, settle) =>

@@ -236,7 +236,6 @@ export async function runMaster(
     (why) => warn(`the journal cannot be written: ${why}`),
   );
 
-  const say = (message: string): void => logger.info(message);
   const nextStart = noteNextStart({ appName, state, plans: effects.plans, say, warn });
   effects.observers.add(nextStart);
   effects.observers.add(markReleases(releasesDir(state, appName), { effects, supervisor }, warn));

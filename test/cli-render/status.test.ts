@@ -1,39 +1,7 @@
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import { renderStatus } from '../../src/cli/render/status.js';
-import type { AppSnapshot, WorkerSnapshot } from '../../src/shared/snapshot.js';
-
-const NOW = Date.parse('2026-01-01T12:00:00.000Z');
-const past = (ms: number): string => new Date(NOW - ms).toISOString();
-
-const worker = (changes: Partial<WorkerSnapshot> = {}): WorkerSnapshot => ({
-  slot: 0,
-  pid: 4242,
-  generation: 3,
-  state: 'active',
-  startedAt: past(65_000),
-  restarts: 0,
-  connections: 12,
-  inFlight: 3,
-  requests: 1234,
-  cpuPercent: 12.34,
-  rssBytes: 52.5 * 2 ** 20,
-  ...changes,
-});
-
-const app = (changes: Partial<AppSnapshot> = {}): AppSnapshot => ({
-  name: 'api',
-  state: 'running',
-  masterPid: 100,
-  version: '0.1.0',
-  startedAt: past(3 * 3_600_000),
-  release: { id: 'abcd1234', path: '/srv/api', modified: false },
-  generation: 3,
-  listeners: [{ address: '0.0.0.0', port: 3000, protocol: 'http' }],
-  weights: { '3': 100 },
-  rollout: null,
-  workers: [worker()],
-  ...changes,
-});
+import type { AppSnapshot } from '../../src/shared/snapshot.js';
+import { app, appFigures, NO_RATES, NOW, past, worker, workerFigures } from '../helpers/snapshots.js';
 
 const lines = (...apps: AppSnapshot[]): string[] => renderStatus(apps, NOW).split('\n');
 
@@ -298,6 +266,82 @@ test('the table of workers stays within 100 columns, also with large figures', (
     rssBytes: 1_024 * 2 ** 20,
   });
   for (const line of lines(app({ workers: [large] })).slice(4)) expect(line.length).toBeLessThanOrEqual(100);
+});
+
+describe('while somebody measures', () => {
+  const two = app({
+    weights: { 3: 95, 4: 5 },
+    figures: appFigures([
+      {
+        generation: 3,
+        workerCount: 2,
+        rates: { requestsPerSecond: 1_234.4, errorRate: 0.00004, p50Ms: 1.23, p99Ms: 48.7 },
+      },
+      { generation: 4, workerCount: 2, rates: { requestsPerSecond: 4.4, errorRate: 0.05, p50Ms: null, p99Ms: null } },
+      { generation: 2, workerCount: 0 },
+    ]),
+    workers: [
+      worker({ figures: workerFigures() }),
+      worker({ slot: 1, figures: workerFigures() }),
+      worker({ generation: 4, figures: workerFigures({ rates: { ...NO_RATES, requestsPerSecond: 4.4 } }) }),
+      worker({ generation: 4, slot: 1, state: 'starting' }),
+    ],
+  });
+
+  test('an app has its traffic, and what its master takes', () => {
+    const figures = appFigures([], {
+      crashes: 2,
+      rates: { requestsPerSecond: 1_500, errorRate: 0.015, p50Ms: 1.2, p99Ms: 48.7 },
+    });
+    expect(lines(app({ figures }))).toContain(
+      'traffic    1500 req/s, p50 1.2 ms, p99 49 ms, errors 1.5 %, 2 crashes since the start',
+    );
+    expect(lines(app({ figures }))).toContain('master     cpu 0.4 %, 60.0 MB, loop 2 %, queue 0.3 ms');
+    expect(lines(app({ figures: appFigures([]) }))).toContain('traffic    0 req/s, errors 0 %');
+  });
+
+  test('generations that share the traffic stand side by side', () => {
+    const shown = lines(two);
+    const from = shown.findIndex((line) => line.startsWith('generation'));
+    expect(shown.slice(from, from + 4)).toEqual([
+      'generation  weight  workers  req/s     p50     p99  errors',
+      '         3    95 %  2         1234  1.2 ms   49 ms  0.01 %',
+      '         4     5 %  1 of 2     4.4       -       -   5.0 %',
+      '',
+    ]);
+    expect(lines(app({ figures: appFigures([{ generation: 3 }]) })).join(), 'one alone').not.toContain('weight');
+  });
+
+  test('a worker has its own figures, as far as the columns go', () => {
+    const headings = (columns: number): string[] =>
+      renderStatus([two], NOW, columns)
+        .split('\n')
+        .find((line) => line.includes('slot'))!
+        .trim()
+        .split(/ {2,}/);
+    expect(headings(200)).toEqual([
+      ...['slot', 'gen', 'pid', 'state', 'up', 'restarts', 'conns', 'in flight', 'requests'],
+      ...['req/s', 'p50', 'p99', 'errors', 'loop', 'delay', 'heap', 'cpu', 'memory'],
+    ]);
+    expect(headings(80)).toEqual([
+      'slot',
+      'gen',
+      'pid',
+      'state',
+      'req/s',
+      'p50',
+      'p99',
+      'errors',
+      'loop',
+      'cpu',
+      'memory',
+    ]);
+    for (const columns of [200, 120, 100, 80, 60])
+      for (const line of renderStatus([two], NOW, columns).split('\n').slice(-6))
+        expect(line.length, `${columns} columns`).toBeLessThanOrEqual(columns);
+    expect(lines(two).at(-5)).toMatch(/ 150 +2\.0 ms +12 ms +0 % +31 % +1\.5 ms +40\.0 MB /);
+    expect(lines(two).at(-2), 'one that boots has none yet').toMatch(/starting .* - +- +- +- +- +- +- /);
+  });
 });
 
 test('colours are for terminals only: a running app is green there', () => {

@@ -25,6 +25,11 @@ const start: Define = (command, settle) =>
     .option('--drain-timeout <duration>', 'how long requests in flight may take, such as 30s')
     .option('--watch', "reload when a file of the app's folder changes (see watch and watchIgnore of the config)")
     .option('--no-watch', 'watch no files, whatever the config says, and also where the app was started with --watch')
+    .option(
+      '--http <port>',
+      'metrics, health and the dashboard on this port of 127.0.0.1 (see http of the config)',
+      wholeNumber,
+    )
     .option('-d, --daemon', 'run in the background; returns when the app serves')
     .option('--no-daemon', 'in the foreground, also what ran as a daemon before')
     .option('--or-reload', 'reload the app where it runs already')
@@ -246,6 +251,16 @@ const describe: Define = (command, settle) =>
       settle(await describe(app, { json: options.json === true }));
     });
 
+const dashboard: Define = (command, settle) =>
+  command
+    .description('print the link to the page of an app, with its token')
+    .argument('[app]', "name of the app, or 'all'")
+    .option('--json', 'print it as JSON')
+    .action(async (app: string | undefined, options: { json?: boolean }) => {
+      const { dashboard } = await import('./commands/dashboard.js');
+      settle(await dashboard(app, { json: options.json === true }));
+    });
+
 const resurrect: Define = (command, settle) =>
   command
     .description('start again, as daemons, the apps that ran when their masters or the host died (for @reboot of cron)')
@@ -374,6 +389,7 @@ export const COMMANDS: { names: [string, ...string[]]; define: Define }[] = [
   { names: ['logs'], define: logs },
   { names: ['history'], define: history },
   { names: ['describe', 'show'], define: describe }, // `show` as it is typed by those who come from PM2.
+  { names: ['dashboard'], define: dashboard },
   { names: ['resurrect'], define: resurrect },
   { names: ['delete'], define: forget },
   { names: ['signal'], define: signal },

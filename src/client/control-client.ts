@@ -7,6 +7,7 @@ import { ANSWER_TIMEOUT_MS } from '../shared/control-protocol.js';
 import { isAnswered } from '../shared/control-socket.js';
 import type { AppDescription } from '../shared/description.js';
 import { ZdsupError } from '../shared/errors.js';
+import type { AppSnapshot } from '../shared/snapshot.js';
 import { withoutControlCharacters } from './others.js';
 
 /** Nobody answers at this path: the master has gone, or went without a word. */
@@ -14,6 +15,10 @@ export class NobodyThere extends Error {}
 
 export interface AskOptions {
   onProgress?: (progress: Progress) => void;
+  /** Of `watch` alone. */
+  onSample?: (app: AppSnapshot) => void;
+  /** Hangs up: it rejects with the signal's reason. */
+  signal?: AbortSignal;
   /** The request is in the kernel's hands: it reaches the master also where this process goes at once. */
   onSent?: () => void;
   /** Give up when no byte came by then, in ms. @default none: long work takes as long as it takes */
@@ -52,6 +57,11 @@ export function ask(socketPath: string, request: ControlRequest, options: AskOpt
       else if (code === 'ECONNRESET' || code === 'EPIPE') ended();
       else fail(brokenConnection(app, message));
     });
+    const { signal } = options;
+    const hangUp = (): void => fail(signal!.reason as Error);
+    signal?.addEventListener('abort', hangUp, { once: true });
+    socket.on('close', () => signal?.removeEventListener('abort', hangUp));
+    if (signal?.aborted) hangUp();
     socket.on('connect', () => {
       socket.write(`${JSON.stringify(request)}\n`);
       options.onSent?.();
@@ -66,6 +76,7 @@ export function ask(socketPath: string, request: ControlRequest, options: AskOpt
       }
       if (answer === null) fail(brokenConnection(app, 'the answer is not JSON'));
       else if (answer.type === 'progress') options.onProgress?.(answer);
+      else if (answer.type === 'sample') options.onSample?.(answer.app);
       else {
         socket.destroy();
         resolve(answer);

@@ -7,12 +7,13 @@ import { rmSync } from 'node:fs';
 import type { Server, Socket } from 'node:net';
 import { createServer } from 'node:net';
 import { isAbsolute } from 'node:path';
-import type { ControlRequest, ControlResult, Progress } from '../shared/control-protocol.js';
+import type { ControlRequest, ControlResult, Progress, Sample } from '../shared/control-protocol.js';
 import { failedResult, MAX_REQUEST_BYTES, REQUEST_TIMEOUT_MS, SCALE_TO } from '../shared/control-protocol.js';
 import { toReport, ZdsupError } from '../shared/errors.js';
+import type { Connection } from './commands/context.js';
 
 /** Carries a command out. A rejected promise becomes the result's error. */
-export type Handle = (request: ControlRequest, progress: (step: Progress) => void) => Promise<ControlResult>;
+export type Handle = (request: ControlRequest, connection: Connection) => Promise<ControlResult>;
 
 /**
  * So many connections may be open at once. Beyond it the oldest makes room that has sent no whole request, or has had its
@@ -20,9 +21,13 @@ export type Handle = (request: ControlRequest, progress: (step: Progress) => voi
  */
 export const MAX_OPEN = 256;
 
+/** Of a client that has not read so much, in bytes, no sample is kept: those that come later say all of it anew. */
+const MOST_UNREAD_BYTES = 1024 * 1024;
+
 const COMMANDS = [
   'status',
   'ping',
+  'watch',
   'reload',
   'restart',
   'canary',
@@ -34,6 +39,7 @@ const COMMANDS = [
   'recycle',
   'stop',
   'describe',
+  'dashboard',
   'signal',
 ];
 
@@ -46,8 +52,8 @@ export interface ControlServer {
 export async function listenForControl(path: string, handle: Handle): Promise<ControlServer> {
   const open = new Map<Socket, Client>(); // By age.
   const underWay = new Set<Promise<ControlResult>>();
-  const noted: Handle = (request, progress) => {
-    const handled = handle(request, progress);
+  const noted: Handle = (request, connection) => {
+    const handled = handle(request, connection);
     underWay.add(handled);
     void handled.catch(() => {}).then(() => underWay.delete(handled));
     return handled;
@@ -111,6 +117,7 @@ function serve(socket: Socket, handle: Handle): Client {
     },
   };
   const refuse = (why: string): void => finish(() => Promise.resolve(refused(why)));
+  const left = new Promise<void>((resolve) => socket.on('close', () => resolve()));
   const timer = setTimeout(() => refuse(`no whole request came within ${REQUEST_TIMEOUT_MS} ms`), REQUEST_TIMEOUT_MS);
   socket.on('close', () => clearTimeout(timer));
   socket.on('data', read);
@@ -147,7 +154,7 @@ function serve(socket: Socket, handle: Handle): Client {
 
   async function dispatch(line: string): Promise<ControlResult> {
     try {
-      return await handle(parse(line), (progress) => write(socket, progress));
+      return await handle(parse(line), { send: (line) => sendTo(socket, line), left });
     } catch (error) {
       return failedResult(toReport(error));
     }
@@ -199,7 +206,11 @@ function answer(socket: Socket, result: ControlResult): void {
   socket.on('close', () => clearTimeout(timer));
 }
 
-function write(socket: Socket, line: ControlResult | Progress): void {
+function sendTo(socket: Socket, line: Progress | Sample): void {
+  if (line.type === 'progress' || socket.writableLength < MOST_UNREAD_BYTES) write(socket, line);
+}
+
+function write(socket: Socket, line: ControlResult | Progress | Sample): void {
   if (socket.writable) socket.write(`${JSON.stringify(line)}\n`);
 }
 

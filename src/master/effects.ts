@@ -11,6 +11,9 @@ import type { Progress, ProgressKind } from '../shared/control-protocol.js';
 import { DEFAULT_ANALYSIS } from '../shared/default-analysis.js';
 import type { ErrorReport } from '../shared/errors.js';
 import type { HttpTarget } from './ask-worker.js';
+import type { FiguresKeeper } from './figures/keeper.js';
+import type { QueueDelay } from './figures/own.js';
+import { FiguresSwitch } from './figures-switch.js';
 import type { P99s, VerdictNews } from './judge.js';
 import { Judge } from './judge.js';
 import type { KeptOutput } from './kept-output.js';
@@ -39,6 +42,8 @@ export interface EffectsOptions {
   /** Reads the config afresh and resolves the release. */
   makePlan(scaled: Fleet['scaled'], release: ReleaseRef | undefined): Promise<Plan>;
   post(event: Event): void;
+  /** Of events, from `post` on. @default nobody measures it */
+  queue?: QueueDelay;
   /** The last effect of all. */
   ended(failed: boolean): void;
 }
@@ -114,11 +119,16 @@ export class Effects {
   readonly workers = new Map<number, WorkerProcess>();
   readonly plans: Plans;
   readonly observers = new Set<Observer>();
+  /** What the app and its workers measure of themselves. */
+  readonly figures: FiguresSwitch;
   private readonly lastWords = new LastWords();
   private readonly smokeWords = new Map<number, string[]>();
   private readonly probes = new Map<number, Probe>();
   private readonly smokeTests = new Map<number, SmokeTest>();
   private readonly warmUps = new Map<number, AbortController>();
+
+  /** Workers that have ended unasked. */
+  private crashes = 0;
 
   private readonly traffic: Traffic;
   private readonly judge: Judge;
@@ -127,6 +137,7 @@ export class Effects {
     const { appName, store, makePlan, post } = options;
     const warn = (message: string): void => this.tell({ type: 'progress', kind: 'warning', message });
     this.plans = new Plans({ appName, store, makePlan, warn, post });
+    this.figures = new FiguresSwitch(() => this.makeKeeper());
     this.traffic = new Traffic(options.listeners, warn);
     this.judge = new Judge(
       (generation) => this.plans.get(generation)?.config.canary?.analysis ?? DEFAULT_ANALYSIS,
@@ -261,11 +272,25 @@ export class Effects {
     const stderr = worker?.lastLines() ?? [];
     this.lastWords.note(id, stderr);
     if (!worker) return;
-    if (!worker.isSentAway) this.judge.crashed(id);
+    if (!worker.isSentAway) {
+      this.crashes += 1;
+      this.judge.crashed(id);
+    }
     this.judge.workerGone(id);
     const { slot, generation } = worker.identity;
     for (const observer of this.observers)
       observer.workerExited?.({ id, slot, generation, pid: worker.pid, code, signal, error, stderr });
+  }
+
+  private async makeKeeper(): Promise<FiguresKeeper> {
+    const { FiguresKeeper } = await import('./figures/keeper.js');
+    const { workers, options } = this;
+    return new FiguresKeeper({
+      workers,
+      releaseOf: (generation) => this.plans.get(generation)?.release.id ?? '',
+      crashes: () => this.crashes,
+      queue: options.queue ?? { measure() {}, takeLongestMs: () => 0 },
+    });
   }
 
   private fork({ id, slot, generation }: { id: number; slot: number; generation: number }): void {
@@ -282,6 +307,7 @@ export class Effects {
           output,
           kept,
           this.postFromWorker,
+          this.figures.keeper !== null,
         ),
       );
     } catch (error) {
@@ -292,6 +318,7 @@ export class Effects {
   private activate(id: number): void {
     const worker = this.workers.get(id);
     if (!worker) return;
+    this.figures.keeper?.joined(worker);
     worker.activate();
     this.traffic.join(worker);
     this.judge.workerJoined(worker);

@@ -8,15 +8,26 @@ import { missingServerHandle } from '../node-internals/server-handle.cjs';
 import { noteGood, noteNext, passOver } from '../releases/current.js';
 import { runsAlready } from '../shared/control-socket.js';
 import { ZdsupError } from '../shared/errors.js';
-import { controlSocketPath, journalPath, logPath, releasesDir, runDirForStart, stateDir } from '../shared/paths.js';
+import {
+  controlSocketPath,
+  journalPath,
+  logPath,
+  releasesDir,
+  runDirForStart,
+  stateDir,
+  tokenPath,
+} from '../shared/paths.js';
 import { STOPPED_FOR_GOOD } from '../shared/service-manager.js';
+import type { AppSnapshot } from '../shared/snapshot.js';
 import { VERSION } from '../shared/version.cjs';
 import { keepRecord } from './app-record.js';
+import type { CommandContext } from './commands/context.js';
 import { handleCommand } from './commands/handle.js';
 import { failure } from './commands/rollouts.js';
 import { listenForControl } from './control-server.js';
 import type { Observer, RolloutEnd } from './effects.js';
 import { Effects } from './effects.js';
+import type { Feed } from './feed.js';
 import { History } from './history.js';
 import { takeInheritance } from './inherited.js';
 import { openJournal } from './journal-keeper.js';
@@ -37,11 +48,15 @@ import type { FileId } from './state-folder.js';
 import { claimFolder, leaveSocketPath, takeSocketPath } from './state-folder.js';
 import { Supervisor } from './supervisor.js';
 import { prepareUsage } from './usage.js';
+import type { WebOptions } from './web/open.js';
+import { WebDoor } from './web-door.js';
 
 /** Once its workers have run as another user, the config is judged before it is evaluated. */
 const GUARDED = { guarded: true } as const;
+/** Of the samples for whoever watches, which come once a second. */
+const LOOKS_AT_RELEASE_EVERY = 10;
 /** What zdsup writes in its state folder. */
-const OWN_FOLDERS = ['apps', 'journal', 'logs', 'releases'];
+const OWN_FOLDERS = ['apps', 'journal', 'logs', 'releases', 'tokens'];
 
 export interface MasterOptions {
   logFormat?: LogFormat | undefined;
@@ -110,6 +125,10 @@ export async function runMaster(
       return plan;
     },
     post: (event) => supervisor.post(event),
+    queue: {
+      measure: (on) => supervisor.measureDelay(on),
+      takeLongestMs: () => supervisor.takeLongestDelayMs(),
+    },
     ended: (failed) => end(failed),
   });
   const supervisor: Supervisor = new Supervisor(effects.perform);
@@ -117,10 +136,23 @@ export async function runMaster(
   const history = new History(() => supervisor.state, time);
   effects.observers.add(history);
   if (options.observer) effects.observers.add(options.observer);
-  const snapshot = async () => ({
-    ...(await takeSnapshot(appName, startedAt, () => supervisor.state, effects, listeners, time)),
+  const snapshot = async (looksAtRelease = true) => ({
+    ...(await takeSnapshot(appName, startedAt, () => supervisor.state, effects, listeners, time, looksAtRelease)),
     ...kept.snapshot(),
   });
+  let feeding: Promise<Feed> | null = null;
+  const makeFeed = async (): Promise<Feed> => {
+    const { Feed } = await import('./feed.js'); // Most masters are watched by nobody.
+    const { observers, figures } = effects;
+    let samples = 0;
+    // To look at the release goes through all of its files.
+    const sample = (): Promise<AppSnapshot> => snapshot(samples++ % LOOKS_AT_RELEASE_EVERY === 0);
+    return new Feed({ snapshot: sample, observers, figures, warn: (message) => logger.warn(message) });
+  };
+  const feed = (): Promise<Feed> => {
+    feeding ??= makeFeed();
+    return feeding;
+  };
   const send = options.daemon ? null : sendOf(masterEnv, inheritance.notifyFd); // A daemon has left the service that started it.
   const service =
     send &&
@@ -134,15 +166,35 @@ export async function runMaster(
     });
   if (service) effects.observers.add(service);
 
+  const warn = (message: string): void => {
+    logger.warn(message);
+    // Of a daemon on a full disk, the log has no room either.
+    options.observer?.progress?.({ type: 'progress', kind: 'warning', at: new Date().toISOString(), message });
+  };
+  const store = releasesDir(state, appName);
+  const page = (): ReturnType<WebDoor['link']> => web.link();
+  const context: CommandContext = { appName, supervisor, effects, history, snapshot, ended, store, feed, page };
+  const say = (message: string): void => logger.info(message);
+  const web: WebDoor = new WebDoor({
+    load: async () => {
+      const { Web } = await import('./web/open.js');
+      const carryOut: WebOptions['carryOut'] = (request, send) =>
+        handleCommand(context, request, { send, left: new Promise(() => {}) });
+      return new Web({ ...context, carryOut, say, warn, tokenPath: tokenPath(state, appName) });
+    },
+    effects,
+    warn,
+    show:
+      options.daemon || options.logFormat === 'json' || !process.stderr.isTTY
+        ? null
+        : (text) => void process.stderr.write(text),
+  });
+
   const temporary = join(runDir, `.${process.pid}`);
   let stoppedByCommand = false;
-  const control = await listenForControl(temporary, (request, tell) => {
+  const control = await listenForControl(temporary, (request, connection) => {
     stoppedByCommand ||= request.command === 'stop';
-    return handleCommand(
-      { appName, supervisor, effects, history, snapshot, ended, store: releasesDir(state, appName) },
-      request,
-      tell,
-    );
+    return handleCommand(context, request, connection);
   });
   let socket: FileId;
   try {
@@ -152,12 +204,14 @@ export async function runMaster(
     throw error;
   }
   // Only now is the name ours.
+  try {
+    await web.start(first.config.http);
+  } catch (error) {
+    leaveSocketPath(socketPath, socket);
+    await control.close();
+    throw error;
+  }
   const { version: _, release: __, ...asked } = request;
-  const warn = (message: string): void => {
-    logger.warn(message);
-    // Of a daemon on a full disk, the log has no room either.
-    options.observer?.progress?.({ type: 'progress', kind: 'warning', at: new Date().toISOString(), message });
-  };
   const record = keepRecord(
     state,
     {
@@ -277,6 +331,7 @@ export async function runMaster(
   leaveSocketPath(socketPath, socket);
   journal.append({ type: 'master-ended', masterPid: process.pid, how, reason });
   await journal.close();
+  await web.close();
   await control.close();
   await service?.end();
   if (!failedStart) logger.info('stopped');

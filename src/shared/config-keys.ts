@@ -4,6 +4,7 @@
 import * as v from 'valibot';
 import { isAppName } from './app-name.js';
 import type { AppConfig } from './config.js';
+import { isAddress } from './http-address.js';
 import { parseListenAddress } from './listen-address.js';
 import { parseDuration, parseShare, parseSize } from './units.js';
 
@@ -208,6 +209,26 @@ const aboveZero = v.pipe(
 const WATCH = "true (the app's folder), false, or a list of files and folders such as ['src', 'views']";
 const WATCH_IGNORE = "a list of names, paths or patterns such as ['uploads', '*.sqlite', 'data/**']";
 
+const HTTP = "a port such as 9000, or an object such as {port: 9000, readOnly: true} or {socket: 'zdsup.sock'}";
+const HTTP_HOST = "an address such as '127.0.0.1', or 'localhost'";
+const TOKEN = 'a string of 16 to 256 letters, digits and - . _ ~';
+const HOSTS = "a list of names such as ['dash.example.com', 'web1:9000']";
+export const httpKeys = {
+  port: v.optional(port(PORT)),
+  socket: v.optional(v.pipe(v.string('the path of a unix socket'), v.nonEmpty('the path of a unix socket'))),
+  host: v.optional(
+    v.pipe(
+      v.string(HTTP_HOST),
+      v.check((value) => isAddress(value), HTTP_HOST),
+    ),
+  ),
+  token: v.optional(v.pipe(v.string(TOKEN), v.regex(/^[A-Za-z0-9._~-]{16,256}$/, TOKEN))),
+  readOnly: v.optional(v.boolean('true or false')),
+  hosts: v.optional(
+    v.array(v.pipe(v.string(HOSTS), v.regex(/^[a-z0-9]([a-z0-9.-]*[a-z0-9])?(:[1-9]\d{0,4})?$/i, HOSTS)), HOSTS),
+  ),
+};
+
 const STICKY = "'ip' (a client's connections go to one worker, by its address), or false";
 
 export const appKeys = {
@@ -290,6 +311,7 @@ export const appKeys = {
       SHARED,
     ),
   ),
+  http: v.optional(v.union([port(HTTP), v.strictObject(httpKeys)], HTTP)),
 };
 
 export const appSchema = v.strictObject(appKeys);
@@ -322,6 +344,7 @@ export const FORMS: Record<string, string> = {
   'canary.steps.weight': WEIGHT,
   'canary.analysis': ANALYSIS,
   log: LOG,
+  http: HTTP,
   watch: WATCH,
   surge: AMOUNT,
   unavailable: AMOUNT,

@@ -12,6 +12,7 @@ import {
   canaryKeys,
   canaryStepKeys,
   FORMS,
+  httpKeys,
   logKeys,
   parseCrashLoop,
   readyKeys,
@@ -22,6 +23,7 @@ import {
   amountOf,
   backoffOf,
   canaryOf,
+  httpOf,
   isZero,
   listOf,
   logOf,
@@ -34,6 +36,7 @@ import {
   warmupOf,
 } from './config-values.js';
 import { ZdsupError } from './errors.js';
+import { isLoopback } from './http-address.js';
 import { nearestWord } from './nearest.js';
 import { counterpartOf } from './pm2-keys.js';
 import { formatDuration } from './units.js';
@@ -45,6 +48,7 @@ const KEYS_WITHIN: [where: RegExp, keys: object][] = [
   [/^smoke\./, smokeKeys],
   [/^warmup\./, warmupKeys],
   [/^log\./, logKeys],
+  [/^http\./, httpKeys],
   [/^canary\.steps\.\d+\./, canaryStepKeys],
   [/^canary\.analysis\./, analysisKeys],
   [/^canary\./, canaryKeys],
@@ -202,7 +206,28 @@ function normalise(app: v.InferOutput<typeof appSchema>, prefix: string, source:
     log: logOf(app.log),
     keep: app.keep ?? 5,
     shared: sharedOf(app.shared ?? [], prefix, source),
+    http: httpIn(app, prefix, source),
   };
+}
+
+/** Beyond this host a token of the user's own stands before it: a random one would be handed round, and never changed. */
+function httpIn(app: v.InferOutput<typeof appSchema>, prefix: string, source: string): AppConfig['http'] {
+  const http = httpOf(app.http);
+  if (http === null) return null;
+  const refused = (key: string, received: unknown, allows: string): ZdsupError =>
+    invalid(source, `${prefix}http${key}`, received, allows);
+  const { port, socket, host, token } = http;
+  if ((port === null) === (socket === null)) throw refused('', app.http, "one of the two, 'port' and 'socket'");
+  const given = typeof app.http === 'object' ? app.http.host : undefined;
+  if (socket !== null && given !== undefined)
+    throw refused('.host', given, "nothing beside 'socket': it is for a port");
+  if (socket === null && token === null && !isLoopback(host))
+    throw refused(
+      '.host',
+      host,
+      'an address of this host alone (127.0.0.1, ::1, localhost); beyond it, set http.token',
+    );
+  return http;
 }
 
 function groupOf({ user, group }: v.InferOutput<typeof appSchema>, prefix: string, source: string): AppConfig['group'] {
@@ -249,8 +274,9 @@ function deepestIssue(issue: v.BaseIssue<unknown>): v.BaseIssue<unknown> {
   return inner ?? issue;
 }
 
-/** Values of the environment are secrets. */
-const IN_ENV = /(^|\.)env(\.|$)/;
+/** Values of the environment are, and a token, wherever it is shown along. */
+const isSecret = (key: string, received: unknown): boolean =>
+  /(^|\.)env(\.|$)|(^|\.)http\.token$/.test(key) || (/(^|\.)http$/.test(key) && typeof received === 'object');
 
 function kindOf(value: unknown): string {
   if (value === null) return 'null';
@@ -263,7 +289,7 @@ function invalid(source: string, key: string, received: unknown, allows: string)
   const shown =
     received === undefined
       ? 'nothing'
-      : IN_ENV.test(key)
+      : isSecret(key, received)
         ? kindOf(received)
         : (JSON.stringify(received) ?? String(received));
   return new ZdsupError({

@@ -6,6 +6,7 @@ import type {
   AppConfig,
   BackoffConfig,
   HttpCheck,
+  HttpConfig,
   LogConfig,
   LogRotation,
   ReadyConfig,
@@ -99,6 +100,13 @@ export function logOf(input: AppConfigInput['log']): LogConfig | null {
     compress: compress ?? DEFAULT_ROTATION.compress,
   };
   return { out, error, rotation: rotate ? given : { ...given, maxSizeBytes: null, maxAgeMs: null } };
+}
+
+export function httpOf(input: AppConfigInput['http']): HttpConfig | null {
+  if (input === undefined) return null;
+  const given = typeof input === 'number' ? { port: input } : input;
+  const { port = null, socket = null, host = '127.0.0.1', token = null, readOnly = false, hosts = [] } = given;
+  return { port, socket, host, token, readOnly, hosts: hosts.map((name) => name.toLowerCase()) };
 }
 
 export function canaryOf(input: AppConfigInput['canary']): AppConfig['canary'] {

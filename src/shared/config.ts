@@ -68,6 +68,22 @@ export interface AppConfig {
   keep: number;
   /** Folders that the app writes to, relative to its own: they lie beside the releases, and are linked into each. */
   shared: string[];
+  /** The master's own HTTP: metrics, health, status and the dashboard; null: none. */
+  http: HttpConfig | null;
+}
+
+export interface HttpConfig {
+  /** One of the two is null. The socket is as given, in a plan absolute. */
+  port: number | null;
+  socket: string | null;
+  /** An address, or localhost. @default '127.0.0.1' */
+  host: string;
+  /** Null: a random one, kept in the state folder. A secret: never told. */
+  token: string | null;
+  /** The page orders nothing. @default false */
+  readOnly: boolean;
+  /** Names beside localhost and addresses that a request may be for, as `name` or `name:port`. */
+  hosts: string[];
 }
 
 export interface LogConfig {

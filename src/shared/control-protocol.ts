@@ -2,7 +2,7 @@
  * What the CLI and the master say to each other over the control socket.
  *
  * Framing: one JSON value a line (UTF-8, `\n`), one request a connection. The master answers with any number of
- * `progress` lines and exactly one `result` line, then ends the connection. A client that hangs up only detaches.
+ * `progress` lines (`watch`: and `sample` lines) and exactly one `result` line, then ends the connection. A client that hangs up only detaches.
  */
 import type { AppDescription } from './description.js';
 import type { ErrorReport, ExitStatus } from './errors.js';
@@ -25,6 +25,8 @@ export type ControlRequest =
   | { command: 'status' }
   /** Is anybody there? Asks no worker, so that a busy host answers in time. */
   | { command: 'ping' }
+  /** A `sample` at once and then each second, and `progress` lines as they come, until the client hangs up; a result where the master ends. */
+  | { command: 'watch' }
   | {
       /** `restart`: without an overlap of old and new. */
       command: 'reload' | 'restart';
@@ -55,6 +57,8 @@ export type ControlRequest =
   | { command: 'recycle'; slot: number; noWait?: boolean }
   | { command: 'stop' }
   | { command: 'describe' }
+  /** The link to the page, with its token. */
+  | { command: 'dashboard' }
   /** A name of `os.constants.signals`, to every worker that listens for it. */
   | { command: 'signal'; signal: string };
 
@@ -132,7 +136,7 @@ export interface Progress {
 
 export type ControlResult =
   | { type: 'result'; ok: true; exitStatus: 0; command: 'status'; app: AppSnapshot }
-  | { type: 'result'; ok: true; exitStatus: 0; command: 'ping' }
+  | { type: 'result'; ok: true; exitStatus: 0; command: 'ping' | 'watch' }
   | {
       type: 'result';
       ok: true;
@@ -173,6 +177,18 @@ export type ControlResult =
       type: 'result';
       ok: true;
       exitStatus: 0;
+      command: 'dashboard';
+      /** Null where the master has a unix socket. */
+      url: string | null;
+      /** Null where it has a port. */
+      socket: string | null;
+      /** The page and the token, without the host. */
+      path: string;
+    }
+  | {
+      type: 'result';
+      ok: true;
+      exitStatus: 0;
       command: 'signal';
       signal: string;
       sent: SignalledWorker[];
@@ -205,4 +221,10 @@ export interface SignalledWorker {
   pid: number;
 }
 
-export type ControlAnswer = Progress | ControlResult;
+/** One look, told to whoever watches. A client that reads slowly misses some: each is whole. */
+export interface Sample {
+  type: 'sample';
+  app: AppSnapshot;
+}
+
+export type ControlAnswer = Progress | Sample | ControlResult;

@@ -1,6 +1,6 @@
 /** What `describe` tells of one app, beyond the snapshot (types alone). */
 import type { AppRecord } from './app-record.js';
-import type { AppConfig } from './config.js';
+import type { AppConfig, HttpConfig } from './config.js';
 import type { AppSnapshot, RolloutSnapshot } from './snapshot.js';
 
 /** Made by the master. */
@@ -20,7 +20,10 @@ export interface DescribedApp extends AppDescription {
 }
 
 /** The config with its defaults, and what came of it. Of the environment only names: values are secrets. */
-export interface ConfigInForce extends Omit<AppConfig, 'name' | 'env' | 'cwd' | 'instances' | 'surge' | 'unavailable'> {
+export interface ConfigInForce
+  extends Omit<AppConfig, 'name' | 'env' | 'cwd' | 'instances' | 'surge' | 'unavailable' | 'http'> {
+  /** Its token is a secret: whether the config has one. */
+  http: (Omit<HttpConfig, 'token'> & { token: 'in the config' | 'random' }) | null;
   /** Resolved: the file that runs. */
   entry: string;
   cwd: string;

@@ -65,6 +65,8 @@ export const logPath = (state: string, app: string): string => join(state, 'logs
 
 /** What befell an app: one JSON object a line. The entries before those are in `<path>.1`. */
 export const journalPath = (state: string, app: string): string => join(state, 'journal', `${app}.jsonl`);
+/** What opens the page of an app, where its config names no token. */
+export const tokenPath = (state: string, app: string): string => join(state, 'tokens', app);
 /** The store of an app's releases (docs/releases.md). */
 export const releasesDir = (state: string, app: string): string => join(state, 'releases', app);
 

@@ -90,6 +90,7 @@ const APP: DescribedApp = {
     private: [],
     keep: 5,
     shared: [],
+    http: { port: 9000, socket: null, host: '::1', token: 'random', readOnly: true, hosts: [] },
   },
   exits: [],
   rollouts: [],
@@ -122,6 +123,7 @@ test('the config is told in the words of the config file', () => {
   expect(rows).toContainEqual(['canary', '5 % for 1 min, 50 % until promoted, sticky']);
   expect(rows).toContainEqual(['soak', '30 s']);
   expect(rows).toContainEqual(['keepWarm', 'off']);
+  expect(rows).toContainEqual(['http', '[::1]:9000, a random token, read-only']);
   expect(rows).toContainEqual(['warmup', 'port 8080 / /products, each for up to 5.0 s, required']);
   expect(rows).toContainEqual(['reload', 'surge 1, unavailable 0, atomic']);
   expect(rows).toContainEqual(['env', 'PORT; 2 more from env files and the master']);

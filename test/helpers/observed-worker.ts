@@ -43,6 +43,7 @@ export async function startObserved(
     holdsUnixSockets: false,
     inheritedPaths: [],
     keptOutput: false,
+    figures: false,
     private: held ? [] : [port],
     drainTimeoutMs: 1_000,
     killTimeoutMs: 1_000,

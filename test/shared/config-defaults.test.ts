@@ -54,6 +54,7 @@ test('a script alone gets the defaults of DESIGN section 8', () => {
     log: null,
     keep: 5,
     shared: [],
+    http: null,
   });
 });
 

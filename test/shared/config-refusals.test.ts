@@ -55,7 +55,7 @@ describe('a key that does not exist is refused', () => {
     expect(message).toBe(`zdsup.config.js: unknown key ${key}`);
     if (meant === undefined)
       expect(hint).toMatch(
-        /^known keys: name, script, args, .*private, user, group, umask, listen, log, keep, shared$/,
+        /^known keys: name, script, args, .*private, user, group, umask, listen, log, keep, shared, http$/,
       );
     else expect(hint).toBe(`did you mean ${meant}?`);
   });

@@ -1,4 +1,4 @@
-/** Runs in the CLI. `zdsup delete`: forgets an app that does not run: its record, its log, its journal and its releases. */
+/** Runs in the CLI. `zdsup delete`: forgets an app that does not run: its record, its log, its journal, its token and its releases. */
 import { lstatSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { answers } from '../../client/apps.js';
@@ -9,7 +9,7 @@ import { forgetReleases } from '../../releases/forget.js';
 import type { FailedResult } from '../../shared/control-protocol.js';
 import { failedResult } from '../../shared/control-protocol.js';
 import { ZdsupError } from '../../shared/errors.js';
-import { deployLockPath, journalPath, logPath, releasesDir } from '../../shared/paths.js';
+import { deployLockPath, journalPath, logPath, releasesDir, tokenPath } from '../../shared/paths.js';
 import { printError } from '../render/error.js';
 import { deployUnderWay } from './deploy-lock.js';
 
@@ -46,7 +46,9 @@ async function forgetOne({ name, running, remembered }: KnownApp): Promise<Outco
     return { app: name, ...failedResult(deployUnderWay(name, 'a').toReport()) };
   const log = logPath(state, name); // Not as the record says: where root forgets, another user has written that.
   const journal = journalPath(state, name);
-  const removed = [log, journal, `${journal}.1`, path].filter((file) => isPlain(dirname(file)) && isPlain(file));
+  const removed = [log, journal, `${journal}.1`, tokenPath(state, name), path].filter(
+    (file) => isPlain(dirname(file)) && isPlain(file),
+  );
   const store = releasesDir(state, name);
   const releases = isPlain(dirname(store)) ? forgetReleases(store) : null;
   // Its record last: as long as that is there, what was interrupted or refused can be done again.

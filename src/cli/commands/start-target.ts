@@ -254,9 +254,10 @@ function missing(what: string, code: ErrorCode, target: string, path: string, ap
 
 /** What was given on the command line, as config keys. Paths are relative to the shell's folder, not to a config file's. */
 function overridesOf(options: StartOptions, args: string[], baseDir: string): Record<string, unknown> {
-  const { name, instances, cwd, envFile, nodeArgs, ready, drainTimeout, watch } = options;
+  const { name, instances, cwd, envFile, nodeArgs, ready, drainTimeout, watch, http } = options;
   const given = {
     watch,
+    http,
     name,
     instances,
     nodeArgs,

@@ -31,6 +31,8 @@ export interface StartOptions {
   drainTimeout?: string;
   /** A change of a file is a reload. */
   watch?: boolean;
+  /** Port of the master's own HTTP. */
+  http?: number;
   daemon?: boolean;
   orReload?: boolean;
   /** Not the last good release of the store. */

@@ -3,6 +3,7 @@ import type { AppRecord } from '../../shared/app-record.js';
 import type { CanaryConfig, LogRotation, ReadyConfig, WarmUpConfig } from '../../shared/config.js';
 import { DEFAULT_ROTATION } from '../../shared/default-rotation.js';
 import type { ConfigInForce, DescribedApp, ExitSnapshot } from '../../shared/description.js';
+import { inUrl } from '../../shared/http-address.js';
 import type { LogSnapshot, RolloutSnapshot } from '../../shared/snapshot.js';
 import { formatDuration, formatSize } from '../../shared/units.js';
 import { renderStatus } from './status.js';
@@ -94,6 +95,7 @@ function configRows(config: ConfigInForce, kept: LogSnapshot | undefined): Row[]
     ...rightsRows(config),
     ['shared folders', words(config.shared)],
     ['log', kept ? logWords(kept, config.log?.rotation ?? DEFAULT_ROTATION) : 'as it comes'],
+    ['http', httpWords(config.http)],
     ['releases kept', String(config.keep)],
     ['env files', words(config.envFile)],
     // Names alone: values are secrets.
@@ -139,6 +141,18 @@ const memoryWords = (memory: NonNullable<ConfigInForce['maxMemory']>): string =>
 /** As {@link off}. */
 const watchWords = ({ watch }: ConfigInForce): string =>
   !watch ? 'no' : watch === true ? "the app's folder" : watch.join(', ');
+
+/** As {@link off}. */
+function httpWords(http: ConfigInForce['http'] | undefined): string {
+  if (!http) return 'off';
+  const { port, socket, host, token, readOnly, hosts } = http;
+  return [
+    socket ?? `${inUrl(host)}:${port}`,
+    token === 'random' ? 'a random token' : 'the token of the config',
+    ...(readOnly ? ['read-only'] : []),
+    ...(hosts.length > 0 ? [`as ${hosts.join(' ')}`] : []),
+  ].join(', ');
+}
 
 /** As {@link off}. */
 function canaryWords(canary: CanaryConfig | null | undefined): string {

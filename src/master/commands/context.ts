@@ -1,9 +1,11 @@
 /** Runs in the master. What every control command is handed. */
-import type { Progress } from '../../shared/control-protocol.js';
+import type { Progress, Sample } from '../../shared/control-protocol.js';
 import type { AppSnapshot } from '../../shared/snapshot.js';
 import type { Effects } from '../effects.js';
+import type { Feed } from '../feed.js';
 import type { History } from '../history.js';
 import type { Supervisor } from '../supervisor.js';
+import type { PageLink } from '../web/open.js';
 
 export interface CommandContext {
   appName: string;
@@ -15,6 +17,18 @@ export interface CommandContext {
   ended: Promise<boolean>;
   /** Folder of the app's releases. */
   store: string;
+  /** Made for the first who wants it. */
+  feed(): Promise<Feed>;
+  /** Null where the master has no HTTP. */
+  page(): PageLink | null;
+}
+
+/** Whoever has asked. */
+export interface Connection {
+  /** A sample is left out where the client has not read those before. */
+  send(line: Progress | Sample): void;
+  /** Settles when it has hung up. */
+  left: Promise<void>;
 }
 
 export type Tell = (progress: Progress) => void;

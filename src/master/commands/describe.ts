@@ -18,11 +18,12 @@ export async function describe({ snapshot, supervisor, effects, history }: Comma
   };
 }
 
-/** The config as it is told to people: names of variables, no values. */
+/** The config as it is told to people: names of variables, no values, and no token. */
 export function inForce({ config, entry, cwd, execArgv, env, policy, readAt }: Plan): ConfigInForce {
-  const { name: _, env: own, ...rest } = config;
+  const { name: _, env: own, http, ...rest } = config;
   return {
     ...rest,
+    http: http && { ...http, token: http.token === null ? 'random' : 'in the config' },
     entry,
     cwd,
     readAt: new Date(readAt).toISOString(),

@@ -2,7 +2,7 @@
 import type { ControlRequest, ControlResult } from '../../shared/control-protocol.js';
 import { abort } from './abort.js';
 import { canary, promote } from './canary.js';
-import type { CommandContext, Tell } from './context.js';
+import type { CommandContext, Connection } from './context.js';
 import { late } from './late.js';
 import { pause } from './pause.js';
 import { rollback } from './rollback.js';
@@ -10,12 +10,21 @@ import { rollOut } from './rollouts.js';
 import { scale } from './scale.js';
 import { stop } from './stop.js';
 
-export function handleCommand(context: CommandContext, request: ControlRequest, tell: Tell): Promise<ControlResult> {
+export function handleCommand(
+  context: CommandContext,
+  request: ControlRequest,
+  connection: Connection,
+): Promise<ControlResult> {
+  const tell = connection.send;
   switch (request.command) {
     case 'status':
       return context.snapshot().then((app) => ({ type: 'result', ok: true, exitStatus: 0, command: 'status', app }));
     case 'ping':
       return Promise.resolve({ type: 'result', ok: true, exitStatus: 0, command: 'ping' });
+    case 'watch':
+      return late(Promise.all([context.feed(), import('./watch.js')])).then(([feed, { watch }]) =>
+        watch(feed, context.ended, connection),
+      );
     case 'reload':
     case 'restart':
       return rollOut(
@@ -50,6 +59,8 @@ export function handleCommand(context: CommandContext, request: ControlRequest, 
       return stop(context, tell);
     case 'describe':
       return late(import('./describe.js')).then(({ describe }) => describe(context));
+    case 'dashboard':
+      return late(import('./dashboard.js')).then(({ dashboard }) => dashboard(context));
     case 'signal':
       return late(import('./signal.js')).then(({ signal }) => signal(context, request.signal));
   }

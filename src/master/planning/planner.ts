@@ -86,9 +86,18 @@ const upgraded = (version: string): ZdsupError =>
 function withOverrides(raw: unknown, overrides: Record<string, unknown>, only: string | undefined): unknown {
   if (typeof raw !== 'object' || raw === null || Object.keys(overrides).length === 0) return raw;
   const { apps } = raw as { apps?: unknown };
-  if (!Array.isArray(apps)) return { ...raw, ...overrides };
+  if (!Array.isArray(apps)) return overridden(raw, overrides);
   const isPicked = (app: unknown): boolean => only === undefined || (app as { name?: unknown } | null)?.name === only;
-  return { ...raw, apps: apps.map((app: unknown) => (isPicked(app) ? { ...(app as object), ...overrides } : app)) };
+  return { ...raw, apps: apps.map((app: unknown) => (isPicked(app) ? overridden(app as object, overrides) : app)) };
+}
+
+/** But of `http` the port alone: the flag has no other, and a read-only page does not become one that orders. */
+function overridden(app: object, overrides: Record<string, unknown>): object {
+  const { http: given } = app as { http?: unknown };
+  if (typeof overrides.http !== 'number' || typeof given !== 'object' || given === null)
+    return { ...app, ...overrides };
+  const { socket: _, ...http } = given as Record<string, unknown>;
+  return { ...app, ...overrides, http: { ...http, port: overrides.http } };
 }
 
 /** Each gets a master of its own, which picks its app by the name at each reload. */

@@ -4,7 +4,7 @@ import { lstat, readdir, readFile, realpath, stat } from 'node:fs/promises';
 import { basename, dirname, extname, isAbsolute, join, relative, resolve } from 'node:path';
 import type { Limits, Policy } from '../../domain/types.js';
 import { deriveAppName, nameInPackage } from '../../shared/app-name.js';
-import type { Amount, AppConfig, LogConfig } from '../../shared/config.js';
+import type { Amount, AppConfig, HttpConfig, LogConfig } from '../../shared/config.js';
 import { ZdsupError } from '../../shared/errors.js';
 import type { Identity } from '../../shared/identity.js';
 import { unixPathsOf } from '../../shared/listen-address.js';
@@ -68,6 +68,7 @@ export async function makePlan(
     ? await realpath(release.path)
     : await releaseFolder(entry, cwd, await linkedFolder(script, cwd));
   const log = config.log && logIn(config.log, resolve(baseDir, config.cwd ?? '.'));
+  const http = config.http && httpIn(config.http, resolve(baseDir, config.cwd ?? '.'));
   const readAt = Date.now();
   const baseline = await fingerprint(path, entry);
   const fromFiles = await readEnvFiles(envFiles);
@@ -75,7 +76,7 @@ export async function makePlan(
   const id = release?.id ?? createHash('sha256').update(path).update(baseline).digest('hex').slice(0, 8);
   return {
     appName: config.name ?? deriveAppName(await nameSource(await releaseFolder(entry, cwd, null))),
-    config: { ...config, log },
+    config: { ...config, log, http },
     release: { id, path },
     deployed: release ?? null,
     entry,
@@ -96,6 +97,12 @@ const logIn = (log: LogConfig, folder: string): LogConfig => ({
   ...log,
   out: log.out && resolve(folder, log.out),
   error: log.error && resolve(folder, log.error),
+});
+
+/** As a log: it is of the app, whatever release runs. */
+const httpIn = (http: HttpConfig, folder: string): HttpConfig => ({
+  ...http,
+  socket: http.socket && resolve(folder, http.socket),
 });
 
 async function resolveEntry(logical: string): Promise<string> {

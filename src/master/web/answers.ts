@@ -1,0 +1,177 @@
+/** Runs in the master. What its HTTP answers: health, metrics, the status, the login and the page. Decides nothing of the app; who may is the gate's. */
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Duplex } from 'node:stream';
+import { LIVE_PATH } from '../../shared/dashboard-protocol.js';
+import type { AppSnapshot } from '../../shared/snapshot.js';
+import type { Gate, Refusal } from './gate.js';
+import { liveRefusalOf, refusalOf } from './gate.js';
+import type { Health } from './health.js';
+import type { Scrape, WebCounts } from './metrics.js';
+import { HEADERS, LOGIN_PAGE, pageFiles } from './page.js';
+
+export interface AnswersOptions {
+  appName: string;
+  /** As the config has it now. */
+  gate(): Gate;
+  /** Metrics are for whoever reaches this host: it is reached from this host alone. */
+  isLocal(): boolean;
+  counts: WebCounts;
+  health(): Health;
+  snapshot(): Promise<AppSnapshot>;
+  scrape(): Promise<Scrape>;
+  /** Of the live socket: loaded with the first page. */
+  live(): Promise<{ isFull: boolean; accept(request: IncomingMessage, socket: Duplex, head: Buffer): void }>;
+}
+
+interface Answer {
+  status: number;
+  type?: string;
+  body?: string | Buffer;
+  headers?: Record<string, string>;
+}
+
+const TEXT = 'text/plain; charset=utf-8';
+const text = (status: number, body: string): Answer => ({ status, type: TEXT, body: `${body}\n` });
+
+const WORDS: Record<Exclude<Refusal, 'token'>, string> = {
+  host: 'This is not a host that the request may be for. Names beside localhost and addresses are listed in http.hosts of the config.',
+  origin: 'The request comes from a page of another site.',
+};
+
+export class Answers {
+  private files: ReturnType<typeof pageFiles> | null = null;
+
+  constructor(private readonly options: AnswersOptions) {}
+
+  readonly request = (request: IncomingMessage, response: ServerResponse): void => {
+    void this.answer(request)
+      .catch(() => text(500, 'No snapshot can be made.'))
+      .then((answer) => write(request, response, answer));
+  };
+
+  private async answer(request: IncomingMessage): Promise<Answer> {
+    const { method, headers } = request;
+    if (method !== 'GET' && method !== 'HEAD')
+      return { ...text(405, 'Only GET and HEAD are answered.'), headers: { Allow: 'GET, HEAD' } };
+    const { path, query } = targetOf(request);
+    const { appName, gate, isLocal, counts, health, scrape, snapshot } = this.options;
+    const isOpen = path === '/livez' || path === '/readyz' || (path === '/metrics' && isLocal());
+    const given = path === '/' ? query.get('token') : null;
+    const refusal = refusalOf(headers, gate(), isOpen || given !== null);
+    if (refusal !== null) counts.refused[refusal] += 1;
+    if (refusal === 'host' || refusal === 'origin') return text(403, WORDS[refusal]);
+    if (given !== null) return this.login(given);
+    if (refusal === 'token') return unauthorized(appName, path);
+    switch (path) {
+      case '/livez':
+        return text(200, 'ok');
+      case '/readyz': {
+        const { ready, reason, active, wanted } = health();
+        return ready ? text(200, `ok: ${active} of ${wanted} workers serve`) : text(503, `not ready: ${reason}`);
+      }
+      case '/metrics': {
+        const { CONTENT_TYPE, exposition } = await import('./prometheus.js');
+        return { status: 200, type: CONTENT_TYPE, body: await exposition(await scrape()) };
+      }
+      case '/status':
+        return { status: 200, type: 'application/json', body: `${JSON.stringify({ apps: [await snapshot()] })}\n` };
+      case LIVE_PATH:
+        return { ...text(426, 'This is a WebSocket.'), headers: { Upgrade: 'websocket' } };
+      default:
+        return this.file(path);
+    }
+  }
+
+  /** The token leaves the address of the page at once: it is in no bookmark, and no history. */
+  private login(token: string): Answer {
+    const { appName, gate, counts } = this.options;
+    const { auth } = gate();
+    if (!auth.isToken(token)) {
+      counts.refused.token += 1;
+      return unauthorized(appName, '/');
+    }
+    return { ...text(303, 'The page is at /'), headers: { Location: '/', 'Set-Cookie': auth.cookie } };
+  }
+
+  private file(path: string): Answer {
+    this.files ??= pageFiles();
+    const file = this.files.get(path);
+    if (file) return { status: 200, ...file };
+    return text(404, path === '/' ? 'This build of zdsup has no page.' : 'There is no such page.');
+  }
+
+  readonly upgrade = (request: IncomingMessage, socket: Duplex, head: Buffer): void => {
+    socket.on('error', () => {}); // It hangs up: nothing is lost.
+    const { gate, counts, live, appName } = this.options;
+    const refuse = (answer: Answer): void => refuseUpgrade(socket, answer);
+    if (targetOf(request).path !== LIVE_PATH || request.method !== 'GET') {
+      refuse(text(404, 'There is no such socket.'));
+      return;
+    }
+    const refusal = liveRefusalOf(request.headers, gate());
+    if (refusal !== null) {
+      counts.refused[refusal] += 1;
+      refuse(refusal === 'token' ? unauthorized(appName, LIVE_PATH) : text(403, WORDS[refusal]));
+      return;
+    }
+    live().then(
+      (room) => {
+        if (!room.isFull) {
+          room.accept(request, socket, head);
+          return;
+        }
+        counts.refused.full += 1;
+        refuse(text(503, 'Too many pages are open.'));
+      },
+      () => refuse(text(500, 'The live socket cannot be loaded.')),
+    );
+  };
+}
+
+/** Whatever a client writes there: what is no path is none that exists. */
+function targetOf({ url = '' }: IncomingMessage): { path: string; query: URLSearchParams } {
+  const cut = url.indexOf('?');
+  return cut === -1
+    ? { path: url, query: new URLSearchParams() }
+    : { path: url.slice(0, cut), query: new URLSearchParams(url.slice(cut + 1)) };
+}
+
+/** A person gets a page that says where the token is; a program a line. */
+const unauthorized = (app: string, path: string): Answer => ({
+  ...(path === '/'
+    ? { status: 401, type: 'text/html; charset=utf-8', body: LOGIN_PAGE(app) }
+    : text(401, 'This needs the token: Authorization: Bearer <token>.')),
+  headers: { 'WWW-Authenticate': 'Bearer realm="zdsup"' },
+});
+
+function write(request: IncomingMessage, response: ServerResponse, { status, type, body = '', headers }: Answer): void {
+  const bytes = typeof body === 'string' ? Buffer.from(body) : body;
+  response.writeHead(status, {
+    ...HEADERS,
+    ...headers,
+    ...(type === undefined ? {} : { 'Content-Type': type }),
+    'Content-Length': bytes.length,
+    // Whoever sends a body is not listened to.
+    ...(request.headers['content-length'] || request.headers['transfer-encoding'] ? { Connection: 'close' } : {}),
+  });
+  response.end(request.method === 'HEAD' ? undefined : bytes);
+}
+
+const REASONS: Record<number, string> = {
+  401: 'Unauthorized',
+  403: 'Forbidden',
+  404: 'Not Found',
+  500: 'Internal Server Error',
+  503: 'Service Unavailable',
+};
+
+function refuseUpgrade(socket: Duplex, { status, type, body = '', headers }: Answer): void {
+  const lines = Object.entries({
+    ...headers,
+    'Content-Type': type ?? TEXT,
+    'Content-Length': String(Buffer.byteLength(body)),
+    Connection: 'close',
+  }).map(([name, value]) => `${name}: ${value}\r\n`);
+  socket.end(`HTTP/1.1 ${status} ${REASONS[status] ?? ''}\r\n${lines.join('')}\r\n${body}`);
+  setTimeout(() => socket.destroy(), 1_000).unref(); // One that does not hang up is not waited for.
+}

@@ -1,0 +1,108 @@
+/** Runs in the master. Its HTTP port, or its unix socket: opened, and given up. What it answers is handed in. */
+import { lstatSync } from 'node:fs';
+import type { IncomingMessage, RequestListener, Server } from 'node:http';
+import { createServer } from 'node:http';
+import type { Duplex } from 'node:stream';
+import type { HttpConfig } from '../../shared/config.js';
+import { ZdsupError } from '../../shared/errors.js';
+import { inUrl } from '../../shared/http-address.js';
+import { MAX_SOCKET_PATH_BYTES } from '../../shared/paths.js';
+import { leaveSocketPath, takeSocketPath } from '../state-folder.js';
+
+/** Connections at once; more are closed as they come. */
+const MAX_CONNECTIONS = 256;
+
+export interface Handlers {
+  request: RequestListener;
+  upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void;
+}
+
+export interface Listening {
+  /** As people know it: no secret. */
+  label: string;
+  close(): void;
+}
+
+export const labelOf = ({ port, socket, host }: HttpConfig): string => socket ?? `http://${inUrl(host)}:${port}`;
+
+/** @throws ZdsupError ZDSUP_HTTP_LISTEN */
+export async function listenForHttp(http: HttpConfig, handlers: Handlers): Promise<Listening> {
+  const server = createServer(
+    // A request is a line and a few headers: nobody needs longer, or more.
+    {
+      ...{
+        headersTimeout: 5_000,
+        requestTimeout: 10_000,
+        keepAliveTimeout: 10_000,
+        connectionsCheckingInterval: 2_500,
+      },
+      maxHeaderSize: 16 * 1024,
+    },
+    handlers.request,
+  );
+  server.maxConnections = MAX_CONNECTIONS;
+  server.setTimeout(30_000); // Who does not read an answer is not waited for.
+  server.on('upgrade', handlers.upgrade);
+  try {
+    const release = http.socket === null ? await onPort(server, http) : await onPath(server, http.socket);
+    server.on('error', () => {}); // Of accepting, with no descriptor left: Node goes on.
+    return {
+      label: labelOf(http),
+      close() {
+        server.close();
+        server.closeAllConnections();
+        release();
+      },
+    };
+  } catch (error) {
+    server.close();
+    throw error instanceof ZdsupError ? error : cannotListen(http, error as NodeJS.ErrnoException);
+  }
+}
+
+const listening = (server: Server, options: { port: number; host: string } | { path: string }): Promise<void> =>
+  new Promise((resolve, reject) => {
+    const umask = process.umask(0o177); // A socket is 0600 from its first moment.
+    server.once('error', reject);
+    server.listen({ ...options, exclusive: true }, () => {
+      server.off('error', reject);
+      resolve();
+    });
+    process.umask(umask);
+  });
+
+async function onPort(server: Server, { port, host }: HttpConfig): Promise<() => void> {
+  await listening(server, { port: port!, host });
+  return () => {};
+}
+
+/** As the control socket: one that a killed master left is replaced, one that answers is somebody's. */
+async function onPath(server: Server, path: string): Promise<() => void> {
+  const there = lstatSync(path, { throwIfNoEntry: false });
+  if (there && !there.isSocket()) throw Object.assign(new Error('it is no socket'), { code: 'EEXIST' });
+  const temporary = `${path}.${process.pid}`;
+  if (Buffer.byteLength(temporary) > MAX_SOCKET_PATH_BYTES)
+    throw Object.assign(new Error(`its path is longer than ${MAX_SOCKET_PATH_BYTES} bytes`), { code: 'ENAMETOOLONG' });
+  await listening(server, { path: temporary });
+  const inUse = () => new ZdsupError(listenReport(path, 'another process listens there'));
+  const file = await takeSocketPath(temporary, path, inUse);
+  return () => leaveSocketPath(path, file);
+}
+
+const WORDS: Record<string, string> = {
+  EADDRINUSE: 'another process listens there',
+  EACCES: 'this user may not',
+  EADDRNOTAVAIL: 'this host has no such address',
+  ENOENT: 'its folder is not there',
+  EEXIST: 'something else is there, and no socket',
+};
+
+const cannotListen = (http: HttpConfig, { code, message }: NodeJS.ErrnoException): ZdsupError =>
+  new ZdsupError(listenReport(labelOf(http), WORDS[code ?? ''] ?? message));
+
+const listenReport = (where: string, why: string) => ({
+  code: 'ZDSUP_HTTP_LISTEN' as const,
+  message: `the HTTP of the master cannot listen on ${where}: ${why}`,
+  hint: 'name another one: http in the config, or --http <port>',
+  exitStatus: 1 as const,
+});

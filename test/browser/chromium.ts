@@ -1,4 +1,6 @@
 /** Debian's Chromium by playwright-core, one page for a test; what the page must never do is written down while it runs. */
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import type { Browser, Page } from 'playwright-core';
 import { chromium } from 'playwright-core';
 
@@ -49,4 +51,10 @@ export async function openPage(
   });
   await page.goto(url);
   return { page, errors, foreign };
+}
+
+/** Where a picture for a person's eyes goes. */
+export function pictureOf(name: string): string {
+  const folder = process.env.PICTURES ?? join(tmpdir(), 'zdsup-pictures');
+  return join(folder, `${name}.png`);
 }

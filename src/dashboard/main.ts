@@ -19,6 +19,9 @@ import { tilesView } from './views/tiles.js';
 import type { View } from './views/view.js';
 import { workersView } from './views/workers.js';
 
+/** In ms. */
+const DONE_STAYS_MS = 15_000;
+
 const model = new Model();
 const announce = announcer(byId('spoken'));
 let drawing = false;
@@ -41,6 +44,7 @@ const connection = new Connection({
       connection.send({ type: 'log', follow: log.isFollowed });
     }
     model.take(message);
+    if (message.type === 'result' && message.result.ok) leaveLater(message.id);
     draw();
   },
   lost(nextTryAt) {
@@ -83,6 +87,14 @@ const views: View[] = [
   log.show,
   lostView(() => connection.tryNow(), draw),
 ];
+
+/** What was done is said and shown, and listed among the events: it need not stay. What failed does. */
+function leaveLater(id: number): void {
+  setTimeout(() => {
+    model.dismiss(id);
+    draw();
+  }, DONE_STAYS_MS);
+}
 
 connection.open();
 

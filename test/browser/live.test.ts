@@ -95,7 +95,7 @@ test('a release goes from 5 to 50 to 100 percent under load, a second one is abo
   const weight = await order(page, 'canary', () => page.fill('#weight', '50'));
   expect(weight).toBe('zdsup canary shop 50');
   await seen(page, '.generation[data-lane="2"] .share', /^50 %$/);
-  await seen(page, '.generation[data-lane="2"] .measured', /measured [2-7]\d %/);
+  await seen(page, '.generation[data-lane="2"] .release', /measured [2-7]\d %/);
   await page.screenshot({ path: pictureOf('live-canary') });
   await order(page, 'promote');
   await seen(page, '.generation[data-role=serving]', 'Generation 2');

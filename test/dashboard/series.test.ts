@@ -56,7 +56,7 @@ describe('the columns of a chart', () => {
       { generation: 8, rps: 10 },
     ];
     const { stacked } = seriesOf([point(1, { generations })]);
-    expect(stacked.map(([value]) => value)).toEqual([100, 10, 10, 10]);
+    expect(stacked.map(([value]) => value)).toEqual([100, null, null, 10]);
     expect(stacked.map((_, column) => laneOfColumn(column))).toEqual([3, 2, 1, 0]);
   });
 
@@ -64,7 +64,7 @@ describe('the columns of a chart', () => {
     const { at, p50, stacked } = seriesOf([point(1), point(2), point(12)]);
     expect(at).toEqual([1, 2, 7, 12]);
     expect(p50).toEqual([4, 4, null, 4]);
-    expect(stacked[0]).toEqual([100, 100, null, 100]);
+    expect(stacked[2]).toEqual([100, 100, null, 100]);
   });
 
   test('have no line of errors where there are none', () => {

@@ -89,10 +89,10 @@ function push(series: Series, { at, rps, errorRate, p50Ms, p99Ms, generations }:
   series.at.push(at / 1_000);
   const lanes = new Array<number>(LANES).fill(0);
   for (const one of generations) lanes[laneOf(one.generation)]! += one.rps;
-  // Lane 0 lies at the bottom: column 0 is all of them, the last one lane 0 alone.
+  // Lane 0 lies at the bottom: column 0 is all of them, the last one lane 0 alone. A lane that nobody is in has no line.
   for (let column = 0; column < LANES; column++) {
     const sum = lanes.slice(0, LANES - column).reduce((all, lane) => all + lane, 0);
-    series.stacked[column]!.push(sum === 0 && column > 0 ? null : sum); // A lane that nobody is in has no line along the ground.
+    series.stacked[column]!.push(lanes[laneOfColumn(column)]! > 0 ? sum : null);
   }
   series.errors.push(errorRate > 0 ? rps * errorRate : null); // No line along the ground.
   series.p50.push(p50Ms);

@@ -40,7 +40,7 @@ export function makeChart({ element, series, format, labelled, context, cursor }
       cursor: { sync: { key: 'zdsup', setSeries: false }, y: false, drag: { x: false, y: false }, points: { size: 6 } },
       scales: { x: { time: true }, y: { range: (_, __, highest) => [0, niceTop(highest)] } },
       axes: [
-        { ...axis, size: 28, values: (_, splits) => splits.map(clockOf), space: 62 },
+        { ...axis, size: 28, values: (_, splits) => splits.map(clockOf), space: 50 },
         { ...axis, size: 56, space: 36, values: (_, splits) => splits.map(format) },
       ],
       series: [{}, ...series],

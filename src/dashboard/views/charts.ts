@@ -16,6 +16,8 @@ import { onSchemeChange, readPalette } from './palette.js';
 import type { View } from './view.js';
 
 const SPANS = [1, 5, 10];
+/** Of a master that has just begun so much is shown, and no long emptiness. */
+const LEAST_MS = 60_000;
 /** A screen reader that is on a chart would hear it change all the time. */
 const SUMMARY_EVERY_MS = 10_000;
 
@@ -82,7 +84,10 @@ export function chartsView(draw: () => void): View {
     points = model.history.window(spanMs);
     marks = marksOf(model.events, last.at - spanMs, last.at, spanMs / 200);
     const { at, stacked, errors, p50, p99 } = seriesOf(points);
-    const span = { min: (last.at - spanMs) / 1_000, max: last.at / 1_000 };
+    const span = {
+      min: Math.max(last.at - spanMs, Math.min(points[0]!.at, last.at - LEAST_MS)) / 1_000,
+      max: last.at / 1_000,
+    };
     show(charts.throughput, [at, ...stacked, errors] as uPlot.AlignedData, span);
     show(charts.latency, [at, p50, p99] as uPlot.AlignedData, span);
     if (charts.throughput.cursor.idx == null) legend(null);

@@ -47,6 +47,7 @@ export function confirmDialog(model: Model, give: (order: Order, command: string
     if (event.target === dialog) dialog.close(); // The backdrop.
   });
   dialog.addEventListener('close', () => {
+    if (dialog.open) return; // It was opened again before this event came.
     const name = asked?.name;
     asked = null;
     // The browser gives the focus back to the button, unless that is disabled by now.

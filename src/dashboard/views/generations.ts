@@ -71,14 +71,13 @@ const FACTS: [string, (view: GenerationView) => string][] = [
 function makeCard({ generation }: GenerationView): Row<GenerationView> {
   const share = make('span', 'share');
   const role = make('span', 'chip');
-  const measured = make('span', 'measured');
   const release = make('p', 'release');
   const values = FACTS.map(() => make('dd'));
   const list = make('dl', '', ...FACTS.map(([label], index) => make('div', '', make('dt', '', label), values[index]!)));
   const root = make(
     'li',
     'generation',
-    make('div', 'generation-head', make('h3', '', `Generation ${generation}`), role, measured, share),
+    make('div', 'generation-head', make('h3', '', `Generation ${generation}`), role, share),
     release,
     list,
   );
@@ -89,9 +88,8 @@ function makeCard({ generation }: GenerationView): Row<GenerationView> {
       setText(role, ROLES[view.role]);
       setAttribute(root, 'data-role', view.role);
       setText(share, shareOf(view));
-      setText(measured, besideOf(view));
       const workers = `${view.activeCount === view.workerCount ? '' : `${view.activeCount} active of `}${counted(view.workerCount, 'worker')}`;
-      setText(release, [view.release, workers].filter(Boolean).join(' · '));
+      setText(release, [view.release, workers, besideOf(view)].filter(Boolean).join(' · '));
       for (const [index, [, textOf]] of FACTS.entries()) setText(values[index]!, textOf(view));
     },
   };

@@ -17,6 +17,12 @@ const sum = ({ workers }: AppSnapshot, what: 'inFlight' | 'connections' | 'cpuPe
 
 const activeCount = ({ workers }: AppSnapshot): number => workers.filter(({ state }) => state === 'active').length;
 
+/** Of the worker that is worst off. */
+function worstDelay({ workers }: AppSnapshot): number | null {
+  const delays = workers.flatMap(({ figures }) => (figures ? [figures.loop.delayP99Ms] : []));
+  return delays.length === 0 ? null : Math.max(...delays);
+}
+
 const TILES: Tile[] = [
   { label: 'Requests/s', value: ({ figures }) => formatRate(figures?.rates.requestsPerSecond) },
   { label: 'p50', value: ({ figures }) => formatMs(figures?.rates.p50Ms) },
@@ -28,12 +34,14 @@ const TILES: Tile[] = [
   },
   { label: 'In flight', value: (app) => grouped(sum(app, 'inFlight')) },
   { label: 'Connections', value: (app) => grouped(sum(app, 'connections')) },
+  { label: 'Handed over', value: ({ figures }) => formatRate(figures?.totals.taken) },
   {
     label: 'Workers active',
     value: (app) => `${activeCount(app)} of ${app.workers.length}`,
     tone: (app) => (activeCount(app) === 0 ? 'bad' : 'plain'),
   },
   { label: 'CPU', value: (app) => formatShare(sum(app, 'cpuPercent') / 100) },
+  { label: 'Loop delay p99', value: (app) => formatMs(worstDelay(app)) },
   { label: 'Memory', value: (app) => formatSize(sum(app, 'rssBytes')) },
   {
     label: 'Crashes',

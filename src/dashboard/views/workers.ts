@@ -5,9 +5,10 @@ import { byId, make, setAttribute, setText } from '../dom.js';
 import type { Row } from '../keyed.js';
 import { Keyed } from '../keyed.js';
 import type { Model } from '../model.js';
-import { counted, formatMs, formatRate, formatShare, grouped, NONE } from '../pure/format.js';
+import { formatMs, formatRate, formatShare, grouped, NONE } from '../pure/format.js';
 import { laneOf } from '../pure/lanes.js';
 import { workerKey } from '../pure/sparks.js';
+import { tallyOf, workerTone, workerWords } from '../pure/worker-words.js';
 import { makeSpark } from './spark.js';
 import type { View } from './view.js';
 
@@ -28,7 +29,7 @@ export function workersView(): View {
     const highestRps = sparks.highest('rps');
     const highestCpu = Math.max(20, sparks.highest('cpu'));
     rows.update(workers.map((worker) => ({ worker, model, highestRps, highestCpu })));
-    setText(words, workers.length === 0 ? 'none' : `${counted(workers.length, 'worker')}; lines: the last minute`);
+    setText(words, workers.length === 0 ? 'none' : `${tallyOf(workers)}; lines: the last minute`);
   };
 }
 
@@ -77,8 +78,8 @@ function makeRow({ worker: { generation, slot } }: WorkerItem): Row<WorkerItem> 
     update({ worker, model, highestRps, highestCpu }) {
       const { figures } = worker;
       const history = model.sparks.of(worker);
-      setText(state, stateOf(worker, model.now));
-      setAttribute(state, 'data-tone', toneOf(worker));
+      setText(state, workerWords(worker, model.now));
+      setAttribute(state, 'data-tone', workerTone(worker));
       setText(rps, formatRate(figures?.rates.requestsPerSecond));
       setText(p99, formatMs(figures?.rates.p99Ms));
       setText(cpu, worker.cpuPercent === null ? NONE : formatShare(worker.cpuPercent / 100));
@@ -96,18 +97,4 @@ function makeRow({ worker: { generation, slot } }: WorkerItem): Row<WorkerItem> 
       cpuSpark.update(history?.cpu ?? [], highestCpu);
     },
   };
-}
-
-function stateOf({ state, unresponsive, respawnAt, recycling, drain }: WorkerSnapshot, now: number): string {
-  if (unresponsive) return 'blocked';
-  if (respawnAt !== undefined) return `again in ${Math.ceil(Math.max(0, Date.parse(respawnAt) - now) / 1_000)} s`;
-  if (recycling) return 'recycling';
-  if (state === 'draining' && drain) return `draining, ${Math.ceil(drain.leftMs / 1_000)} s`;
-  return state;
-}
-
-function toneOf({ state, unresponsive }: WorkerSnapshot): string {
-  if (unresponsive || state === 'waiting') return 'bad';
-  if (state === 'active') return 'good';
-  return state === 'parked' ? 'plain' : 'warn';
 }

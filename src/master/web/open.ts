@@ -56,7 +56,9 @@ interface Held {
 export class Web {
   private held: Held | null = null;
   private last: Promise<void> = Promise.resolve();
-  private loaded: Promise<Live> | null = null;
+  /** Of pages: loaded with the first one. */
+  private loading: Promise<Live> | null = null;
+  private room: Live | null = null;
   private letGo: (() => void)[] = [];
   private readonly timeline = new Timeline();
   private readonly counts: WebCounts = {
@@ -128,7 +130,7 @@ export class Web {
       if (before === null) return;
       this.held = null;
       before.listening.close();
-      await this.rest();
+      this.rest();
       return;
     }
     const { appName, tokenPath, say } = this.options;
@@ -138,7 +140,7 @@ export class Web {
     const listening = isSamePlace ? before.listening : await this.move(before, http);
     this.held = { http, token, auth, listening };
     const isAsBefore = isSamePlace && before.token === token && before.http.readOnly === http.readOnly;
-    if (!isAsBefore) (await this.loaded)?.closeAll(); // Pages come back, if they may, and are told what holds now.
+    if (!isAsBefore) this.room?.closeAll(); // Pages come back, if they may, and are told what holds now.
     if (!isSamePlace) say(`metrics, health and the dashboard are at ${listening.label}`); // Never the token.
     if (this.letGo.length === 0) await this.wake();
   }
@@ -167,24 +169,25 @@ export class Web {
       warn(`figures cannot be had: ${(error as Error).message.split('\n')[0]}`);
     }
     const { timeline } = this;
-    let live: Live | null = null;
     const stop = (await feed()).subscribe((message) => {
-      if (this.loaded && !live) void this.loaded.then((room) => (live = room));
-      if (live) live.tell(message);
+      if (this.room) this.room.tell(message);
       else if (message.type === 'sample') timeline.sample(message.app);
       else timeline.event(message.event);
     });
     this.letGo.push(stop);
   }
 
-  private async rest(): Promise<void> {
+  private rest(): void {
     for (const end of this.letGo.splice(0)) end();
-    (await this.loaded)?.closeAll();
+    this.room?.closeAll();
   }
 
   private live(): Promise<Live> {
-    this.loaded ??= this.loadLive();
-    return this.loaded;
+    this.loading ??= this.loadLive().catch((error: unknown) => {
+      this.loading = null; // The next page tries again.
+      throw error;
+    });
+    return this.loading;
   }
 
   private async loadLive(): Promise<Live> {
@@ -196,11 +199,12 @@ export class Web {
       files = app.log?.files ?? [];
       return app;
     };
-    return new Live({
+    this.room = new Live({
       ...{ snapshot, timeline: this.timeline, counts: this.counts, carryOut },
       readOnly: () => this.held?.http.readOnly ?? true,
       logFile: () => files[0],
     });
+    return this.room;
   }
 
   private async scrape(): Promise<Scrape> {

@@ -1,0 +1,240 @@
+/** What the master's HTTP answers, to whom, and what it refuses. */
+import { once } from 'node:events';
+import { statSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import { connect } from 'node:net';
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import type { AppSnapshot } from '../../../src/shared/snapshot.js';
+import { temporaryFolder } from '../../helpers/cleanup.js';
+import { freePort } from '../../helpers/ports.js';
+import { onTestFinished } from '../../helpers/side-by-side.js';
+import { get, HTTP, runWeb, snapshotOf } from '../../helpers/web.js';
+
+const TOKEN = 'Zo7Q_a-secret.of~ours';
+const bearer = (token: string) => ({ authorization: `Bearer ${token}` });
+
+describe('without a token', () => {
+  test('health and, on loopback, metrics are told; the status, the page and its files are not', async () => {
+    const { get } = await runWeb();
+    expect(await get('/livez')).toMatchObject({ status: 200, body: 'ok\n' });
+    expect(await get('/readyz')).toMatchObject({ status: 503, body: 'not ready: its first workers are starting\n' });
+    const metrics = await get('/metrics');
+    expect(metrics).toMatchObject({
+      status: 200,
+      headers: { 'content-type': 'text/plain; version=0.0.4; charset=utf-8' },
+    });
+    expect(metrics.body).toContain('zdsup_ready{app="shop"} 0\n');
+    for (const path of ['/status', '/', '/app.js', '/live', '/nowhere', '/%2e%2e/etc/passwd'])
+      expect((await get(path)).status, path).toBe(401);
+  });
+
+  test('metrics are told beyond loopback to nobody', async () => {
+    const { get } = await runWeb({ host: '0.0.0.0', token: TOKEN });
+    expect((await get('/metrics')).status).toBe(401);
+    expect((await get('/metrics', bearer(TOKEN))).status).toBe(200);
+    expect((await get('/livez')).status).toBe(200);
+  });
+
+  test('a person is told where it is', async () => {
+    const { get, token } = await runWeb();
+    const { headers, body } = await get('/');
+    expect(headers['content-type']).toBe('text/html; charset=utf-8');
+    expect(body).toContain('<code>zdsup dashboard shop</code>');
+    expect(body).not.toContain(token);
+  });
+});
+
+describe('the token', () => {
+  test('opens the status', async () => {
+    const { get, token } = await runWeb();
+    const { status, body } = await get('/status', bearer(token));
+    expect(status).toBe(200);
+    expect(JSON.parse(body)).toMatchObject({ apps: [{ name: 'shop' }] });
+  });
+
+  test('in the link is exchanged for a cookie, which opens the same, and leaves the address', async () => {
+    const { get, web, port, token } = await runWeb();
+    expect(web.link()).toEqual({
+      ...{ url: `http://127.0.0.1:${port}/?token=${token}`, socket: null, path: `/?token=${token}` },
+    });
+    const login = await get(`/?token=${token}`);
+    expect(login).toMatchObject({ status: 303, headers: { location: '/' } });
+    const [cookie] = login.headers['set-cookie']!;
+    expect(cookie).toMatch(new RegExp(`^zdsup_shop_${port}=[\\w-]+; Path=/; HttpOnly; SameSite=Strict$`));
+    expect(JSON.stringify(login)).not.toContain(token);
+    expect((await get('/status', { cookie: cookie!.split(';')[0]! })).status).toBe(200);
+  });
+
+  test.for(['', 'wrong', `${TOKEN}x`, TOKEN.slice(1), '%00', 'x'.repeat(8_000)])(
+    'that is wrong opens nothing: %s',
+    async (wrong) => {
+      const { get } = await runWeb({ token: TOKEN });
+      expect(await get(`/?token=${wrong}`)).toMatchObject({ status: 401 });
+      expect((await get(`/?token=${wrong}`)).headers).not.toHaveProperty('set-cookie');
+      expect((await get('/status', bearer(wrong))).status).toBe(401);
+      expect((await get(`/status?token=${TOKEN}`)).status, 'a token in another address is none').toBe(401);
+      expect((await get('/metrics')).body).toContain('zdsup_http_refused_total{app="shop",reason="token"} 4\n');
+    },
+  );
+
+  test('is in nothing that is said for the log', async () => {
+    const { said, web, token, port } = await runWeb();
+    await web.reconfigure({ ...HTTP, port: await freePort() });
+    await web.reconfigure({ ...HTTP, port });
+    expect(said).toHaveLength(3);
+    expect(said[0]).toBe(`metrics, health and the dashboard are at http://127.0.0.1:${port}`);
+    expect(said.join()).not.toContain(token);
+  });
+});
+
+describe('a request for another host (DNS rebinding) is refused', () => {
+  test.for(['/', '/livez', '/readyz', '/metrics', '/status', '/app.js'])('%s', async (path) => {
+    const { get, token, snapshots } = await runWeb();
+    const asked = await get(path, { host: 'evil.example', ...bearer(token) });
+    expect(asked).toMatchObject({ status: 403, body: expect.stringContaining('http.hosts') });
+    expect(snapshots()).toBe(0);
+  });
+
+  test('and its login too', async () => {
+    const { get, token } = await runWeb();
+    const login = await get(`/?token=${token}`, { host: 'evil.example:9000' });
+    expect(login.status).toBe(403);
+    expect(login.headers).not.toHaveProperty('set-cookie');
+  });
+
+  test('unless the config has its name', async () => {
+    const { get } = await runWeb({ hosts: ['dash.example.com'] });
+    expect((await get('/metrics', { host: 'dash.example.com' })).status).toBe(200);
+    expect((await get('/metrics', { host: 'evil.example' })).status).toBe(403);
+  });
+});
+
+describe('a request from a page of another site is refused', () => {
+  test.for(['https://evil.example', 'null', 'http://localhost:3000'])('%s', async (origin) => {
+    const { get, token } = await runWeb();
+    for (const path of ['/status', '/metrics', '/', `/?token=${token}`])
+      expect((await get(path, { origin, ...bearer(token) })).status, path).toBe(403);
+  });
+
+  test('and one from its own page is not', async () => {
+    const { get, token, port } = await runWeb();
+    const own = { origin: `http://127.0.0.1:${port}`, ...bearer(token) };
+    expect((await get('/status', own)).status).toBe(200);
+  });
+});
+
+test.for(['/livez', '/metrics', '/', '/status', '/nowhere'])(
+  'every answer has the headers that keep a browser from more: %s',
+  async (path) => {
+    const { get } = await runWeb();
+    expect((await get(path)).headers).toMatchObject({
+      'content-security-policy':
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+      'x-content-type-options': 'nosniff',
+      'x-frame-options': 'DENY',
+      'referrer-policy': 'no-referrer',
+      'cache-control': 'no-store',
+      'cross-origin-opener-policy': 'same-origin',
+      'cross-origin-resource-policy': 'same-origin',
+    });
+  },
+);
+
+test('only GET and HEAD are answered, and no body is waited for', async () => {
+  const { get, token, port } = await runWeb();
+  for (const method of ['POST', 'PUT', 'DELETE', 'OPTIONS', 'PATCH', 'TRACE'])
+    expect((await get('/status', bearer(token), method)).status, method).toBe(405);
+  expect(await get('/livez', {}, 'HEAD')).toMatchObject({ status: 200, body: '' });
+  const socket = connect(port, '127.0.0.1');
+  socket.write('POST /status HTTP/1.1\r\nHost: localhost\r\nContent-Length: 99999999\r\n\r\nx');
+  const [answer] = await once(socket, 'data');
+  expect(String(answer)).toMatch(/^HTTP\/1\.1 405 .*\r\nConnection: close\r\n/s);
+  socket.resume();
+  await once(socket, 'close');
+});
+
+test('a check of health as HTTP/1.0, which names no host, is answered; what needs the token is not', async () => {
+  const { port, token } = await runWeb();
+  const ask = async (path: string): Promise<string> => {
+    const socket = connect(port, '127.0.0.1');
+    socket.write(`GET ${path} HTTP/1.0\r\nAuthorization: Bearer ${token}\r\n\r\n`);
+    let answer = '';
+    for await (const chunk of socket) answer += String(chunk);
+    return answer.split('\r\n', 1)[0]!;
+  };
+  expect(await ask('/livez')).toBe('HTTP/1.1 200 OK');
+  expect(await ask('/status')).toBe('HTTP/1.1 403 Forbidden');
+});
+
+test('scrapes that come at once are one look at the workers, and then one more', async () => {
+  const slow = () => new Promise<AppSnapshot>((resolve) => setTimeout(() => resolve(snapshotOf()), 100));
+  const { get, snapshots } = await runWeb({}, { app: slow });
+  const all = await Promise.all(Array.from({ length: 30 }, () => get('/metrics')));
+  expect(all.every(({ status }) => status === 200)).toBe(true);
+  expect(snapshots()).toBeLessThan(6);
+});
+
+describe('the place', () => {
+  test('that is taken is one clear error, and nothing is held on to', async () => {
+    const { web, port, held, subscribers } = await runWeb({}, { open: false });
+    const other = createServer().listen(port, '127.0.0.1');
+    onTestFinished(() => void other.close());
+    await once(other, 'listening');
+    await expect(web.configure({ ...HTTP, port })).rejects.toMatchObject({
+      code: 'ZDSUP_HTTP_LISTEN',
+      message: `the HTTP of the master cannot listen on http://127.0.0.1:${port}: another process listens there`,
+      exitStatus: 1,
+    });
+    expect([web.link(), held(), subscribers()]).toEqual([null, 0, 0]);
+  });
+
+  test('that a reload wants and cannot have is a warning, and the old one goes on', async () => {
+    const { web, get, said, port } = await runWeb();
+    const taken = await freePort();
+    const other = createServer().listen(taken, '127.0.0.1');
+    onTestFinished(() => void other.close());
+    await once(other, 'listening');
+    await web.reconfigure({ ...HTTP, port: taken });
+    expect(said.at(-1)).toBe(
+      `the HTTP of the master cannot listen on http://127.0.0.1:${taken}: another process listens there; it goes on at http://127.0.0.1:${port}`,
+    );
+    expect((await get('/livez')).status).toBe(200);
+    // The same port at another address is in its own way.
+    await web.reconfigure({ ...HTTP, port, host: '192.0.2.1', token: TOKEN });
+    expect(said.at(-1)).toMatch(
+      /cannot listen on http:\/\/192\.0\.2\.1:\d+: this host has no such address; it goes on/,
+    );
+    expect((await get('/livez')).status).toBe(200);
+  });
+
+  test('moves with a reload, to another address of its port too, and goes with one', async () => {
+    const { web, get: here, port, held, subscribers } = await runWeb();
+    const next = await freePort();
+    await web.reconfigure({ ...HTTP, port: next });
+    await expect(here('/livez')).rejects.toMatchObject({ code: 'ECONNREFUSED' });
+    expect((await get({ port: next }, '/livez')).status).toBe(200);
+    await web.reconfigure({ ...HTTP, port: next, host: '0.0.0.0', token: TOKEN });
+    expect((await get({ port: next }, '/metrics')).status).toBe(401);
+    expect([held(), subscribers()]).toEqual([1, 1]);
+    await web.reconfigure(null);
+    await expect(get({ port: next }, '/livez')).rejects.toMatchObject({ code: 'ECONNREFUSED' });
+    expect([held(), subscribers(), port > 0]).toEqual([0, 0, true]);
+  });
+
+  test('may be a unix socket, which its owner alone can use and a killed master has left', async () => {
+    const path = join(temporaryFolder(), 'web.sock');
+    const { web } = await runWeb({ socket: path });
+    expect(statSync(path).mode & 0o777).toBe(0o600);
+    expect((await get({ socketPath: path }, '/livez', { host: 'localhost' })).status).toBe(200);
+    expect(web.link()).toMatchObject({ url: null, socket: path, path: expect.stringMatching(/^\/\?token=[\w-]{43}$/) });
+    const second = await runWeb({}, { open: false });
+    await expect(second.web.configure({ ...HTTP, socket: path })).rejects.toMatchObject({ code: 'ZDSUP_HTTP_LISTEN' });
+    await web.close();
+    expect(() => statSync(path)).toThrow('ENOENT');
+    writeFileSync(path, 'a file of somebody');
+    await expect(second.web.configure({ ...HTTP, socket: path })).rejects.toMatchObject({
+      message: `the HTTP of the master cannot listen on ${path}: something else is there, and no socket`,
+    });
+  });
+});

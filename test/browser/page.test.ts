@@ -65,7 +65,7 @@ async function openStage({
       version: version(),
       history: fakeHistory(now, 300, (at) => ({ at, ...SERVING })),
       events: [
-        fakeEvent(now - 100_000, 'accepted', 'reload of generation 6'),
+        fakeEvent(now - 100_000, 'prepared', 'generation 7: starting 4 workers'),
         fakeEvent(now - 90_000, 'serving', 'generation 7 serves with 4 workers'),
       ],
     },

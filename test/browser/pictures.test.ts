@@ -39,7 +39,7 @@ test.skipIf(!process.env.PICTURES)(
     const project = makeProject({
       'server.js': APP,
       'zdsup.config.json': JSON.stringify({
-        ...{ name: 'shop', script: 'server.js', instances: 4, minReady: 200, log: {}, http: { port: http } },
+        ...{ name: 'shop', script: 'server.js', instances: 4, minReady: 200, soak: 0, log: {}, http: { port: http } },
         canary: {
           steps: [
             { weight: 5, pause: '25s' },
@@ -54,7 +54,7 @@ test.skipIf(!process.env.PICTURES)(
     const loads = [startLoad({ port }, 5, perRequest()), startLoad({ port }, 3, keepAlive())];
     onTestFinished(async () => void (await Promise.all(loads.map((one) => one.stop()))));
     const link = (await master.run('dashboard')).stdout.trim();
-    const { page } = await openPage(browser, link, { height: 1_040 });
+    const { page } = await openPage(browser, link, { width: 1_280, height: 900 });
     await page.click('text=1 min');
     await loads[0]!.reached(1_500);
     project.write({ 'server.js': `${APP}\n// The next release.` });
@@ -69,28 +69,25 @@ test.skipIf(!process.env.PICTURES)(
       .first()
       .waitFor({ timeout: 60_000 });
     await page.locator('.verdict strong', { hasText: 'Good' }).waitFor({ timeout: 60_000 });
-    const more = loads[0]!;
-    await more.reached(500);
+    await loads[0]!.reached(loads[0]!.tally.answered + 1_500);
     await page.screenshot({ path: pictureOf('dashboard') });
     await page.click('#order-canary');
     await page.fill('#weight', '75');
     await page.screenshot({ path: pictureOf('dashboard-order') });
     await page.keyboard.press('Escape');
     await page.emulateMedia({ colorScheme: 'dark' });
-    await page
-      .locator('.order')
-      .waitFor({ state: 'attached' })
-      .catch(() => {});
     await page.screenshot({ path: pictureOf('dashboard-dark') });
     const phone = await openPage(browser, link, { width: 360, height: 780 });
     await phone.page.locator('.part >> nth=1').waitFor();
     await phone.page.locator('#throughput-legend', { hasText: /[1-9]/ }).waitFor();
+    await phone.page.locator('.tile', { hasText: /Memory\d+ MB/ }).waitFor();
     await phone.page.screenshot({ path: pictureOf('dashboard-phone') });
     await page.click('#order-promote');
     await page.click('#dialog-ok');
     await page.locator('.headline', { hasText: 'Succeeded' }).waitFor();
     project.write({ crash: '' });
     await page.locator('#app-state', { hasText: 'crash-looping' }).waitFor();
+    await page.locator('.log').scrollIntoViewIfNeeded();
     await page.screenshot({ path: pictureOf('dashboard-crash-loop') });
     expect((await master.status()).state).toBe('crash-looping');
   },

@@ -111,6 +111,11 @@ describe('the split of the traffic', () => {
     expect([by, parts]).toEqual(['workers', [{ generation: 7, percent: 100 }]]);
   });
 
+  test("is nobody's while no worker is active, whatever was measured last", () => {
+    const views = generationsOf(app({ rps: 0, generations: [{ ...OLD, state: 'starting' }] }));
+    expect(splitOf(views)).toEqual({ by: 'nobody', parts: [{ generation: 7, percent: 0 }] });
+  });
+
   test('has no part where no worker runs', () => {
     expect(splitOf(generationsOf(app({ generations: [{ ...OLD, workers: 0 }], serving: 7 }))).parts).toEqual([]);
   });

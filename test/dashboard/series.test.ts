@@ -77,7 +77,7 @@ describe('the marks of the time line', () => {
   test('are the turns of a rollout, not the steps of its workers', () => {
     const marks = marksOf(
       [
-        fakeEvent(at, 'accepted', 'reload of generation 7'),
+        fakeEvent(at, 'prepared', 'generation 8: starting 1 worker for 5 % of the traffic'),
         fakeEvent(at + 2_000, 'worker-ready', 'worker 0 of generation 8 is ready'),
         fakeEvent(at + 5_000, 'held', 'generation 8 gets 5 % of the traffic with 1 worker; held there'),
         fakeEvent(at + 60_000, 'serving', 'generation 8 serves with 4 workers'),
@@ -93,10 +93,20 @@ describe('the marks of the time line', () => {
     ]);
   });
 
+  test('of several slots that crash one after another are one', () => {
+    const marks = marksOf(
+      [0, 900, 6_000, 70_000].map((after) => fakeEvent(at + after, 'crash-looping', '')),
+      at,
+      at + 300_000,
+      1_500,
+    );
+    expect(marks.map((mark) => mark.at - at)).toEqual([0, 70_000]);
+  });
+
   test('lie within the time that is shown, and of two at one place the later one stays', () => {
     const marks = marksOf(
       [
-        fakeEvent(at - 1, 'accepted', ''),
+        fakeEvent(at - 1, 'prepared', ''),
         fakeEvent(at + 10, 'aborting', ''),
         fakeEvent(at + 200, 'failed', ''),
         fakeEvent(at + 90_000, 'serving', ''),

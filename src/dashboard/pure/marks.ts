@@ -26,7 +26,7 @@ const TONES: Partial<Record<ProgressKind, Tone>> = {
 export const toneOf = (kind: ProgressKind): Tone => TONES[kind] ?? 'plain';
 
 const LABELS: Partial<Record<ProgressKind, string>> = {
-  accepted: 'begins',
+  prepared: 'begins',
   held: 'held',
   paused: 'paused',
   promoting: 'promoted',
@@ -38,6 +38,9 @@ const LABELS: Partial<Record<ProgressKind, string>> = {
   recovered: 'recovered',
   scaling: 'scale',
 };
+
+/** Of equal words those that follow closely say nothing new. */
+const SAME_FOR = 20;
 
 export interface Mark {
   /** Ms since 1970. */
@@ -56,6 +59,7 @@ export function marksOf(events: LiveEvent[], from: number, to: number, togetherM
     const share = kind === 'held' ? /(\d+) %/.exec(message)?.[1] : undefined;
     const mark = { at, label: share === undefined ? label : `${share} %`, tone: toneOf(kind) };
     const last = marks.at(-1);
+    if (last?.label === mark.label && at - last.at < togetherMs * SAME_FOR) continue; // Each slot says it.
     if (last && at - last.at < togetherMs) marks[marks.length - 1] = mark;
     else marks.push(mark);
   }
@@ -64,7 +68,6 @@ export function marksOf(events: LiveEvent[], from: number, to: number, togetherM
 
 /** What single workers do in a rollout is shown, and not spoken: with 64 of them nobody could listen. */
 const SILENT = new Set<ProgressKind>([
-  'prepared',
   'waiting',
   'worker-started',
   'worker-ready',

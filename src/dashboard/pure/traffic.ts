@@ -75,8 +75,9 @@ export interface SplitPart {
 }
 
 export interface Split {
-  /** `weights`: as it is meant to be. `measured`: as the requests of the last seconds went. `workers`: nobody asks; as connections would go. */
-  by: 'weights' | 'measured' | 'workers';
+  /** `weights`: as it is meant to be. `measured`: as the requests of the last seconds went. `workers`: nobody asks; as connections would go. `nobody`: there is
+   * no active worker. */
+  by: 'weights' | 'measured' | 'workers' | 'nobody';
   parts: SplitPart[];
 }
 
@@ -85,7 +86,8 @@ export function splitOf(views: GenerationView[]): Split {
     return { by: 'weights', parts: parted(views, ({ weight }) => weight ?? 0) };
   if (views.some(({ measured }) => measured !== null))
     return { by: 'measured', parts: parted(views, ({ measured }) => measured ?? 0) };
-  return { by: 'workers', parts: parted(views, ({ activeCount }) => activeCount) };
+  const by = views.some(({ activeCount }) => activeCount > 0) ? 'workers' : 'nobody';
+  return { by, parts: parted(views, ({ activeCount }) => activeCount) };
 }
 
 function parted(views: GenerationView[], sizeOf: (view: GenerationView) => number): SplitPart[] {

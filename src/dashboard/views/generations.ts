@@ -12,6 +12,7 @@ const BY: Record<Split['by'], string> = {
   weights: 'held by weight',
   measured: 'as measured',
   workers: 'by active workers; no requests now',
+  nobody: 'no worker is active: new connections wait',
 };
 
 const ROLES: Record<Role, string> = { serving: 'serving', candidate: 'new', draining: 'draining', parked: 'parked' };
@@ -26,7 +27,8 @@ export function generationsView(): View {
     const views = generationsOf(app);
     const split = splitOf(views);
     parts.update(split.parts);
-    setText(by, views.length === 0 ? 'no worker runs' : BY[split.by]);
+    setText(by, BY[split.by]);
+    setAttribute(by, 'data-tone', split.by === 'nobody' ? 'bad' : null);
     setAttribute(bar, 'aria-label', wordsOf(split));
     cards.update(views);
   };

@@ -12,8 +12,14 @@ interface Tile {
   tone?(app: AppSnapshot): Tone;
 }
 
-const sum = ({ workers }: AppSnapshot, what: 'inFlight' | 'connections' | 'cpuPercent' | 'rssBytes'): number =>
-  workers.reduce((total, worker) => total + (worker[what] ?? 0), 0);
+/** Null where it is known of none. */
+function sum({ workers }: AppSnapshot, what: 'inFlight' | 'connections' | 'cpuPercent' | 'rssBytes'): number | null {
+  const known = workers.map((worker) => worker[what]).filter((value) => value !== null);
+  return known.length === 0 ? null : known.reduce((total, value) => total + value, 0);
+}
+
+const shown = (value: number | null, format: (value: number) => string): string =>
+  value === null ? NONE : format(value);
 
 const activeCount = ({ workers }: AppSnapshot): number => workers.filter(({ state }) => state === 'active').length;
 
@@ -32,17 +38,17 @@ const TILES: Tile[] = [
     value: ({ figures }) => formatShare(figures?.rates.errorRate),
     tone: ({ figures }) => ((figures?.rates.errorRate ?? 0) > 0 ? 'bad' : 'plain'),
   },
-  { label: 'In flight', value: (app) => grouped(sum(app, 'inFlight')) },
-  { label: 'Connections', value: (app) => grouped(sum(app, 'connections')) },
+  { label: 'In flight', value: (app) => shown(sum(app, 'inFlight'), grouped) },
+  { label: 'Connections', value: (app) => shown(sum(app, 'connections'), grouped) },
   { label: 'Handed over', value: ({ figures }) => formatRate(figures?.totals.taken) },
   {
     label: 'Workers active',
     value: (app) => `${activeCount(app)} of ${app.workers.length}`,
     tone: (app) => (activeCount(app) === 0 ? 'bad' : 'plain'),
   },
-  { label: 'CPU', value: (app) => formatShare(sum(app, 'cpuPercent') / 100) },
+  { label: 'CPU', value: (app) => shown(sum(app, 'cpuPercent'), (percent) => formatShare(percent / 100)) },
   { label: 'Loop delay p99', value: (app) => formatMs(worstDelay(app)) },
-  { label: 'Memory', value: (app) => formatSize(sum(app, 'rssBytes')) },
+  { label: 'Memory', value: (app) => shown(sum(app, 'rssBytes'), formatSize) },
   {
     label: 'Crashes',
     value: ({ figures }) => (figures ? grouped(figures.crashes) : NONE),

@@ -106,6 +106,12 @@ describe('the split of the traffic', () => {
     expect(parts.map(({ percent }) => Math.round(percent))).toEqual([20, 80]);
   });
 
+  test('is what was measured, too, while the new workers of a rollout boot: no weight is held yet', () => {
+    const views = generationsOf(canary({ step: 'booting', weight: null }));
+    expect(views.map(({ weight }) => weight)).toEqual([null, null]);
+    expect(splitOf(views).by).toBe('measured');
+  });
+
   test('is by workers where nobody asks', () => {
     const { by, parts } = splitOf(generationsOf(app({ rps: 0 })));
     expect([by, parts]).toEqual(['workers', [{ generation: 7, percent: 100 }]]);

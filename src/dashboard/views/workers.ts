@@ -66,11 +66,11 @@ function makeRow({ worker: { generation, slot } }: WorkerItem): Row<WorkerItem> 
     make('td', 'number', p99),
     make('td', 'number with-spark', cpuSpark.root, cpu),
     make('td', 'number', memory),
-    make('td', 'number wide', loop),
+    make('td', 'number mid', loop),
     make('td', 'number wide', delay),
     make('td', 'number mid', inFlight),
-    make('td', 'number mid', connections),
-    make('td', 'number wide', restarts),
+    make('td', 'number wide', connections),
+    make('td', 'number mid', restarts),
     make('td', 'number wide', up),
   );
   return {

@@ -60,10 +60,13 @@ export const HTTP: HttpConfig = {
 
 export async function runWeb(
   config: Partial<HttpConfig> = {},
-  { app = snapshotOf, open = true }: { app?: () => AppSnapshot | Promise<AppSnapshot>; open?: boolean } = {},
+  {
+    app = snapshotOf,
+    open = true,
+    tokenPath = join(temporaryFolder(), 'tokens', 'shop'),
+  }: { app?: () => AppSnapshot | Promise<AppSnapshot>; open?: boolean; tokenPath?: string } = {},
 ): Promise<RanWeb> {
   const port = await freePort();
-  const tokenPath = join(temporaryFolder(), 'tokens', 'shop');
   const said: string[] = [];
   const orders: Order[] = [];
   const listeners = new Set<FeedListener>();

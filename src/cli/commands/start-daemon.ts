@@ -17,7 +17,7 @@ import { runsAlready } from '../../shared/control-socket.js';
 import type { DaemonAnswer, DaemonOrder, StartResult } from '../../shared/daemon.js';
 import { ORDER_FD } from '../../shared/daemon.js';
 import { toReport, ZdsupError } from '../../shared/errors.js';
-import { logPath, stateDir } from '../../shared/paths.js';
+import { controlSocketPath, logPath, runDirForStart, stateDir } from '../../shared/paths.js';
 import { makeProgress } from '../render/progress.js';
 import { carryOutOne, detachOnInterrupt, progressOf, tell } from './carry-out.js';
 import { noteStartedOtherwise } from './started-otherwise.js';
@@ -40,7 +40,7 @@ export interface StartDaemonsOptions {
 /** What the command looks at of a plan. */
 interface PlannedApp {
   appName: string;
-  config: { log: { out: string | null } | null };
+  config: { log: { out: string | null } | null; http: object | null };
 }
 
 export type Outcome = ControlResult | StartResult;
@@ -59,6 +59,8 @@ export async function startDaemons(
     const own = plans.length > 1 ? { ...request, only: plan.appName } : request;
     const outcome = await startOne(plan, own, options);
     if (!options.json) tell(plan.appName, outcome, plans.length > 1);
+    if (outcome.ok && plan.config.http && !options.json && process.stderr.isTTY)
+      await showPage(plan.appName, options.env);
     outcomes.push(outcome);
   }
   if (options.json) {
@@ -66,6 +68,13 @@ export async function startDaemons(
     process.stdout.write(`${JSON.stringify(plans.length > 1 ? named : named[0], null, 2)}\n`);
   }
   return Math.max(...outcomes.map((outcome) => outcome.exitStatus));
+}
+
+/** On a terminal alone: the link has the token, and what is no terminal may be a log. */
+async function showPage(app: string, env: NodeJS.ProcessEnv): Promise<void> {
+  const { askDashboard, linkOf } = await import('./dashboard.js');
+  const result = await askDashboard(app, controlSocketPath(resolve(runDirForStart(env, homedir())), app));
+  if (result.ok && result.command === 'dashboard') process.stderr.write(`dashboard: ${linkOf(result)}\n`);
 }
 
 /** Never rejects: what it comes to is the result. */

@@ -134,10 +134,21 @@ export class Web {
       return;
     }
     const { appName, tokenPath, say } = this.options;
-    const token = http.token ?? tokenIn(tokenPath);
-    const auth = new Auth(token, `zdsup_${appName}${http.port === null ? '' : `_${http.port}`}`);
     const isSamePlace = before !== null && isSame(before.http, http);
     const listening = isSamePlace ? before.listening : await this.move(before, http);
+    // In this very turn: nobody is let in before it is known who may. A start whose port is taken leaves no token behind.
+    let token: string;
+    try {
+      token = http.token ?? tokenIn(tokenPath);
+    } catch (error) {
+      if (!isSamePlace) {
+        listening.close();
+        this.held = null;
+        this.rest();
+      }
+      throw error;
+    }
+    const auth = new Auth(token, `zdsup_${appName}${http.port === null ? '' : `_${http.port}`}`);
     this.held = { http, token, auth, listening };
     const isAsBefore = isSamePlace && before.token === token && before.http.readOnly === http.readOnly;
     if (!isAsBefore) this.room?.closeAll(); // Pages come back, if they may, and are told what holds now.

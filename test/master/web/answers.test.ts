@@ -189,6 +189,14 @@ describe('the place', () => {
     expect([web.link(), held(), subscribers()]).toEqual([null, 0, 0]);
   });
 
+  test('is not kept open where its token cannot be', async () => {
+    const file = join(temporaryFolder(), 'file');
+    writeFileSync(file, '');
+    const { web, port, get: ask } = await runWeb({}, { open: false, tokenPath: join(file, 'tokens', 'shop') });
+    await expect(web.configure({ ...HTTP, port })).rejects.toMatchObject({ code: 'ZDSUP_STATE_UNWRITABLE' });
+    await expect(ask('/livez')).rejects.toMatchObject({ code: 'ECONNREFUSED' });
+  });
+
   test('that a reload wants and cannot have is a warning, and the old one goes on', async () => {
     const { web, get, said, port } = await runWeb();
     const taken = await freePort();

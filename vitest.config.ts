@@ -4,7 +4,7 @@ import LongestFirst from './test/helpers/longest-first.js';
 export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
-    exclude: ['test/soak/**', 'test/frameworks/**', 'test/systemd/**'],
+    exclude: ['test/soak/**', 'test/frameworks/**', 'test/systemd/**', 'test/browser/**'],
     testTimeout: 60_000,
     hookTimeout: 30_000,
     // Integration tests load both cores by themselves; more at once would measure the scheduler.

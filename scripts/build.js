@@ -61,6 +61,22 @@ if (existsSync(join(root, 'src'))) {
     minifySyntax: true,
   });
   copyFileSync(join(dirname(resolve('valibot')), '../LICENSE.md'), join(dist, 'master/planning/valibot.LICENSE'));
+
+  // The page: what a browser loads from the master, and from nowhere else.
+  const page = join(dist, 'dashboard');
+  for (const entry of ['main.ts', 'styles/main.css'])
+    buildSync({
+      absWorkingDir: join(root, 'src/dashboard'),
+      bundle: true,
+      format: 'esm',
+      target: ['chrome111', 'firefox115', 'safari16.4'],
+      logLevel: 'error',
+      minify: true,
+      entryPoints: { app: entry },
+      outdir: page,
+    });
+  for (const name of ['index.html', 'icon.svg']) copyFileSync(join(root, 'src/dashboard', name), join(page, name));
+  copyFileSync(join(dirname(resolve('uplot')), '../LICENSE'), join(page, 'uplot.LICENSE'));
   for (const name of ['main.js', 'definitions.js']) rmSync(join(dist, 'cli', name)); // They are in it.
   copyFileSync(join(dirname(resolve('commander')), 'LICENSE'), join(dist, 'cli/commander.LICENSE'));
 }

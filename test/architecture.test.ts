@@ -50,6 +50,7 @@ const BELOW: Record<string, string[]> = {
   logger: ['shared', 'node-internals'],
   releases: ['shared'],
   worker: ['shared', 'node-internals'],
+  dashboard: ['shared'],
   domain: ['shared'],
   'node-internals': [],
   shared: [],

@@ -12,6 +12,7 @@ import { DEFAULT_ANALYSIS } from '../shared/default-analysis.js';
 import type { ErrorReport } from '../shared/errors.js';
 import type { HttpTarget } from './ask-worker.js';
 import type { FiguresKeeper } from './figures/keeper.js';
+import type { QueueDelay } from './figures/own.js';
 import { FiguresSwitch } from './figures-switch.js';
 import type { P99s, VerdictNews } from './judge.js';
 import { Judge } from './judge.js';
@@ -41,6 +42,8 @@ export interface EffectsOptions {
   /** Reads the config afresh and resolves the release. */
   makePlan(scaled: Fleet['scaled'], release: ReleaseRef | undefined): Promise<Plan>;
   post(event: Event): void;
+  /** Of events, from `post` on. @default nobody measures it */
+  queue?: QueueDelay;
   /** The last effect of all. */
   ended(failed: boolean): void;
 }
@@ -123,6 +126,9 @@ export class Effects {
   private readonly probes = new Map<number, Probe>();
   private readonly smokeTests = new Map<number, SmokeTest>();
   private readonly warmUps = new Map<number, AbortController>();
+
+  /** Workers that have ended unasked. */
+  private crashes = 0;
 
   private readonly traffic: Traffic;
   private readonly judge: Judge;
@@ -266,7 +272,10 @@ export class Effects {
     const stderr = worker?.lastLines() ?? [];
     this.lastWords.note(id, stderr);
     if (!worker) return;
-    if (!worker.isSentAway) this.judge.crashed(id);
+    if (!worker.isSentAway) {
+      this.crashes += 1;
+      this.judge.crashed(id);
+    }
     this.judge.workerGone(id);
     const { slot, generation } = worker.identity;
     for (const observer of this.observers)
@@ -275,7 +284,13 @@ export class Effects {
 
   private async makeKeeper(): Promise<FiguresKeeper> {
     const { FiguresKeeper } = await import('./figures/keeper.js');
-    return new FiguresKeeper();
+    const { workers, options } = this;
+    return new FiguresKeeper({
+      workers,
+      releaseOf: (generation) => this.plans.get(generation)?.release.id ?? '',
+      crashes: () => this.crashes,
+      queue: options.queue ?? { measure() {}, takeLongestMs: () => 0 },
+    });
   }
 
   private fork({ id, slot, generation }: { id: number; slot: number; generation: number }): void {
@@ -292,6 +307,7 @@ export class Effects {
           output,
           kept,
           this.postFromWorker,
+          this.figures.keeper !== null,
         ),
       );
     } catch (error) {
@@ -302,6 +318,7 @@ export class Effects {
   private activate(id: number): void {
     const worker = this.workers.get(id);
     if (!worker) return;
+    this.figures.keeper?.joined(worker);
     worker.activate();
     this.traffic.join(worker);
     this.judge.workerJoined(worker);

@@ -10,6 +10,7 @@ import { runsAlready } from '../shared/control-socket.js';
 import { ZdsupError } from '../shared/errors.js';
 import { controlSocketPath, journalPath, logPath, releasesDir, runDirForStart, stateDir } from '../shared/paths.js';
 import { STOPPED_FOR_GOOD } from '../shared/service-manager.js';
+import type { AppSnapshot } from '../shared/snapshot.js';
 import { VERSION } from '../shared/version.cjs';
 import { keepRecord } from './app-record.js';
 import { handleCommand } from './commands/handle.js';
@@ -41,6 +42,8 @@ import { prepareUsage } from './usage.js';
 
 /** Once its workers have run as another user, the config is judged before it is evaluated. */
 const GUARDED = { guarded: true } as const;
+/** Of the samples for whoever watches, which come once a second. */
+const LOOKS_AT_RELEASE_EVERY = 10;
 /** What zdsup writes in its state folder. */
 const OWN_FOLDERS = ['apps', 'journal', 'logs', 'releases'];
 
@@ -111,6 +114,10 @@ export async function runMaster(
       return plan;
     },
     post: (event) => supervisor.post(event),
+    queue: {
+      measure: (on) => supervisor.measureDelay(on),
+      takeLongestMs: () => supervisor.takeLongestDelayMs(),
+    },
     ended: (failed) => end(failed),
   });
   const supervisor: Supervisor = new Supervisor(effects.perform);
@@ -126,7 +133,10 @@ export async function runMaster(
   const makeFeed = async (): Promise<Feed> => {
     const { Feed } = await import('./feed.js'); // Most masters are watched by nobody.
     const { observers, figures } = effects;
-    return new Feed({ snapshot, observers, figures, warn: (message) => logger.warn(message) });
+    let samples = 0;
+    // To look at the release goes through all of its files.
+    const sample = (): Promise<AppSnapshot> => snapshot(samples++ % LOOKS_AT_RELEASE_EVERY === 0);
+    return new Feed({ snapshot: sample, observers, figures, warn: (message) => logger.warn(message) });
   };
   const feed = (): Promise<Feed> => {
     feeding ??= makeFeed();

@@ -9,6 +9,7 @@ import { waysOutOfSoak } from '../domain/ways.js';
 import type { AppSnapshot, AppState, RolloutSnapshot, SoakSnapshot, WorkerSnapshot } from '../shared/snapshot.js';
 import { VERSION } from '../shared/version.cjs';
 import type { Effects } from './effects.js';
+import type { FiguresKeeper } from './figures/keeper.js';
 import type { Listeners } from './listeners.js';
 import type { Usage } from './usage.js';
 import { usageOf } from './usage.js';
@@ -36,7 +37,9 @@ export async function takeSnapshot(
   const { serving } = state();
   const looked = serving === null || !looksAtRelease ? Promise.resolve() : effects.checkRelease(serving);
   const workers = Object.values(state().workers);
+  const { keeper } = effects.figures;
   const pids = workers.flatMap((worker) => (worker.pid === null ? [] : [worker.pid]));
+  if (keeper) pids.push(process.pid);
   const [usage, figures, , goesBack] = await Promise.all([
     inTime(usageOf(pids), new Map<number, Usage>()),
     Promise.all(
@@ -45,9 +48,11 @@ export async function takeSnapshot(
     inTime(looked, undefined),
     state().soak ? inTime(goesBackFrom(state(), effects), true) : true,
   ]);
+  if (keeper) await inTime(keeper.settled(), undefined);
   const fleet = state();
   const plan = fleet.serving === null ? undefined : effects.plans.get(fleet.serving);
   const known = new Map(figures);
+  const measured = keeper && { figures: keeper.ofApp(usage.get(process.pid)) }; // First: it turns the page for all.
   return {
     name,
     state: stateOf(fleet),
@@ -63,12 +68,19 @@ export async function takeSnapshot(
     ...(fleet.warm ? { parked: parked(fleet, fleet.warm, time) } : {}),
     ...recyclingOf(fleet),
     workers: [
-      ...Object.values(fleet.workers).map((worker) =>
-        workerSnapshot(worker, fleet, time, known.get(worker.id) ?? null, usage.get(worker.pid ?? -1)),
-      ),
+      ...Object.values(fleet.workers).map((worker) => ({
+        ...workerSnapshot(worker, fleet, time, known.get(worker.id) ?? null, usage.get(worker.pid ?? -1)),
+        ...measuredOf(worker, keeper),
+      })),
       ...waitingSlots(fleet, time),
     ].sort((a, b) => a.generation - b.generation || a.slot - b.slot),
+    ...measured,
   };
+}
+
+function measuredOf({ id }: Worker, keeper: FiguresKeeper | null): Pick<WorkerSnapshot, 'figures'> {
+  const figures = keeper?.ofWorker(id);
+  return figures ? { figures } : {};
 }
 
 async function inTime<T>(look: Promise<T>, otherwise: T): Promise<T> {

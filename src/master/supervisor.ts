@@ -28,7 +28,9 @@ const KEPT_SHIFTS = 1_000;
 
 export class Supervisor {
   private fleet: Fleet = emptyFleet();
-  private readonly queue: { event: Event; done?: (ignored: string | undefined) => void }[] = [];
+  private readonly queue: { event: Event; done?: (ignored: string | undefined) => void; at: number }[] = [];
+  /** Since somebody looked, in ms; null while nobody does. */
+  private longestDelayMs: number | null = null;
   private running = false;
   private timer: NodeJS.Timeout | null = null;
   /** The instant of the last decision. */
@@ -73,16 +75,37 @@ export class Supervisor {
   }
 
   post(event: Event): void {
-    this.queue.push({ event });
+    this.queue.push({ event, at: this.instantOfPost() });
     this.run();
   }
 
   /** Posts an event and tells why it was ignored, where it was. Settles when the event has been dealt with. */
   request(event: Event): Promise<string | undefined> {
     return new Promise((done) => {
-      this.queue.push({ event, done });
+      this.queue.push({ event, done, at: this.instantOfPost() });
       this.run();
     });
+  }
+
+  /** How long an event waits and is worked on is measured, or no more. */
+  measureDelay(on: boolean): void {
+    this.longestDelayMs = on ? 0 : null;
+  }
+
+  /** The longest since it was asked last, in ms. */
+  takeLongestDelayMs(): number {
+    const longest = this.longestDelayMs ?? 0;
+    if (this.longestDelayMs !== null) this.longestDelayMs = 0;
+    return longest;
+  }
+
+  private instantOfPost(): number {
+    return this.longestDelayMs === null ? 0 : performance.now();
+  }
+
+  /** One that was posted before anybody measured has no instant. */
+  private noteDelay(longestMs: number, postedAt: number): void {
+    if (postedAt > 0) this.longestDelayMs = Math.max(longestMs, performance.now() - postedAt);
   }
 
   private run(): void {
@@ -96,6 +119,7 @@ export class Supervisor {
         this.fleet = result.fleet;
         for (const effect of result.effects) this.perform(effect, this.fleet);
         next.done?.(result.ignored);
+        if (this.longestDelayMs !== null) this.noteDelay(this.longestDelayMs, next.at);
       }
     } finally {
       this.running = false;

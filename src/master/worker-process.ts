@@ -26,6 +26,7 @@ import type {
 import { CMD, HANDSHAKE_VARIABLE } from '../shared/messages.cjs';
 import { VERSION } from '../shared/version.cjs';
 import type { Bouncer } from './dispatch.js';
+import type { FiguresTaker, MeasuredWorker } from './figures/keeper.js';
 import type { Rights } from './fork-worker.js';
 import { forkWorker } from './fork-worker.js';
 import type { KeptOutput } from './kept-output.js';
@@ -102,7 +103,7 @@ function isObservedDelta({ requests, failed, latency, heldUpMs }: ObservedDelta)
   return latency.every((value, index) => isUpTo(value, index % 2 === 0 ? BUCKET_COUNT - 1 : MOST_REQUESTS));
 }
 
-export class WorkerProcess implements ListenerClient, Peer, Bouncer {
+export class WorkerProcess implements ListenerClient, Peer, Bouncer, MeasuredWorker {
   lastFigures: Figures | null = null;
   private readonly worker: ClusterWorker;
   private readonly words: LastWords;
@@ -116,16 +117,21 @@ export class WorkerProcess implements ListenerClient, Peer, Bouncer {
   private readonly unsent = new Set<() => void>();
   /** It was told to drain, or is killed: its end is no crash. */
   isSentAway = false;
+  hasServed = false;
   private accepting = false;
   private isParked = false;
   private gone = false;
+  private figuresTaker: FiguresTaker | null = null;
   private nextSeq = 1;
   private observer: ((delta: ObservedDelta) => void) | null = null;
   private pinged: { seq: number; answered: () => void } | null = null;
   private readonly figureAsks = new Map<number, (figures: Figures) => void>();
   private readonly signalAsks = new Map<number, (heard: boolean) => void>();
 
-  /** @throws what fork throws: no process, no descriptor to be had */
+  /**
+   * @param measures figures are on: it makes ready for them
+   * @throws what fork throws: no process, no descriptor to be had
+   */
   constructor(
     readonly identity: WorkerIdentity,
     private readonly plan: Plan,
@@ -134,6 +140,7 @@ export class WorkerProcess implements ListenerClient, Peer, Bouncer {
     output: OutputMode,
     kept: KeptOutput | null,
     private readonly post: (event: Event) => void,
+    private readonly measures = false,
   ) {
     const pipes = kept?.open(plan.config.log) ?? null;
     this.isKept = pipes !== null;
@@ -190,6 +197,7 @@ export class WorkerProcess implements ListenerClient, Peer, Bouncer {
   /** From here on it gets connections on every socket it has asked for or will ask for. */
   activate(): void {
     this.accepting = true;
+    this.hasServed = true;
     if (this.isParked) this.send({ act: 'unpark' });
     this.isParked = false;
     for (const key of this.keys) this.sendAccept(key);
@@ -247,6 +255,20 @@ export class WorkerProcess implements ListenerClient, Peer, Bouncer {
     if (this.observer === null && observer === null) return;
     this.observer = observer;
     this.send({ act: 'observe', on: observer !== null, loop });
+  }
+
+  /** Has it measure its answers, and tell; null: no more. */
+  keepFigures(taker: FiguresTaker | null): void {
+    if (!this.worker.process.connected) {
+      taker?.silent();
+      return;
+    }
+    this.figuresTaker = taker;
+    this.send({ act: 'figures', on: taker !== null });
+  }
+
+  get hasExited(): boolean {
+    return this.gone;
   }
 
   /** Asks whether its event loop is alive; `answered` may never be called. */
@@ -377,6 +399,11 @@ export class WorkerProcess implements ListenerClient, Peer, Bouncer {
         else if (message.cmd !== NODES_ENVELOPE) closeStray(handle);
       }) as never,
     );
+    // After the exit, or ahead of it: all that was in the channel has been read.
+    child.once('disconnect', () => {
+      this.figuresTaker?.silent();
+      this.figuresTaker = null;
+    });
     child.on('exit', (code, signal) => {
       this.gone = true;
       this.traffic.gone(this.id);
@@ -457,6 +484,9 @@ export class WorkerProcess implements ListenerClient, Peer, Bouncer {
       case 'observed':
         if (isObservedDelta(message)) this.observer?.(message);
         break;
+      case 'figured':
+        this.figuresTaker?.told(message);
+        break;
       case 'handover-off':
         this.traffic.explain(this, message.why);
         break;
@@ -465,6 +495,7 @@ export class WorkerProcess implements ListenerClient, Peer, Bouncer {
         break;
       case 'stats': {
         const { connections, inFlight, requests, webSockets } = message;
+        if (message.figures !== undefined) this.figuresTaker?.told(message.figures);
         this.lastFigures = { connections, inFlight, requests, webSockets };
         this.figureAsks.get(message.seq)?.(this.lastFigures);
         break;
@@ -485,7 +516,7 @@ export class WorkerProcess implements ListenerClient, Peer, Bouncer {
       closeSpreadMs: config.closeSpreadMs,
       handover: config.handover === 'auto',
       keptOutput: this.isKept,
-      figures: false,
+      figures: this.measures,
     };
     // cluster.fork adds the master's own environment: what the plan does not have is taken out by undefined.
     const removed = Object.fromEntries(Object.keys(process.env).map((name) => [name, undefined]));

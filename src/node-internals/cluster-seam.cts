@@ -72,11 +72,6 @@ export function listenSilently(server: net.Server, listen: () => void): void {
   });
 }
 
-/** Gives `server` a connection as if it had been accepted through `handle`. */
-export function acceptInto(handle: ServerHandle, client: unknown): void {
-  handle.onconnection?.call(handle, 0, client);
-}
-
 /** What the seam's callback does with a handle, under an address of the caller's choice (it appears in error messages). */
 export function listenThrough(
   server: net.Server,

@@ -12,6 +12,8 @@ interface Internals {
   disconnect?(): void;
   channel?: { unref(): void } | null;
   connected: boolean;
+  /** What waits until the other end has a handle that was sent before. */
+  _handleQueue?: unknown[] | null;
 }
 
 const internals = process as unknown as Internals;
@@ -29,6 +31,12 @@ export const missingChannel = (): string | null =>
  */
 export function sendToMaster(message: object, handle?: unknown, sent: () => void = () => {}): void {
   if (internals.channel && send) send(message, handle, { swallowErrors: false }, sent);
+}
+
+/** As the process ends: nothing that waits will be sent any more, so this does not wait behind it. Written before the call returns, where the channel has room. */
+export function sendLast(message: object): void {
+  if (internals._handleQueue) internals._handleQueue = null;
+  sendToMaster(message);
 }
 
 /**

@@ -21,6 +21,21 @@ export interface Totals {
   latencySumMs: number;
 }
 
+/** What a worker tells the master: all that has come since it told last. */
+export interface FiguresDelta {
+  /** Begun. */
+  requests: number;
+  /** In the order of RESPONSE_CLASSES. */
+  responses: number[];
+  taken: number;
+  given: number;
+  /** How long the answers took that were whole, and all together, in ms. */
+  latency: SparseCounts;
+  latencySumMs: number;
+  /** How its process is. Left out where the last look was a moment ago. */
+  process?: { heapUsedBytes: number; heapTotalBytes: number; loop: LoopFigures };
+}
+
 /** Over the last seconds. */
 export interface Rates {
   requestsPerSecond: number;

@@ -4,6 +4,7 @@
  * A `cmd` that starts with `NODE_` arrives as `internalMessage`: it may carry a handle and the app's own
  * `process.on('message')` never sees it. A worker is known by its channel, never by a field of a message.
  */
+import type { FiguresDelta } from './figures.js';
 import type { SparseCounts } from './latency-buckets.js';
 
 export const CMD = 'NODE_ZDSUP';
@@ -69,7 +70,18 @@ export type WorkerMessage = { cmd: typeof CMD } & (
   /** Answers `accept-asked` where it has not: there was no descriptor for it. */
   | { act: 'accept-missed'; key: string }
   | { act: 'chmod'; key: string; mode: number }
-  | { act: 'stats'; seq: number; connections: number; inFlight: number; requests: number; webSockets: number }
+  /** `figures`: what is to be added to them, while they are on. */
+  | {
+      act: 'stats';
+      seq: number;
+      connections: number;
+      inFlight: number;
+      requests: number;
+      webSockets: number;
+      figures?: FiguresDelta;
+    }
+  /** What is to be added to its figures; once a second while they are on, and as it ends. */
+  | ({ act: 'figured' } & FiguresDelta)
   /** Answers `signal`: does the app have a handler for it? */
   | { act: 'signalled'; seq: number; heard: boolean }
   /** Carries an idle connection that this worker gives away. It keeps its copy, unread, until `taken` or `untaken`. */
@@ -151,6 +163,8 @@ export type MasterMessage = { cmd: typeof CMD } & (
   | { act: 'stats'; seq: number }
   /** Tell every half second what came of the requests, or no more. `loop`: and for how long the event loop was held up. */
   | { act: 'observe'; on: boolean; loop: boolean }
+  /** Keep figures and tell them, or no more. Comes ahead of the first socket to accept from. */
+  | { act: 'figures'; on: boolean }
   /** Is your event loop alive? */
   | { act: 'ping'; seq: number }
   /** Sent behind `accept`: has its socket come? */

@@ -9,6 +9,7 @@ import type { ConnectionHandle } from '../node-internals/connection-handle.cjs';
 import { awaitNextRequest, putIn, requestBegins } from '../node-internals/connection-handle.cjs';
 import type { MasterMessage, Passed } from '../shared/messages.cjs';
 import { tell } from './channel.cjs';
+import { noteTaken } from './figures.cjs';
 import { beyondLimit, hasRoom, standInOf } from './listen-seam.cjs';
 import { countAnew } from './load.cjs';
 import { countOn } from './request-count.cjs';
@@ -53,6 +54,7 @@ export function grant(id: number): void {
   claimed.delete(id);
   if (!one) return;
   countAnew();
+  if (!one.offer.fresh) noteTaken();
   adopt(one.handle, one.offer, one.offer);
 }
 

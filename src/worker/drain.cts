@@ -15,6 +15,7 @@ import { endConnections, idleSockets, lastResponses, notePipelined } from '../no
 import { claimsUnderWay, noteRequest } from './adoption.cjs';
 import { datagramsAnswered } from './datagrams.cjs';
 import { callbacksUnderWay, callDrainCallbacks, endCallbacks } from './drain-callbacks.cjs';
+import { tellLast } from './figures.cjs';
 import { giveAllAway, giveIdle, handoffsUnderWay, keepTheRest } from './handover.cjs';
 import { endSessions, sayFarewell, socketsOfSessions } from './http2-farewell.cjs';
 import { streamFigures } from './http2-sessions.cjs';
@@ -131,6 +132,7 @@ function endOthers(servers: net.Server[]): void {
 
 function end(): void {
   if (looking) clearInterval(looking);
+  tellLast(); // The app's own way may end it by a signal, of which no 'exit' tells.
   endAsTheAppWishes(killTimeoutMs);
 }
 

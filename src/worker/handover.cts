@@ -14,6 +14,7 @@ import { idleSockets, wasUsed } from '../node-internals/http-connections.cjs';
 import type { Passed } from '../shared/messages.cjs';
 import { adopt, staysHere } from './adoption.cjs';
 import { tell } from './channel.cjs';
+import { noteGiven } from './figures.cjs';
 import { keyOfServer, servingServers } from './listen-seam.cjs';
 import { countAnew } from './load.cjs';
 import { requestsOn } from './request-count.cjs';
@@ -182,6 +183,7 @@ export function taken(seq: number): void {
   const given = finish(seq);
   if (!given) return;
   given.handle.close();
+  noteGiven();
   if (underWay.size === 0) window = Math.min(MOST_UNDER_WAY, window + 1);
 }
 

@@ -8,13 +8,14 @@ import path = require('node:path');
 
 import type { SeamCallback, SeamOptions } from '../node-internals/cluster-seam.cjs';
 import {
-  acceptInto,
   listenSilently,
   listenThrough,
   openConnections,
   pathModeOf,
   replaceSeam,
 } from '../node-internals/cluster-seam.cjs';
+import type { ConnectionHandle } from '../node-internals/connection-handle.cjs';
+import { putIn } from '../node-internals/connection-handle.cjs';
 import { seeExclusiveBinds } from '../node-internals/datagram-handle.cjs';
 import type { ServerHandle } from '../node-internals/server-handle.cjs';
 import { bindServer } from '../node-internals/server-handle.cjs';
@@ -25,6 +26,7 @@ import { keepOpen, tellClosed } from './closes.cjs';
 import { askForDatagrams, pauseDatagrams, receive, retireDatagrams } from './datagrams.cjs';
 import { watchSessions } from './http2-sessions.cjs';
 import { watchSecureSockets } from './last-end.cjs';
+import { leaveOut } from './measure.cjs';
 import { watchWebSockets } from './websockets.cjs';
 
 /** Errno of an address in use, as libuv has it. */
@@ -169,6 +171,12 @@ function listenAlone(options: SeamOptions, callback: SeamCallback): void {
   else callback(0, bound.handle);
 }
 
+/** A probe of the master's: served as any other, and in no figure. */
+function putInProbe(standIn: ServerHandle, handle: ConnectionHandle): void {
+  const socket = putIn(standIn, handle);
+  if (socket) leaveOut(socket);
+}
+
 function countUp(address: string): number {
   const index = portZeroCount.get(address) ?? 0;
   portZeroCount.set(address, index + 1);
@@ -200,7 +208,7 @@ export function handleListenMessage(message: MasterMessage, handle: unknown): bo
       return true;
     case 'probe': {
       const entry = held.get(message.key);
-      if (entry) acceptInto(entry.standIn, handle);
+      if (entry) putInProbe(entry.standIn, handle as ConnectionHandle);
       else (handle as ServerHandle).close();
       return true;
     }
@@ -218,6 +226,7 @@ export function handleListenMessage(message: MasterMessage, handle: unknown): bo
     case 'unpark':
     case 'retire':
     case 'stats':
+    case 'figures':
     case 'ping':
     case 'signal':
     case 'observe':

@@ -1,17 +1,12 @@
 /**
- * Runs in the worker. While the master wants to know, it counts what comes of the requests: how many, how many failed, how long they took, and for how long
- * the event loop was held up. While it does not, nothing here is on the way of a request. Requests that began before are not counted, so neither are probes,
- * warm-ups and rehearsals, which end before a worker takes traffic.
+ * Runs in the worker. While the master wants to know, for a verdict, it counts what comes of the requests: how many, how many failed, how long they took, and
+ * for how long the event loop was held up. What it counts is measured by measure.cts.
  */
-import type http = require('node:http');
-import type net = require('node:net');
-
-import { subscribe, unsubscribe } from '../node-internals/diagnostics-subscribers.cjs';
 import { BUCKET_COUNT, bucketOf } from '../shared/latency-buckets.js';
 import { tell } from './channel.cjs';
 import { figures } from './drain.cjs';
-import type { Stream } from './http2-sessions.cjs';
-import { watchStreams } from './http2-sessions.cjs';
+import type { Taker } from './measure.cjs';
+import { measure, measureNoMore } from './measure.cjs';
 
 /** All workers of a host tell at the same instants, so that what they tell is of the same time. In ms. */
 const EVERY_MS = 500;
@@ -22,14 +17,8 @@ const COLD_REQUESTS = 50;
  * a block that follows within 20 ms; and to load it costs a serving worker some ms.
  */
 const LOOK_MS = 20;
-/** NGHTTP2_INTERNAL_ERROR: RFC 9113, section 7. */
-const INTERNAL_ERROR = 2;
-
-type Exchange = { response: http.ServerResponse };
 
 const counts = new Uint32Array(BUCKET_COUNT);
-/** Responses that have begun since, and when. */
-const underWay = new Map<http.ServerResponse, number>();
 let requests = 0;
 let failed = 0;
 let coldLeft = 0;
@@ -49,9 +38,7 @@ export function observe(on: boolean, withLoop: boolean): void {
 function begin(): void {
   forget();
   coldLeft = Math.max(0, COLD_REQUESTS - figures().requests);
-  subscribe('http.server.request.start', begun);
-  subscribe('http.server.response.finish', finished);
-  watchStreams(streamBegun);
+  measure(taker);
   tellNext();
 }
 
@@ -71,34 +58,19 @@ function look(): void {
 function end(): void {
   if (timer) clearTimeout(timer);
   timer = null;
-  unsubscribe('http.server.request.start', begun);
-  unsubscribe('http.server.response.finish', finished);
-  watchStreams(null);
+  measureNoMore(taker);
   if (looking) clearInterval(looking);
   looking = null;
-  underWay.clear();
 }
 
-function begun(message: unknown): void {
-  underWay.set((message as Exchange).response, performance.now());
-}
-
-function finished(message: unknown): void {
-  const { response } = message as Exchange;
-  const startedAt = underWay.get(response);
-  if (startedAt === undefined) return;
-  underWay.delete(response);
-  count(performance.now() - startedAt, response.statusCode >= 500);
-}
-
-function streamBegun(stream: Stream): void {
-  const startedAt = performance.now();
-  stream.once('close', () => {
-    const status = Number(stream.sentHeaders?.[':status'] ?? 0);
-    if (stream.rstCode === INTERNAL_ERROR) countFailure();
-    else if (status > 0) count(performance.now() - startedAt, status >= 500);
-  });
-}
+const taker: Taker = {
+  begun() {},
+  answered: (ms, status) => count(ms, status >= 500),
+  brokenOff(byClient, ms, status) {
+    if (!byClient) countFailure();
+    else if (status > 0) count(ms, status >= 500); // Of HTTP/2: its head was there, and the client had enough.
+  },
+};
 
 function count(ms: number, hasFailed: boolean): void {
   requests += 1;
@@ -112,22 +84,6 @@ function countFailure(): void {
   failed += 1;
 }
 
-/** Looked for here and not as it happens: a listener on each response would cost more than all the rest. */
-function countBrokenOff(): void {
-  for (const response of underWay.keys()) {
-    const { socket } = response.req as { socket: net.Socket | null };
-    if (!response.destroyed && socket?.destroyed !== true) continue;
-    underWay.delete(response);
-    if (socket && !hasClientLeft(socket)) countFailure();
-  }
-}
-
-/** It had ended its side, or was not to be reached: then nobody's fault but its own. */
-function hasClientLeft(socket: net.Socket): boolean {
-  const code = (socket.errored as NodeJS.ErrnoException | null)?.code;
-  return socket.readableEnded || code === 'ECONNRESET' || code === 'EPIPE' || code === 'ETIMEDOUT';
-}
-
 function tellNext(): void {
   timer = setTimeout(
     () => {
@@ -139,7 +95,6 @@ function tellNext(): void {
 }
 
 function tellNow(): void {
-  countBrokenOff();
   const latency: number[] = [];
   for (const [bucket, many] of counts.entries()) if (many > 0) latency.push(bucket, many);
   tell({ act: 'observed', requests, failed, latency, heldUpMs: heldUpMs() });

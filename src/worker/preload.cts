@@ -12,6 +12,7 @@ import { VERSION } from '../shared/version.cjs';
 import { grant, revoke, revokeAll, take, takeAsked } from './adoption.cjs';
 import { onMasterMessage, tell } from './channel.cjs';
 import { figures, installDrain, retire } from './drain.cjs';
+import { keepFigures, prepareFigures, withFigures } from './figures.cjs';
 import { give, installHandover, takeAllBack, taken, untaken } from './handover.cjs';
 import { onceIdle } from './idle.cjs';
 import { handleListenMessage, installListenSeam } from './listen-seam.cjs';
@@ -56,6 +57,7 @@ function start(handshake: Handshake): void {
     },
     leaving: () => tell({ act: 'leaving' }),
   });
+  if (handshake.figures) prepareFigures();
   tell({ act: 'hello', version: VERSION });
   onceIdle(() => tell({ act: 'idle' }));
 }
@@ -79,7 +81,7 @@ function obey(message: MasterMessage, handle: unknown): void {
       tell({ act: 'pong', seq: message.seq });
       break;
     case 'stats':
-      tell({ act: 'stats', seq: message.seq, ...figures() });
+      withFigures((added) => tell({ act: 'stats', seq: message.seq, ...figures(), ...added }));
       break;
     case 'signal':
       // Answered first: the app's handler may end the process.
@@ -88,6 +90,9 @@ function obey(message: MasterMessage, handle: unknown): void {
       break;
     case 'observe':
       observe(message.on, message.loop);
+      break;
+    case 'figures':
+      keepFigures(message.on);
       break;
     case 'rehearse':
       rehearse(handle as ConnectionHandle);

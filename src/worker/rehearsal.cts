@@ -9,6 +9,7 @@ import net = require('node:net');
 
 import { foreignSubscribers } from '../node-internals/diagnostics-subscribers.cjs';
 import { discountRequest } from './drain.cjs';
+import { leaveOut } from './measure.cjs';
 
 /** What tracing tools hear of every HTTP server. Of the first, the drain hears as well. */
 const CHANNELS = [
@@ -31,7 +32,9 @@ export function rehearse(handle: { close(): void }): void {
   }
   try {
     server ??= openServer();
-    server.emit('connection', new Socket({ handle, allowHalfOpen: true } as net.SocketConstructorOpts));
+    const socket = new Socket({ handle, allowHalfOpen: true } as net.SocketConstructorOpts);
+    leaveOut(socket);
+    server.emit('connection', socket);
   } catch {
     handle.close(); // The app has put something of its own in the place of Node's server.
   }

@@ -7,7 +7,7 @@ import { describe, expect, test } from 'vitest';
 import type { StartOptions, ZdsupError } from '../../src/index.js';
 import { killOwn } from '../helpers/cleanup.js';
 import { makeDaemonWorld } from '../helpers/daemons.js';
-import { isLeftOf } from '../helpers/kernel.js';
+import { isLeft, isLeftOf } from '../helpers/kernel.js';
 import { freePort } from '../helpers/ports.js';
 import type { Project } from '../helpers/project.js';
 import { answering, makeProject } from '../helpers/project.js';
@@ -78,6 +78,7 @@ describe.concurrent.each([
     const started = start('app.js', { ...slow, onProgress, signal: giveUp.signal } as typeof options);
     expect(await failure(started)).toMatchObject({ message: 'no time' });
     expect(worker).toBeGreaterThan(0);
+    expect(isLeft(worker)).toBe(false); // By then, and not a moment later.
     await nothingLeft(left);
     expect(sockets(world)).toEqual([]);
   });

@@ -43,7 +43,9 @@ const told = ({ file, specifier, kind }: Import): string => `${file} imports ${s
 
 /** What each floor may import beside itself. */
 const BELOW: Record<string, string[]> = {
-  index: ['shared'],
+  index: ['api', 'shared'],
+  api: ['client', 'shared'],
+  app: ['shared'],
   cli: ['client', 'releases', 'shared'],
   client: ['shared'],
   master: ['domain', 'shared', 'node-internals', 'releases'],
@@ -58,7 +60,7 @@ const BELOW: Record<string, string[]> = {
 
 /** A start, a check, a deploy and a unit's reading of the config run the master, or parts of it, in the command's own process; nothing else of the command knows it. */
 const isStartOfTheMaster = (one: Import): boolean =>
-  ['start', 'check', 'check-target', 'deploy', 'unit-target'].some(
+  ['start', 'start-for-caller', 'check', 'check-target', 'deploy', 'unit-target'].some(
     (name) => one.file === `src/cli/commands/${name}.ts`,
   ) &&
   one.kind === 'dynamic' &&
@@ -107,6 +109,18 @@ describe('the floors', () => {
     const names = new Set(sources.map((file) => file.replace(/ts$/, 'js')));
     const lost = imports.filter((one) => isRelative(one) && !names.has(join(dirname(one.file), one.specifier)));
     expect(lost.map(told)).toEqual([]);
+  });
+});
+
+describe('what users import', () => {
+  test('loads nothing: a config file that wants defineConfig is read at each reload', () => {
+    const entries = ['src/index.ts', 'src/index.cts'];
+    expect(imports.filter(({ file, kind }) => entries.includes(file) && kind === 'value').map(told)).toEqual([]);
+  });
+
+  test('may be another version than the preload: in the app, only the registry of callbacks is between them', () => {
+    const own = imports.filter(({ file, kind }) => file.startsWith('src/app/') && kind !== 'type');
+    expect(own.map(({ specifier }) => specifier)).toEqual(['../shared/drain-registry.cjs']);
   });
 });
 

@@ -35,6 +35,7 @@ const start: Define = (command, settle) =>
     .option('--or-reload', 'reload the app where it runs already')
     .option('--in-place', 'of an app that was deployed: run its folder as it is, not the last good release')
     .addOption(new Option('--as-daemon').hideHelp())
+    .addOption(new Option('--for-caller').hideHelp())
     .addOption(new Option('--as-unit <app>').hideHelp())
     .addOption(
       new Option(

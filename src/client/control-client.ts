@@ -18,11 +18,11 @@ export interface AskOptions {
   /** Of `watch` alone. */
   onSample?: (app: AppSnapshot) => void;
   /** Hangs up: it rejects with the signal's reason. */
-  signal?: AbortSignal;
+  signal?: AbortSignal | undefined;
   /** The request is in the kernel's hands: it reaches the master also where this process goes at once. */
   onSent?: () => void;
   /** Give up when no byte came by then, in ms. @default none: long work takes as long as it takes */
-  answerWithinMs?: number;
+  answerWithinMs?: number | undefined;
 }
 
 /**
@@ -131,7 +131,7 @@ export const askAlive = (socketPath: string): Promise<ControlResult> =>
   ask(socketPath, { command: 'ping' }, { answerWithinMs: ANSWER_TIMEOUT_MS });
 
 /** In ms. Longer than a status may take: it is made late, on a host that may be busy. */
-const DESCRIBE_WITHIN_MS = 2_000;
+export const DESCRIBE_WITHIN_MS = 2_000;
 
 /** Null where the master has gone. @throws ZdsupError what the master answered, ZDSUP_APP_UNRESPONSIVE */
 export async function askDescription(socketPath: string): Promise<AppDescription | null> {

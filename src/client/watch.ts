@@ -6,7 +6,7 @@ import { ask } from './control-client.js';
 export interface WatchOptions {
   onProgress?: (progress: Progress) => void;
   /** Hangs up: it resolves with null then. */
-  signal?: AbortSignal;
+  signal?: AbortSignal | undefined;
   /** Give up where the first sample has not come by then, in ms. @default none */
   answerWithinMs?: number;
 }

@@ -80,13 +80,16 @@ export class ZdsupError extends Error {
   readonly code: ErrorCode;
   readonly hint: string | undefined;
   readonly exitStatus: ExitStatus;
+  /** The last lines that the failed worker wrote to stderr, for programs. */
+  readonly stderr: readonly string[];
 
-  constructor(report: ErrorReport) {
+  constructor(report: ErrorReport, stderr: readonly string[] = []) {
     super(report.message);
     this.name = 'ZdsupError';
     this.code = report.code;
     this.hint = report.hint;
     this.exitStatus = report.exitStatus;
+    this.stderr = stderr;
   }
 
   toReport(): ErrorReport {

@@ -14,6 +14,7 @@ import { subscribe } from '../node-internals/diagnostics-subscribers.cjs';
 import { endConnections, idleSockets, lastResponses, notePipelined } from '../node-internals/http-connections.cjs';
 import { claimsUnderWay, noteRequest } from './adoption.cjs';
 import { datagramsAnswered } from './datagrams.cjs';
+import { callbacksUnderWay, callDrainCallbacks, endCallbacks } from './drain-callbacks.cjs';
 import { tellLast } from './figures.cjs';
 import { giveAllAway, giveIdle, handoffsUnderWay, keepTheRest } from './handover.cjs';
 import { endSessions, sayFarewell, socketsOfSessions } from './http2-farewell.cjs';
@@ -95,6 +96,7 @@ export function retire(options: { deadlineMs: number; closeIdle: boolean; handov
 
 function beginDrain(handover = false): void {
   releaseAll(closeIdleSince !== null);
+  callDrainCallbacks(Math.max(0, deadlineAt - performance.now()));
   if (handover) giveAllAway();
   sendAway();
   looking = setInterval(look, LOOK_MS);
@@ -110,7 +112,9 @@ function look(): void {
   else giveIdle();
   const left = connectionCount() + handoffsUnderWay() + claimsUnderWay();
   const leftMs = deadlineAt - now;
-  if ((datagramsAnswered(now) && left === 0) || leftMs <= -Math.min(FLUSH_MS, killTimeoutMs / 2)) {
+  if (leftMs <= 0) endCallbacks();
+  const isDone = left === 0 && (callbacksUnderWay() === 0 || leftMs <= 0);
+  if ((datagramsAnswered(now) && isDone) || leftMs <= -Math.min(FLUSH_MS, killTimeoutMs / 2)) {
     end();
     return;
   }

@@ -1,8 +1,10 @@
 /** The examples that serve: each by its README's own command, through a reload under load. */
 
 import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import { expect, test } from 'vitest';
+import { WebSocket } from 'ws';
 import { killOwn } from '../helpers/cleanup.js';
 import { copyExample, reloadUnderLoad, startExample } from '../helpers/examples.js';
 import { freePort } from '../helpers/ports.js';
@@ -42,4 +44,20 @@ test('websocket: its client is closed with 1012 by a reload, and goes on with an
   const [before, after] = lines.filter((line) => line.startsWith('connected to process '));
   expect(after).not.toBe(before);
   expect(lines.filter((line) => line.startsWith('error'))).toEqual([]);
+});
+
+test('own-farewell: a reload has its old workers say goodbye themselves, and they are gone at once', async () => {
+  const [port, project] = [await freePort(), copyExample('own-farewell')];
+  const master = await startExample(project, 'own-farewell', { PORT: String(port) });
+  const heard: string[] = [];
+  const client = new WebSocket(`ws://localhost:${port}`);
+  onTestFinished(() => client.terminate());
+  client.on('message', (data) => heard.push(String(data)));
+  const closed = once(client, 'close');
+  await once(client, 'open');
+  const { code, stderr } = await master.run('reload');
+  expect(code, stderr).toBe(0);
+  expect((await closed)[0]).toBe(4000);
+  expect(heard).toEqual(['this worker leaves: come back to the next']);
+  expect((await master.run('stop')).code).toBe(0);
 });

@@ -33,7 +33,7 @@ export function copyExample(example: string, packages = join(ROOT, 'node_modules
     readFileSync(project.path(example, 'package.json'), 'utf8'),
   ) as Record<string, Record<string, string> | undefined>;
   for (const name of Object.keys({ ...dependencies, ...devDependencies }))
-    symlinkSync(join(packages, name), project.path('node_modules', name));
+    symlinkSync(name === 'zdsup' ? ROOT : join(packages, name), project.path('node_modules', name));
   return project;
 }
 

@@ -34,7 +34,14 @@ export async function startObserved(
     generation = 1,
     env = {},
     held = false,
-  }: { generation?: number; env?: Record<string, string | number>; held?: boolean } = {},
+    silent = false,
+  }: {
+    generation?: number;
+    env?: Record<string, string | number>;
+    held?: boolean;
+    /** Its stdout and stderr are the test's to read. */
+    silent?: boolean;
+  } = {},
 ): Promise<Observed> {
   const port = await freePort();
   const project = makeProject({ 'app.cjs': app });
@@ -52,6 +59,7 @@ export async function startObserved(
   };
   const child = fork(project.path('app.cjs'), [], {
     execArgv: ['--require', PRELOAD],
+    silent,
     env: {
       ...process.env,
       ...Object.fromEntries(Object.entries(env).map(([name, value]) => [name, String(value)])),

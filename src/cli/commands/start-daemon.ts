@@ -18,6 +18,7 @@ import type { DaemonAnswer, DaemonOrder, StartResult } from '../../shared/daemon
 import { ORDER_FD } from '../../shared/daemon.js';
 import { toReport, ZdsupError } from '../../shared/errors.js';
 import { controlSocketPath, logPath, runDirForStart, stateDir } from '../../shared/paths.js';
+import type { ProgressView } from '../render/progress.js';
 import { makeProgress } from '../render/progress.js';
 import { carryOutOne, detachOnInterrupt, progressOf, tell } from './carry-out.js';
 import { noteStartedOtherwise } from './started-otherwise.js';
@@ -37,6 +38,10 @@ export interface StartDaemonsOptions {
   orReload: boolean;
   /** Others are started meanwhile: no line is redrawn in place, and Ctrl-C is the caller's to hear. */
   beside?: boolean;
+  /** Where its steps are shown. @default this process's own terminal or stderr */
+  progress?: ProgressView;
+  /** Gives the start up: it settles when the daemon has ended again. */
+  signal?: AbortSignal;
 }
 
 /** What the command looks at of a plan. */
@@ -108,10 +113,10 @@ export async function startOne(
 async function launch(
   order: Omit<DaemonOrder, 'piped'>,
   folder: string,
-  { env, json, makeFolder, makePipe, beside = false }: StartDaemonsOptions,
+  { env, json, makeFolder, makePipe, beside = false, progress: shown, signal }: StartDaemonsOptions,
 ): Promise<StartResult> {
   const startedAt = Date.now();
-  const progress = beside ? makeProgress(order.app, json ? 'none' : 'lines') : progressOf(order.app, json);
+  const progress = shown ?? (beside ? makeProgress(order.app, json ? 'none' : 'lines') : progressOf(order.app, json));
   const attached = beside ? null : detachOnInterrupt(order.app, 'start', progress);
   try {
     const log = openLog(order.logFile, makeFolder); // Also where it is written by the log process: who may not is told now.
@@ -132,7 +137,11 @@ async function launch(
     } finally {
       for (const fd of [log, ...(pipe ? [pipe.read, pipe.write] : [])]) closeSync(fd);
     }
+    const giveUp = (): void => void child.kill('SIGTERM');
+    if (signal?.aborted) giveUp();
+    signal?.addEventListener('abort', giveUp);
     const result = await answerOf(child, order.app, (answer) => progress.show(answer));
+    signal?.removeEventListener('abort', giveUp);
     return result.ok ? { ...result, durationMs: Date.now() - startedAt } : result;
   } finally {
     progress.end();

@@ -41,12 +41,15 @@ export interface StartOptions {
   json?: boolean;
   /** This process is the daemon. */
   asDaemon?: boolean;
+  /** A program has started this process, by the API. */
+  forCaller?: boolean;
   /** This process is the master of the unit of that app: of what was deployed, it runs what was good last. */
   asUnit?: string;
 }
 
 export async function start(target: string | undefined, args: string[], options: StartOptions): Promise<number> {
   if (options.asDaemon) return becomeDaemon();
+  if (options.forCaller) return (await import('./start-for-caller.js')).startForCaller();
   refuseClosedHome();
   const wanted = await resolveTarget(target, args, options, logicalFolder());
   if ('running' in wanted) return startedAlready(wanted.running, wanted.request, options);
@@ -121,7 +124,7 @@ async function detach({ request, release, logFormat }: Wanted, options: StartOpt
 }
 
 /** Of the master's rooms, loaded where a daemon is started. */
-async function groundOfDaemons(): Promise<Pick<StartDaemonsOptions, 'claimFolder' | 'makeFolder' | 'makePipe'>> {
+export async function groundOfDaemons(): Promise<Pick<StartDaemonsOptions, 'claimFolder' | 'makeFolder' | 'makePipe'>> {
   const { claimFolder, makeFolder } = await import('../../master/state-folder.js');
   const { makePipes } = await import('../../master/pipes.js');
   return { claimFolder, makeFolder, makePipe: (folder) => makePipes(folder, 1)?.[0] ?? null };

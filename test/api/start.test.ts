@@ -1,0 +1,176 @@
+/** A start by the API leaves nothing behind: where it rejects, where it is given up, and where the program that it was for has ended. */
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import type { StartOptions, ZdsupError } from '../../src/index.js';
+import { killOwn } from '../helpers/cleanup.js';
+import { makeDaemonWorld } from '../helpers/daemons.js';
+import { isLeft, isLeftOf } from '../helpers/kernel.js';
+import { freePort } from '../helpers/ports.js';
+import type { Project } from '../helpers/project.js';
+import { answering, makeProject } from '../helpers/project.js';
+import { onTestFinished } from '../helpers/side-by-side.js';
+import { until } from '../helpers/until.js';
+import type { World } from '../helpers/zdsup.js';
+import { zdsup } from '../helpers/zdsup.js';
+
+const DIST = new URL('../../dist/', import.meta.url);
+// As it is published: what it starts lies beside it.
+const { start } = (await import(new URL('index.js', DIST).href)) as typeof import('../../src/index.js');
+
+interface Place {
+  world: World;
+  project: Project;
+  options: StartOptions & { daemon?: false };
+  /** Of this world. Zombies that are being collected and readers of a config that are being killed may be seen for a moment. */
+  left(): number[];
+}
+
+async function makePlace(files: Record<string, string> = {}): Promise<Place> {
+  const world = makeDaemonWorld();
+  const project = makeProject({ 'app.js': answering('process.pid', await freePort()), ...files });
+  const left = (): number[] =>
+    readdirSync('/proc')
+      .map(Number)
+      .filter((pid) => pid > 1 && isLeftOf(pid, 0, `ZDSUP_HOME=${world.home}`));
+  onTestFinished(() => {
+    for (const pid of left()) killOwn(pid);
+  });
+  const overrides = { name: 'shop', minReady: 0 };
+  return { world, project, left, options: { cwd: project.folder, env: world.env, output: 'ignore', overrides } };
+}
+
+const nothingLeft = (left: () => number[]): Promise<unknown> =>
+  until('nothing is left', left, (pids) => pids.length === 0, 2_000);
+const sockets = ({ home }: World): string[] => readdirSync(join(home, 'run')).filter((name) => name.endsWith('.sock'));
+
+const failure = (promise: Promise<unknown>): Promise<ZdsupError> =>
+  promise.then(
+    () => Promise.reject(new Error('it did not reject')),
+    (error: ZdsupError) => error,
+  );
+
+describe.concurrent.each([
+  ['a child', {}],
+  ['a daemon', { daemon: true }],
+])('%s', (_, how) => {
+  test('that never becomes ready: the code, the reason, its last words, and nothing is left', async () => {
+    const { world, project, options, left } = await makePlace({ 'bad.js': "console.error('why'); process.exit(3);" });
+    const error = await failure(start(project.path('bad.js'), { ...options, ...how } as typeof options));
+    expect(error).toMatchObject({ name: 'ZdsupError', code: 'ZDSUP_ROLLOUT_FAILED', exitStatus: 1, stderr: ['why'] });
+    expect(error.message).toContain('exited with code 3 before it was ready');
+    await nothingLeft(left);
+    expect(sockets(world)).toEqual([]);
+  });
+
+  test('that is given up while it boots: the reason of the signal, and nothing is left', async () => {
+    const { world, options, left } = await makePlace();
+    const giveUp = new AbortController();
+    const slow = { ...options, ...how, overrides: { ...options.overrides, ready: 'message' as const } };
+    let worker = 0;
+    const onProgress: StartOptions['onProgress'] = ({ kind, pid }) => {
+      if (kind !== 'worker-started') return;
+      worker = pid!;
+      giveUp.abort(new Error('no time'));
+    };
+    const started = start('app.js', { ...slow, onProgress, signal: giveUp.signal } as typeof options);
+    expect(await failure(started)).toMatchObject({ message: 'no time' });
+    expect(worker).toBeGreaterThan(0);
+    expect(isLeft(worker)).toBe(false); // By then, and not a moment later.
+    await nothingLeft(left);
+    expect(sockets(world)).toEqual([]);
+  });
+
+  test('whose onProgress throws: what it has thrown, and nothing is left', async () => {
+    const { options, left } = await makePlace();
+    const onProgress = (): void => {
+      throw new Error('mine');
+    };
+    const started = start('app.js', { ...options, ...how, onProgress } as typeof options);
+    expect(await failure(started)).toMatchObject({ message: 'mine' });
+    await nothingLeft(left);
+  });
+});
+
+test.concurrent('a child stops when the program has been killed, and answers what is in flight', async () => {
+  const port = await freePort();
+  const slow = `require('node:http').createServer((request, response) => {
+    console.log('asked');
+    setTimeout(() => response.end('whole'), 500);
+  }).listen(${port});`;
+  const { world, project, left } = await makePlace({ 'slow.js': slow });
+  project.write({
+    'program.mjs': `import { start } from ${JSON.stringify(new URL('index.js', DIST).href)};
+      const app = await start('slow.js', { overrides: { name: 'shop', minReady: 0 } });
+      console.log('serves');`,
+  });
+  const program = spawn(process.execPath, ['program.mjs'], {
+    cwd: project.folder,
+    env: world.env,
+    stdio: ['ignore', 'pipe', 'ignore'],
+  });
+  onTestFinished(() => killOwn(program.exitCode === null ? program.pid : undefined));
+  let said = '';
+  program.stdout.on('data', (chunk) => (said += chunk));
+  await until('it serves', () => said.includes('serves'));
+  const answer = fetch(`http://127.0.0.1:${port}/`, { headers: { connection: 'close' } }).then((one) => one.text());
+  await until('it is asked', () => said.includes('asked'));
+  const gone = once(program, 'exit');
+  killOwn(program.pid);
+  await gone;
+  expect(await answer).toBe('whole');
+  await until('nothing is left', left, (pids) => pids.length === 0);
+  expect(sockets(world)).toEqual([]);
+});
+
+test.concurrent('a daemon outlives the program; a second start of the name is refused', async () => {
+  const { world, project, options } = await makePlace();
+  project.write({
+    'program.mjs': `import { start } from ${JSON.stringify(new URL('index.js', DIST).href)};
+      await start({ name: 'shop', script: 'app.js', minReady: 0 }, { daemon: true });`,
+  });
+  const program = spawn(process.execPath, ['program.mjs'], { cwd: project.folder, env: world.env, stdio: 'ignore' });
+  expect(await once(program, 'exit')).toEqual([0, null]);
+  expect(await failure(start('app.js', options))).toMatchObject({ code: 'ZDSUP_APP_RUNNING', exitStatus: 4 });
+  expect((await zdsup(world, ['stop', 'shop'])).code).toBe(0);
+  // By its name it comes back, as by the command: the config was remembered.
+  const again = await start('shop', options);
+  expect((await again.status()).workers).toHaveLength(1);
+  await again.stop();
+  expect(await again.exited).toBe(0);
+  expect(await failure(again.status())).toMatchObject({ code: 'ZDSUP_APP_NOT_RUNNING', exitStatus: 3 });
+});
+
+test.concurrent('what cannot be started is refused before anything is', async () => {
+  const { options, left } = await makePlace();
+  const refused = (target: unknown, more: object = {}): Promise<ZdsupError> =>
+    failure(start(target as string, { ...options, ...more }));
+  expect(await refused({ script: 'app.js', args: [() => 1] })).toMatchObject({
+    code: 'ZDSUP_CONFIG_INVALID',
+    message: 'start: 0 is a function: a config is plain data',
+  });
+  expect(await refused({ apps: [{ script: 'app.js' }] })).toMatchObject({ code: 'ZDSUP_USAGE' });
+  expect(await refused({ script: 'app.js', instance: 4 })).toMatchObject({
+    code: 'ZDSUP_CONFIG_INVALID',
+    exitStatus: 2,
+    message: expect.stringContaining('instance') as string,
+  });
+  expect(await refused('app.js', { signal: AbortSignal.abort(new Error('never')) })).toMatchObject({
+    message: 'never',
+  });
+  expect(left()).toEqual([]);
+});
+
+test.concurrent('connect says what the command says where nothing runs', async () => {
+  const { world } = await makePlace();
+  const program = `import { connect } from ${JSON.stringify(new URL('index.js', DIST).href)};
+    await connect('shop').catch(({ code, exitStatus }) => console.log(code, exitStatus));
+    await connect('all').catch(({ code, exitStatus }) => console.log(code, exitStatus));`;
+  const child = spawn(process.execPath, ['--input-type=module', '-e', program], { env: world.env });
+  let said = '';
+  child.stdout.on('data', (chunk) => (said += chunk));
+  await once(child, 'close');
+  expect(said).toBe('ZDSUP_APP_NOT_RUNNING 3\nZDSUP_USAGE 2\n');
+});

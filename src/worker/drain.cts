@@ -21,6 +21,7 @@ import { streamFigures } from './http2-sessions.cjs';
 import { endLast } from './last-end.cjs';
 import { emptyQueues, releaseAll, servingServers } from './listen-seam.cjs';
 import { connectionCount, stopReporting } from './load.cjs';
+import { requestBegun } from './measure.cjs';
 import { endParking } from './parking.cjs';
 import { countRequest } from './request-count.cjs';
 import { sendAway } from './send-away.cjs';
@@ -55,6 +56,7 @@ export function installDrain(options: { killTimeoutMs: number; closeSpreadMs: nu
   subscribe('http.server.request.start', (message) => {
     const { socket, response, server } = message as RequestStart;
     requestCount += 1;
+    requestBegun(socket);
     notePipelined(socket, response);
     noteRequest(socket, server);
     countRequest(server, socket, response);

@@ -99,7 +99,9 @@ export class Live {
   private heard(client: LiveClient, text: string): void {
     const said = understood(text);
     if (said.type === 'log') {
-      if (said.follow && !client.followsLog) this.tail.stop(); // The past is told anew, for this one has not seen it.
+      // Where others look already, it has missed these.
+      if (said.follow && !client.followsLog && this.tail.recent.length > 0)
+        client.send(textOf({ type: 'log', lines: [...this.tail.recent] }));
       client.followsLog = said.follow;
       this.watchLog();
     } else if (said.type === 'nonsense')

@@ -29,6 +29,8 @@ export class LogTail {
   /** A line whose end is still to come. */
   private rest = '';
   private begun = false;
+  /** What was told last: for whoever comes later. */
+  recent: readonly string[] = [];
 
   /** @param path where the log is now; undefined: nowhere */
   constructor(
@@ -46,6 +48,7 @@ export class LogTail {
     if (this.timer) clearInterval(this.timer);
     this.timer = null;
     this.begun = false;
+    this.recent = [];
     if (!this.looking) this.forget();
   }
 
@@ -111,6 +114,8 @@ export class LogTail {
     this.rest = lines.pop()!.slice(0, MOST_BYTES);
     if (isCut) lines.shift(); // It begins in the middle.
     const shown = lines.slice(isPast ? -PAST_LINES : 0).map((line) => line.slice(0, LONGEST_LINE));
-    if (shown.length > 0 && this.timer) this.tell(shown);
+    if (shown.length === 0 || !this.timer) return;
+    this.recent = [...this.recent, ...shown].slice(-PAST_LINES);
+    this.tell(shown);
   }
 }

@@ -1,6 +1,6 @@
 /** The live socket: who gets in, what a page is told, what it may order, and when it is dropped. */
 import { once } from 'node:events';
-import { writeFileSync } from 'node:fs';
+import { appendFileSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
@@ -95,6 +95,12 @@ describe('a page is told', () => {
     await page.next('hello');
     page.say({ type: 'log', follow: true });
     expect(await page.next('log')).toEqual({ type: 'log', lines: ['first', 'second'] });
+    const later = new Told(live());
+    await later.next('hello');
+    later.say({ type: 'log', follow: true });
+    expect(await later.next('log')).toEqual({ type: 'log', lines: ['first', 'second'] });
+    appendFileSync(file, 'third\n');
+    for (const one of [page, later]) expect(await one.next('log')).toEqual({ type: 'log', lines: ['third'] });
   });
 
   test('that the server restarts, where its token or what it may is another now', async () => {

@@ -191,3 +191,31 @@ test('a host that slept, or whose clock was set, has its wall time from there on
   supervisor.post({ type: 'timer' });
   expect([1_000, 1_010, 1_020].map((at) => supervisor.wallOf(at))).toEqual([1_000, -58_990, -58_980]);
 });
+
+test('how long an event waits and is worked on is measured while somebody wants to know', () => {
+  vi.useFakeTimers();
+  let elapsedMs = 5;
+  const clock = vi.spyOn(performance, 'now').mockImplementation(() => elapsedMs);
+  const supervisor: Supervisor = new Supervisor(
+    (effect) => {
+      if (effect.type === 'prepare') {
+        supervisor.post({ type: 'timer' }); // Waits until this one has been dealt with.
+        elapsedMs += 30;
+      }
+    },
+    () => 1_000,
+  );
+  const begin = (): void =>
+    supervisor.post({ type: 'rollout-requested', kind: 'reload', source: 'start', allowListeners: false });
+  supervisor.measureDelay(true);
+  expect(supervisor.takeLongestDelayMs()).toBe(0);
+  begin();
+  expect(supervisor.takeLongestDelayMs()).toBe(30);
+  expect(supervisor.takeLongestDelayMs()).toBe(0);
+  supervisor.measureDelay(false);
+  clock.mockClear();
+  supervisor.post({ type: 'timer' });
+  expect(clock).not.toHaveBeenCalled();
+  expect(supervisor.takeLongestDelayMs()).toBe(0);
+  clock.mockRestore();
+});

@@ -17,8 +17,10 @@ const BIN = fileURLToPath(new URL('../bin/zdsup.js', import.meta.url));
 const FOLDER = mkdtempSync(join(tmpdir(), 'zdsup-bench-figures-'));
 const APP = join(FOLDER, 'app.cjs');
 const PAIRS = 3;
-const ROUNDS = 8;
-const REQUESTS = 20_000;
+/** Many short ones: of those, some are disturbed by nobody. */
+const ROUNDS = 60;
+const REQUESTS = 2_000;
+const WARM_UP = 20_000;
 const CONNECTIONS = 10;
 const WATCHED_MS = 10_000;
 /** Limits that this command was made to hold: a ratio, and a part of one core. */
@@ -103,7 +105,7 @@ async function measureRequest(node) {
   for (let pair = 0; pair < PAIRS; pair += 1) {
     const apps = { off: await start(node, 1, 'off'), on: await start(node, 1, 'on') };
     const watching = await startWatching('on');
-    for (const app of Object.values(apps)) await load(app.port, REQUESTS); // What is measured is compiled.
+    for (const app of Object.values(apps)) await load(app.port, WARM_UP); // What is measured is compiled.
     for (let round = 0; round < ROUNDS; round += 1)
       for (const name of round % 2 === 0 ? ['off', 'on'] : ['on', 'off'])
         costs[name].push(await costOfRequest(apps[name]));

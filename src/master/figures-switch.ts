@@ -31,7 +31,6 @@ export class FiguresSwitch {
       this.making ??= this.turnOn();
       await this.making;
     } catch (error) {
-      this.making = null;
       letGo();
       throw error;
     }

@@ -33,7 +33,10 @@ export function sendToMaster(message: object, handle?: unknown, sent: () => void
   if (internals.channel && send) send(message, handle, { swallowErrors: false }, sent);
 }
 
-/** As the process ends: nothing that waits will be sent any more, so this does not wait behind it. Written before the call returns, where the channel has room. */
+/**
+ * In 'exit' alone: what waits for the other end to have a handle will not be sent any more, so this does not wait behind it. Node would fail on the answer
+ * that no longer finds the queue. Written before the call returns, where the channel has room.
+ */
 export function sendLast(message: object): void {
   if (internals._handleQueue) internals._handleQueue = null;
   sendToMaster(message);

@@ -100,7 +100,7 @@ function tellNext(): void {
   timer = setTimeout(
     () => {
       tellNext();
-      if (performance.now() - toldAt >= TOLD_MS) tell({ act: 'figured', ...takeDelta() });
+      if (performance.now() - toldAt >= TOLD_MS) tellNow();
     },
     EVERY_MS - (Date.now() % EVERY_MS),
   ).unref();
@@ -115,9 +115,14 @@ export function withFigures(tellThem: (figures: { figures?: FiguresDelta }) => v
   else tellThem({});
 }
 
-/** The process is about to end: synchronously, ahead of whatever waits in its channel for an answer. */
-export function tellLast(): void {
-  if (isOn) sendLast({ cmd: CMD, act: 'figured', ...takeDelta() });
+/** The app is about to end as it wishes. */
+export function tellNow(): void {
+  if (isOn) tell({ act: 'figured', ...takeDelta() });
+}
+
+/** Nothing runs any more after this. */
+function tellLast(): void {
+  sendLast({ cmd: CMD, act: 'figured', ...takeDelta() });
 }
 
 function takeDelta(): FiguresDelta {

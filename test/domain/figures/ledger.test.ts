@@ -200,13 +200,14 @@ test('of a worker that has not joined or has gone nothing is counted', () => {
     responses: [0, 3, 0, 0, 0, 0],
     taken: 0,
     given: 0,
-    latency: [],
-    latencySumMs: 0,
+    latency: [12, 1],
+    latencySumMs: 0.2,
   };
   ledger.told(1, delta);
   ledger.joined(1, 1, 'r');
-  ledger.joined(1, 1, 'r');
   ledger.told(1, delta);
+  ledger.joined(1, 1, 'r'); // As one that was parked and serves again.
+  expect(ledger.ofWorker(1)!.totals).toMatchObject({ requests: 3, latency: [12, 1], latencySumMs: 0.2 });
   ledger.gone(1);
   ledger.gone(1);
   ledger.told(1, delta);

@@ -14,12 +14,8 @@ import { subscribe } from '../node-internals/diagnostics-subscribers.cjs';
 import { endConnections, idleSockets, lastResponses, notePipelined } from '../node-internals/http-connections.cjs';
 import { claimsUnderWay, noteRequest } from './adoption.cjs';
 import { datagramsAnswered } from './datagrams.cjs';
-<<<<<<< HEAD
 import { callbacksUnderWay, callDrainCallbacks, endCallbacks } from './drain-callbacks.cjs';
-import { tellLast } from './figures.cjs';
-=======
 import { tellNow } from './figures.cjs';
->>>>>>> web
 import { giveAllAway, giveIdle, handoffsUnderWay, keepTheRest } from './handover.cjs';
 import { endSessions, sayFarewell, socketsOfSessions } from './http2-farewell.cjs';
 import { streamFigures } from './http2-sessions.cjs';

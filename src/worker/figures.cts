@@ -39,6 +39,7 @@ let utilization: EventLoopUtilization | undefined;
 let loopAt = 0;
 
 const taker: Taker = {
+  isExact: true,
   begun() {
     requests += 1;
   },

@@ -15,6 +15,8 @@ import type { Stream } from './http2-sessions.cjs';
 import { watchStreams } from './http2-sessions.cjs';
 
 export interface Taker {
+  /** It adds up: it is told of no end whose beginning it was not told of. Those of before are then told to nobody. */
+  isExact: boolean;
   begun(): void;
   /** The answer is whole. */
   answered(ms: number, status: number): void;
@@ -60,6 +62,7 @@ export function measure(taker: Taker): void {
   if (taker === first || taker === second) return;
   if (first !== null) {
     second = taker;
+    if (taker.isExact) epoch += 1;
     return;
   }
   first = taker;

@@ -64,6 +64,7 @@ function end(): void {
 }
 
 const taker: Taker = {
+  isExact: false,
   begun() {},
   answered: (ms, status) => count(ms, status >= 500),
   brokenOff(byClient, ms, status) {

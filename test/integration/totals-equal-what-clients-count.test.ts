@@ -5,13 +5,15 @@ import type { IncomingMessage } from 'node:http';
 import { Agent, get } from 'node:http';
 import { connect } from 'node:net';
 import { expect, test } from 'vitest';
-import type { ResponseClass, Totals } from '../../src/shared/figures.js';
+import type { FiguresDelta, ResponseClass, Totals } from '../../src/shared/figures.js';
 import { startLoad } from '../helpers/load/client.js';
 import { keepAlive, perRequest, pipelined } from '../helpers/load/exchanges.js';
 import { startHttp2Load } from '../helpers/load/http2-client.js';
 import { expectNothingLost } from '../helpers/load/load.js';
+import { startObserved } from '../helpers/observed-worker.js';
 import { freePort, freePorts } from '../helpers/ports.js';
 import { makeProject } from '../helpers/project.js';
+import { until } from '../helpers/until.js';
 import { startWatching } from '../helpers/watched.js';
 import { startMaster } from '../helpers/zdsup.js';
 
@@ -141,4 +143,38 @@ test.concurrent('by class, what was broken off and what a crash took along count
   expect(figures.crashes).toBe(1);
   expect(figures.rates.errorRate).toBeGreaterThan(0);
   agent.destroy();
+});
+
+test.concurrent('what had begun before figures are on is not counted, also where a verdict has measured it', async () => {
+  const worker = await startObserved(`
+    let answer;
+    require('node:http').createServer((request, response) => {
+      if (request.url === '/wait') answer = () => response.end('late');
+      else response.end('ok', () => answer?.());
+    }).listen(process.env.PORT, '127.0.0.1', () => process.send('up'));
+  `);
+  const { port, child } = worker;
+  const tellIt = (message: object): unknown => child.send({ cmd: 'NODE_ZDSUP', ...message } as never);
+  const statsOf = (seq: number): Promise<{ figures: FiguresDelta }> =>
+    new Promise((resolve) => {
+      child.on(
+        'internalMessage' as 'message',
+        ((message: { act?: string; seq?: number; figures: FiguresDelta }) => {
+          if (message.act === 'stats' && message.seq === seq) resolve(message);
+        }) as never,
+      );
+      tellIt({ act: 'stats', seq });
+    });
+  worker.observe(() => {}, false);
+  const waits = connect(port, '127.0.0.1');
+  waits.write('GET /wait HTTP/1.1\r\nHost: app\r\n\r\n');
+  const asked = async (): Promise<number> => ((await statsOf(1)) as unknown as { requests: number }).requests;
+  await until('the request has begun', asked, (requests) => requests === 1);
+  tellIt({ act: 'figures', on: true });
+  const other = connect(port, '127.0.0.1');
+  other.write('GET / HTTP/1.1\r\nHost: app\r\n\r\n');
+  await Promise.all([once(waits, 'data'), once(other, 'data')]);
+  const { figures } = await statsOf(2);
+  expect([figures.requests, figures.responses]).toEqual([1, [0, 1, 0, 0, 0, 0]]);
+  for (const socket of [waits, other]) socket.destroy();
 });

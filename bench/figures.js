@@ -4,7 +4,6 @@
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { copyFileSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
-import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -12,6 +11,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { watch } from '../dist/client/watch.js';
 import { freePort } from './free-port.js';
+import { load } from './keep-alive-load.js';
 
 const BIN = fileURLToPath(new URL('../bin/zdsup.js', import.meta.url));
 const FOLDER = mkdtempSync(join(tmpdir(), 'zdsup-bench-figures-'));
@@ -78,24 +78,10 @@ function cpuMs(pid) {
   return readdirSync(folder).reduce((sum, id) => sum + ofThread(id), 0) / 1e6;
 }
 
-async function load(port, requests) {
-  const request = 'GET / HTTP/1.1\r\nHost: bench\r\n\r\n';
-  let left = requests;
-  await Promise.all(
-    Array.from({ length: CONNECTIONS }, async () => {
-      const socket = connect(port, '127.0.0.1').setNoDelay();
-      await once(socket, 'connect');
-      socket.on('data', () => (left-- > 0 ? socket.write(request) : socket.end()));
-      socket.write(request);
-      await once(socket, 'close');
-    }),
-  );
-}
-
 /** In microseconds of CPU. */
 async function costOfRequest(app) {
   const before = cpuMs(app.pids[0]);
-  await load(app.port, REQUESTS);
+  await load(app.port, REQUESTS, CONNECTIONS);
   return ((cpuMs(app.pids[0]) - before) * 1_000) / REQUESTS;
 }
 
@@ -105,7 +91,7 @@ async function measureRequest(node) {
   for (let pair = 0; pair < PAIRS; pair += 1) {
     const apps = { off: await start(node, 1, 'off'), on: await start(node, 1, 'on') };
     const watching = await startWatching('on');
-    for (const app of Object.values(apps)) await load(app.port, WARM_UP); // What is measured is compiled.
+    for (const app of Object.values(apps)) await load(app.port, WARM_UP, CONNECTIONS); // What is measured is compiled.
     for (let round = 0; round < ROUNDS; round += 1)
       for (const name of round % 2 === 0 ? ['off', 'on'] : ['on', 'off'])
         costs[name].push(await costOfRequest(apps[name]));
@@ -119,7 +105,7 @@ async function measureRequest(node) {
 async function measureMaster(node, workers) {
   const app = await start(node, workers, 'crowd');
   await pause(5_000); // The first generation has been promoted.
-  const requests = setInterval(() => void load(app.port, 200), 1_000);
+  const requests = setInterval(() => void load(app.port, 200, CONNECTIONS), 1_000);
   const off = await shareOfCore(app.pid);
   const watching = await startWatching('crowd');
   await pause(2_000);

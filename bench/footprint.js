@@ -5,12 +5,12 @@
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { copyFileSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { freePort } from './free-port.js';
+import { load } from './keep-alive-load.js';
 
 const BIN = fileURLToPath(new URL('../bin/zdsup.js', import.meta.url));
 /** In a folder of its own, as an app is: here it would be the whole repository whose files each status looks at. */
@@ -63,26 +63,12 @@ function cpuMs(pid) {
   return (Number(fields[11]) + Number(fields[12])) * 10;
 }
 
-async function load(port, requests) {
-  const request = 'GET / HTTP/1.1\r\nHost: bench\r\n\r\n';
-  let left = requests;
-  await Promise.all(
-    Array.from({ length: CONNECTIONS }, async () => {
-      const socket = connect(port, '127.0.0.1').setNoDelay();
-      await once(socket, 'connect');
-      socket.on('data', () => (left-- > 0 ? socket.write(request) : socket.end()));
-      socket.write(request);
-      await once(socket, 'close');
-    }),
-  );
-}
-
 /** CPU of the one worker for each request, in microseconds. */
 async function cpuPerRequest(app) {
   const [{ pid }] = app.said;
-  await load(app.port, REQUESTS / 4); // Warm: what is measured is compiled.
+  await load(app.port, REQUESTS / 4, CONNECTIONS); // Warm: what is measured is compiled.
   const before = cpuMs(pid);
-  await load(app.port, REQUESTS);
+  await load(app.port, REQUESTS, CONNECTIONS);
   return ((cpuMs(pid) - before) * 1000) / REQUESTS;
 }
 

@@ -198,6 +198,7 @@ test.concurrent('an app that listens on nothing is told so, and runs', async () 
     'zdsup.config.json': JSON.stringify({ name: 'queue', script: 'worker.js', minReady: 50, warmup: ['/', '/a'] }),
   });
   const master = await startMaster({ cwd: project.folder, args: [] });
+  await master.seen('it is told', ({ msg }) => msg?.startsWith('it listens on nothing yet') ?? false);
   expect(warnings(master)).toEqual([
     'worker 0 of generation 1: of its warm-up, /: the app has no listener',
     expect.stringMatching(/^it listens on nothing yet: .*an app that never listens serves as it is$/),

@@ -271,6 +271,11 @@ export class WorkerProcess implements ListenerClient, Peer, Bouncer, MeasuredWor
     return this.gone;
   }
 
+  /** Node says so once it has read the channel to its end. */
+  get isSilent(): boolean {
+    return !this.worker.process.connected;
+  }
+
   /** Asks whether its event loop is alive; `answered` may never be called. */
   ping(answered: () => void): void {
     this.pinged = { seq: this.nextSeq++, answered };
@@ -399,11 +404,9 @@ export class WorkerProcess implements ListenerClient, Peer, Bouncer, MeasuredWor
         else if (message.cmd !== NODES_ENVELOPE) closeStray(handle);
       }) as never,
     );
-    // After the exit, or ahead of it: all that was in the channel has been read.
-    child.once('disconnect', () => {
-      this.figuresTaker?.silent();
-      this.figuresTaker = null;
-    });
+    // After the exit, or ahead of it. Node tells no 'disconnect' where a handle was never received: then it is the last pipe's end.
+    child.once('disconnect', () => this.figuresTaker?.silent());
+    child.once('close', () => this.figuresTaker?.silent());
     child.on('exit', (code, signal) => {
       this.gone = true;
       this.traffic.gone(this.id);

@@ -22,6 +22,8 @@ export interface MeasuredWorker {
   hasServed: boolean;
   /** Its process has ended; what it told last may be on its way still. */
   hasExited: boolean;
+  /** All that it has ever told has come. */
+  isSilent: boolean;
   /** @param taker null: it measures no more */
   keepFigures(taker: FiguresTaker | null): void;
 }
@@ -44,6 +46,7 @@ interface Kept {
   worker: MeasuredWorker;
   process: NonNullable<FiguresDelta['process']>;
   silent: Promise<void>;
+  end(): void;
 }
 
 const UNKNOWN: Kept['process'] = {
@@ -82,7 +85,12 @@ export class FiguresKeeper {
     if (this.kept.has(id)) return;
     this.ledger.joined(id, generation, this.options.releaseOf(generation));
     let silent = (): void => {};
-    const kept: Kept = { worker, process: UNKNOWN, silent: new Promise((resolve) => (silent = resolve)) };
+    const end = (): void => {
+      this.ledger.gone(id);
+      this.kept.delete(id);
+      silent();
+    };
+    const kept: Kept = { worker, process: UNKNOWN, silent: new Promise((resolve) => (silent = resolve)), end };
     this.kept.set(id, kept);
     worker.keepFigures({
       told: (delta) => {
@@ -90,16 +98,13 @@ export class FiguresKeeper {
         this.ledger.told(id, delta);
         kept.process = delta.process ?? kept.process;
       },
-      silent: () => {
-        this.ledger.gone(id);
-        this.kept.delete(id);
-        silent();
-      },
+      silent: end,
     });
   }
 
   /** Settles when all has come that workers which have ended have told. */
   async settled(): Promise<void> {
+    this.endSilent();
     await Promise.all([...this.kept.values()].filter(({ worker }) => worker.hasExited).map(({ silent }) => silent));
   }
 
@@ -121,6 +126,11 @@ export class FiguresKeeper {
     };
   }
 
+  /** Of some no event tells in time: a process of theirs holds a pipe, and a handle that was sent to them was never received. */
+  private endSilent(): void {
+    for (const { worker, end } of [...this.kept.values()]) if (worker.isSilent) end();
+  }
+
   private turnNext(): void {
     this.timer = setTimeout(
       () => {
@@ -136,6 +146,7 @@ export class FiguresKeeper {
     const ms = now - this.turnedAt;
     if (ms < PAGE_MS) return;
     this.turnedAt = now;
+    this.endSilent();
     this.ledger.turn(ms);
     this.own.turn();
   }

@@ -1,5 +1,6 @@
 /** Runs in the CLI. `zdsup logs`: the last lines of what is kept of an app's output or, with --events, of its journal; with -f what is written from then on. */
 import { readFileSync } from 'node:fs';
+import { constants, setPriority } from 'node:os';
 import { chooseKnown } from '../../client/known-apps.js';
 import { brokenRecord } from '../../client/records.js';
 import { ZdsupError } from '../../shared/errors.js';
@@ -104,6 +105,7 @@ async function showBatched(lines: Iterable<LogLine> | AsyncIterable<LogLine>, sh
 }
 
 async function followAll(found: Log[], { json }: LogsOptions, wanted: Wanted, show: Show): Promise<never> {
+  yieldToTheApp();
   const asksOrigin = [wanted.worker, wanted.generation, wanted.since].some((value) => value !== undefined);
   const wantsOrigin = json || asksOrigin || process.stdout.isTTY === true;
   const followers = found.map((log) => new Follower(log, wanted, wantsOrigin));
@@ -132,5 +134,14 @@ function unitOf(pid: number): string | null {
     return /([^/\n]+\.service)\/?$/m.exec(readFileSync(`/proc/${pid}/cgroup`, 'utf8'))?.[1] ?? null;
   } catch {
     return null;
+  }
+}
+
+/** Whoever reads along with a log that is written at full speed computes all the time: on a small host clients and the master come first. */
+function yieldToTheApp(): void {
+  try {
+    setPriority(constants.priority.PRIORITY_LOW);
+  } catch {
+    // This host does not allow it.
   }
 }

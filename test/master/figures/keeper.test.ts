@@ -45,13 +45,18 @@ test('a look waits for what a worker has told that has just ended', async () => 
 
 test('one of whose end no event tells is found by the next look, and by the next turn of the page', async () => {
   for (const find of ['look', 'turn']) {
-    vi.useFakeTimers();
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'Date'] });
+    const later = performance.now() + 2_000;
     const { keeper, worker, taker, told } = world();
     taker.told(told);
     worker.hasExited = true;
     worker.isSilent = true;
     if (find === 'look') await keeper.settled();
-    else await vi.advanceTimersByTimeAsync(2_000);
+    else {
+      vi.spyOn(performance, 'now').mockReturnValue(later);
+      await vi.advanceTimersByTimeAsync(2_000);
+      vi.restoreAllMocks();
+    }
     expect(shown(keeper)).toEqual({ workers: 0, requests: 3, aborted: 1 });
     keeper.end();
     vi.useRealTimers();

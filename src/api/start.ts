@@ -11,6 +11,7 @@ import { logicalFolder } from '../client/apps.js';
 import type { FailedResult } from '../shared/control-protocol.js';
 import { ORDER_FD } from '../shared/daemon.js';
 import { ZdsupError } from '../shared/errors.js';
+import { notForked } from '../shared/not-forked.js';
 import type { Served, StartAnswer, StartOrder } from '../shared/start-order.js';
 import { ControlledApp } from './controlled-app.js';
 import type { App, ChildApp, StartOptions, StartTarget, StopResult, WorkOptions } from './types.js';
@@ -151,14 +152,6 @@ async function outcomeOf(
 
 const usage = (message: string, hint: string): ZdsupError =>
   new ZdsupError({ code: 'ZDSUP_USAGE', message, hint, exitStatus: 2 });
-
-const notForked = (error: NodeJS.ErrnoException): ZdsupError =>
-  new ZdsupError({
-    code: 'ZDSUP_FORK_FAILED',
-    message: `no process could be started for the master: ${error.code ?? error.message}`,
-    hint: 'look at the limits of this user: ulimit -a',
-    exitStatus: 1,
-  });
 
 const died = ({ signalCode, exitCode }: ChildProcess): ZdsupError =>
   new ZdsupError({

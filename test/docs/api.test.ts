@@ -1,17 +1,14 @@
 /** The code of docs/api.md is run: its blocks that begin with a file's name, as these files, in one folder and in their order. */
 import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { mkdirSync, readFileSync, symlinkSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
-import { killOwn } from '../helpers/cleanup.js';
 import { makeDaemonWorld } from '../helpers/daemons.js';
 import { freePort } from '../helpers/ports.js';
 import type { Project } from '../helpers/project.js';
 import { makeProject } from '../helpers/project.js';
-import { onTestFinished } from '../helpers/side-by-side.js';
 import type { Finished, World } from '../helpers/zdsup.js';
-import { zdsup } from '../helpers/zdsup.js';
+import { finished, zdsup } from '../helpers/zdsup.js';
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 const PAGE = readFileSync(`${ROOT}/docs/api.md`, 'utf8');
@@ -46,13 +43,7 @@ async function run({ world, project }: Place, name: string): Promise<Finished> {
     env: { ...world.env, PWD: project.folder },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
-  onTestFinished(() => killOwn(child.exitCode === null ? child.pid : undefined));
-  let stdout = '';
-  let stderr = '';
-  child.stdout.on('data', (chunk) => (stdout += chunk));
-  child.stderr.on('data', (chunk) => (stderr += chunk));
-  const [code] = (await once(child, 'close')) as [number | null];
-  return { code, stdout, stderr };
+  return finished(child);
 }
 
 test('the programs that the page has are these', () => {

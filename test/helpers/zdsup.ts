@@ -1,9 +1,10 @@
 /** Runs the real `zdsup` command: masters that live as long as the test, and commands that end by themselves. */
 
-import type { ChildProcess } from 'node:child_process';
+import type { ChildProcess, ChildProcessByStdio } from 'node:child_process';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
+import type { Readable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import type { AppSnapshot, Snapshot } from '../../src/shared/snapshot.js';
 import { killOwn, temporaryFolder } from './cleanup.js';
@@ -57,6 +58,11 @@ export async function zdsup(
     env: { ...world.env, PWD: options.cwd ?? world.home },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
+  return finished(child);
+}
+
+/** What it has written, once it has ended; with the test it ends anyway. */
+export async function finished(child: ChildProcessByStdio<null, Readable, Readable>): Promise<Finished> {
   onTestFinished(() => killOwn(child.exitCode === null ? child.pid : undefined));
   let stdout = '';
   let stderr = '';

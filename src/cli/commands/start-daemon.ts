@@ -17,6 +17,7 @@ import { runsAlready } from '../../shared/control-socket.js';
 import type { DaemonAnswer, DaemonOrder, StartResult } from '../../shared/daemon.js';
 import { ORDER_FD } from '../../shared/daemon.js';
 import { toReport, ZdsupError } from '../../shared/errors.js';
+import { notForked } from '../../shared/not-forked.js';
 import { controlSocketPath, logPath, runDirForStart, stateDir } from '../../shared/paths.js';
 import type { ProgressView } from '../render/progress.js';
 import { makeProgress } from '../render/progress.js';
@@ -193,14 +194,6 @@ function answerOf(
     child.on('close', (code, signal) => (failure ? resolve_(failure) : reject(died(app, signal ?? `code ${code}`))));
   });
 }
-
-const notForked = (error: NodeJS.ErrnoException): ZdsupError =>
-  new ZdsupError({
-    code: 'ZDSUP_FORK_FAILED',
-    message: `no process could be started for the master: ${error.code ?? error.message}`,
-    hint: 'look at the limits of this user: ulimit -a',
-    exitStatus: 1,
-  });
 
 const died = (app: string, how: string): ZdsupError =>
   new ZdsupError({

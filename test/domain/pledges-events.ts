@@ -26,8 +26,10 @@ export const aFailedRolloutChangesNothing: Pledge = (moment) => {
   if (verdict?.outcome !== 'failed') return;
   hold(verdict.reason !== null, 'a failed rollout has a reason');
   if (verdict.from === null || after.stop) return;
-  const old = after.generations[verdict.from]!;
-  hold(sorted(old.slots) === sorted(verdict.fromSlots), `slots ${old.slots} of ${verdict.fromSlots} are back`);
+  // A rollback that begins in the same step has given slots up again: as it begins, they were back.
+  const next = effects.find((effect) => effect.type === 'rollout-begun');
+  const slots = next ? next.rollout.fromSlots : after.generations[verdict.from]!.slots;
+  hold(sorted(slots) === sorted(verdict.fromSlots), `slots ${slots} of ${verdict.fromSlots} are back`);
   if (verdict.to !== null)
     hold((after.generations[verdict.to]?.slots.length ?? 0) === 0, 'the new one has no slot left');
 };

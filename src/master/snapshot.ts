@@ -174,9 +174,9 @@ export function rolloutSnapshot(rollout: Rollout, { wallOf }: Pick<Time, 'wallOf
   };
 }
 
-function canaryOf(rollout: Rollout, wallOf: Time['wallOf']): Pick<RolloutSnapshot, 'canary'> {
+function canaryOf(rollout: Rollout, wallOf: Time['wallOf']): Pick<RolloutSnapshot, 'canary' | 'verdict'> {
   const { steps, stepIndex, verdict } = rollout;
-  if (steps.length === 0) return {};
+  if (steps.length === 0) return { verdict };
   const overAt = stepOverAt(rollout);
   const until = overAt === null ? null : iso(wallOf(overAt));
   return { canary: { step: stepIndex + 1, steps: steps.length, until, verdict } };

@@ -88,6 +88,12 @@ export interface ListenerSnapshot {
   protocol: 'http' | 'https' | 'tcp' | 'tls' | 'udp';
 }
 
+export interface VerdictSnapshot {
+  kind: 'good' | 'bad' | 'inconclusive';
+  /** In words and figures. */
+  reason: string;
+}
+
 /** The rollout under way, else the last one that ended. */
 export interface RolloutSnapshot {
   id: number;
@@ -112,8 +118,10 @@ export interface RolloutSnapshot {
     steps: number;
     /** ISO 8601 instant at which its step is over; null where a person ends it. */
     until: string | null;
-    verdict: { kind: 'good' | 'bad' | 'inconclusive'; reason: string } | null;
+    verdict: VerdictSnapshot | null;
   };
+  /** Of a canary whose weight a person gave, while it is held: null until its traffic says something; else left out. */
+  verdict?: VerdictSnapshot | null;
   /** What the new generation runs, while the rollout is under way and that is known. */
   release?: { id: string; path: string };
 }

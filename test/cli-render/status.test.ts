@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import { renderStatus } from '../../src/cli/render/status.js';
-import type { AppSnapshot } from '../../src/shared/snapshot.js';
+import type { AppSnapshot, VerdictSnapshot } from '../../src/shared/snapshot.js';
 import { app, appFigures, NO_RATES, NOW, past, worker, workerFigures } from '../helpers/snapshots.js';
 
 const lines = (...apps: AppSnapshot[]): string[] => renderStatus(apps, NOW).split('\n');
@@ -172,6 +172,14 @@ describe('the rollout', () => {
     expect(lines(app({ name: 'api', rollout: { ...held, canary: { ...canary, until: null, verdict } } }))[4]).toBe(
       'canary     step 1 of 3, waits for zdsup promote api; inconclusive: 12 requests so far',
     );
+  });
+
+  test('of a canary by hand says what its traffic says', () => {
+    const held = { ...rollout, step: 'canary', weight: 5 } as const;
+    const canaryLine = (verdict: VerdictSnapshot | null) =>
+      lines(app({ name: 'api', rollout: { ...held, verdict } }))[4];
+    expect(canaryLine(null)).toBe('canary     no verdict yet');
+    expect(canaryLine({ kind: 'good', reason: '0 of 900 failed' })).toBe('canary     good: 0 of 900 failed');
   });
 
   test('that goes back by itself says why', () => {

@@ -3,9 +3,9 @@ import type { ButtonName } from '../../src/dashboard/pure/orders.js';
 import { BUTTONS, commandOf, wholeNumber, whyNot } from '../../src/dashboard/pure/orders.js';
 import { headlineOf, nextOf, stepsOf, verdictOf } from '../../src/dashboard/pure/rollout-words.js';
 import { generationsOf, splitOf } from '../../src/dashboard/pure/traffic.js';
-import type { RolloutSnapshot } from '../../src/shared/snapshot.js';
+import type { RolloutSnapshot, VerdictSnapshot } from '../../src/shared/snapshot.js';
 import type { FakeState } from '../browser/fake-app.js';
-import { fakeApp, fakeCanary, fakeEvent } from '../browser/fake-app.js';
+import { fakeApp, fakeCanary } from '../browser/fake-app.js';
 
 const at = Date.parse('2026-11-26T12:00:00Z');
 const OLD = { generation: 7, release: 'old', workers: 4, share: 1 };
@@ -159,28 +159,20 @@ describe('the rollout in words', () => {
 
   test('says its verdict with the reason, and what comes next', () => {
     const held = canary();
-    expect(verdictOf(held, [])).toMatchObject({ tone: 'good', head: 'Good' });
-    expect(verdictOf(held, [])!.text).toContain('after 61,204 requests');
+    expect(verdictOf(held)).toMatchObject({ tone: 'good', head: 'Good' });
+    expect(verdictOf(held)!.text).toContain('after 61,204 requests');
     expect(nextOf(held, at)).toBe('Step ends in 41 s.');
     expect(nextOf(canary({ canary: { step: 1, steps: 2, until: null, verdict: null } }), at)).toContain(
       'until you promote',
     );
   });
 
-  test('of a canary by hand has the last verdict that was told of it', () => {
+  test('of a canary by hand says its verdict too', () => {
     const { canary: _, ...byHand } = fakeCanary(at, 5);
-    const held = app({ generations: [OLD, NEW], rollout: byHand });
-    const verdict = (ago: number, message: string, generation = 8) =>
-      fakeEvent(at - ago, 'verdict', message, generation);
-    expect(verdictOf(held, [])).toMatchObject({ head: 'None yet' });
-    expect(
-      verdictOf(held, [
-        verdict(900_000, 'generation 8 at 5 %: good so far (of another rollout)'),
-        verdict(9_000, 'generation 8 at 5 %: inconclusive so far (too little traffic: 0 requests)'),
-        verdict(5_000, "generation 8 at 5 %: bad so far (p99 80 ms (at least), the stable generation's 22 ms)"),
-        verdict(1_000, 'generation 7 at 5 %: good so far (of another generation)', 7),
-      ]),
-    ).toEqual({ tone: 'bad', head: 'Bad', text: "p99 80 ms (at least), the stable generation's 22 ms" });
+    const held = (verdict: VerdictSnapshot | null) => app({ generations: [OLD, NEW], rollout: { ...byHand, verdict } });
+    expect(verdictOf(held(null))).toMatchObject({ head: 'None yet' });
+    const reason = "p99 80 ms (at least), the stable generation's 22 ms";
+    expect(verdictOf(held({ kind: 'bad', reason }))).toEqual({ tone: 'bad', head: 'Bad', text: reason });
   });
 
   test('that has ended says what came of it and why, and has no steps', () => {

@@ -39,6 +39,12 @@ test.concurrent('it is held at each weight with the workers that this needs, and
     rollout: { from: 1, to: 2, step: 'canary', weight: 5, outcome: null },
   });
   expect(held.rollout?.release?.path).toBe(held.release?.path);
+  const judged = await master.statusUntil('it is judged', ({ rollout }) => rollout?.verdict != null);
+  expect(judged.rollout?.verdict).toEqual({
+    kind: 'inconclusive',
+    reason: expect.stringContaining('too little traffic'),
+  });
+  expect((await master.run('status')).stdout).toContain('canary     inconclusive: too little traffic');
   expect(active(held, 1)).toEqual(old);
   expect(active(held, 2)).toHaveLength(1);
   for (const command of ['status', 'describe'])

@@ -9,6 +9,7 @@ import type {
   RecyclingSnapshot,
   RolloutSnapshot,
   SoakSnapshot,
+  VerdictSnapshot,
 } from '../../shared/snapshot.js';
 import { formatDuration, formatSize } from '../../shared/units.js';
 import { megabytes, milliseconds, percent, perSecond } from './figures.js';
@@ -50,6 +51,7 @@ export function statusLines(app: AppSnapshot, now: number): StatusLine[] {
   say('listening', `listening  ${app.listeners.map(listener).join(', ') || dim('on nothing')}`);
   if (rollout && rolloutWords(app, rollout) !== null) say('rollout', `rollout    ${rolloutWords(app, rollout)}`);
   if (rollout?.canary) say('canary', `canary     ${canaryWords(app.name, rollout.canary, now)}`);
+  else if (rollout?.verdict !== undefined) say('canary', `canary     ${verdictWords(rollout.verdict)}`);
   if (rollout?.release) say('to release', `to release ${rollout.release.id} ${rollout.release.path}`);
   if (soak) say('soak', `soak       ${soakWords(soak, now)}`);
   if (recycling && recyclingWords(recycling) !== '') say('recycling', `recycling  ${recyclingWords(recycling)}`);
@@ -125,8 +127,11 @@ function canaryWords(
   now: number,
 ): string {
   const wait = until === null ? `waits for zdsup promote ${name}` : `${left(until, now)} left`;
-  return `step ${step} of ${steps}, ${wait}; ${verdict ? `${verdict.kind}: ${verdict.reason}` : 'no verdict yet'}`;
+  return `step ${step} of ${steps}, ${wait}; ${verdictWords(verdict)}`;
 }
+
+const verdictWords = (verdict: VerdictSnapshot | null): string =>
+  verdict ? `${verdict.kind}: ${verdict.reason}` : 'no verdict yet';
 
 function soakWords({ generation, until, judged, goesBack }: SoakSnapshot, now: number): string {
   const trial = `generation ${generation} is on trial for ${left(until, now)} more`;

@@ -1,5 +1,4 @@
 /** The rollout under way, or the last one, as steps and sentences. Pure. */
-import type { LiveEvent } from '../../shared/dashboard-protocol.js';
 import type { AppSnapshot, RolloutSnapshot, RolloutStep } from '../../shared/snapshot.js';
 import { formatDuration } from '../../shared/units.js';
 import type { Tone } from './marks.js';
@@ -103,24 +102,13 @@ function wayOf({ kind, from, to }: RolloutSnapshot): string {
   return from === null ? `Start of generation ${to}` : `${verb} from generation ${from} to ${to}`;
 }
 
-/** As the master words it of a canary by hand, which has no steps in the snapshot. */
-const VERDICT = /: (good|bad|inconclusive) so far \((.*)\)/;
-
-/** What its traffic says of the canary; null where nobody is judged. @param events oldest first */
-export function verdictOf({ rollout }: AppSnapshot, events: LiveEvent[]): Sentence | null {
+/** What its traffic says of the canary; null where nobody is judged. */
+export function verdictOf({ rollout }: AppSnapshot): Sentence | null {
   if (rollout?.outcome !== null || rollout.step !== 'canary') return null;
-  const verdict = rollout.canary ? rollout.canary.verdict : lastVerdict(rollout, events);
+  const verdict = rollout.canary?.verdict ?? rollout.verdict;
   if (!verdict) return { tone: 'plain', head: 'None yet', text: 'too little was seen of its traffic' };
   const tone: Tone = verdict.kind === 'good' ? 'good' : verdict.kind === 'bad' ? 'bad' : 'warn';
   return { tone, head: `${verdict.kind[0]!.toUpperCase()}${verdict.kind.slice(1)}`, text: verdict.reason };
-}
-
-function lastVerdict({ to, startedAt }: RolloutSnapshot, events: LiveEvent[]): { kind: string; reason: string } | null {
-  const last = events.findLast(
-    ({ kind, generation, at }) => kind === 'verdict' && generation === to && at >= startedAt,
-  );
-  const [, kind, reason] = VERDICT.exec(last?.message ?? '') ?? [];
-  return kind === undefined || reason === undefined ? null : { kind, reason };
 }
 
 /** What happens next, and when. @param now ms since 1970, by the master's clock */

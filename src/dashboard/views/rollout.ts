@@ -15,13 +15,13 @@ export function rolloutView(): View {
   const next = make('p', 'next');
   byId('rollout').append(headline.root, steps, verdictLabel, verdict.root, next);
   const list = new Keyed<StepView>(steps, ({ label }) => label, makeStep);
-  return ({ app, events, now }) => {
+  return ({ app, now }) => {
     if (!app) return;
     headline.update(headlineOf(app));
     const views = stepsOf(app);
     setHidden(steps, views.length === 0);
     list.update(views);
-    const sentence = verdictOf(app, events);
+    const sentence = verdictOf(app);
     setHidden(verdict.root as HTMLElement, sentence === null);
     setHidden(verdictLabel, sentence === null);
     if (sentence) verdict.update(sentence);

@@ -1,6 +1,6 @@
 /**
  * Who gets what the workers tell: each delta goes to its worker, to the worker's generation and to the app at one time, so that each is the sum of what is
- * below it, and a worker or a generation that goes takes nothing from what is above. Knows no process and no clock.
+ * below it, and a worker or a generation that goes takes nothing from what is above. Knows no process and no clock: `at` is in ms since the last turn.
  */
 import type { FiguresDelta, GenerationFigures, Rates, Totals } from '../../shared/figures.js';
 import { RESPONSE_CLASSES } from '../../shared/figures.js';
@@ -24,7 +24,7 @@ interface WorkerAccount extends Account {
   generation: GenerationAccount;
 }
 
-const newAccount = (): Account => ({ tally: new Tally(), recent: new Recent() });
+const newAccount = (at?: number): Account => ({ tally: new Tally(), recent: new Recent(at) });
 
 const show = ({ tally, recent }: Account): { totals: Totals; rates: Rates } => ({
   totals: tally.totals(),
@@ -46,22 +46,23 @@ export class Ledger {
   private readonly workers = new Map<number, WorkerAccount>();
 
   /** It takes traffic from now on. Once more is no harm. */
-  joined(id: number, generation: number, release: string): void {
+  joined(id: number, generation: number, release: string, at: number): void {
     if (this.workers.has(id)) return;
-    const account = this.generations.get(generation) ?? { ...newAccount(), release, workers: new Set() };
+    if (this.workers.size === 0) this.app.recent.beginAt(at);
+    const account = this.generations.get(generation) ?? { ...newAccount(at), release, workers: new Set() };
     this.generations.set(generation, account);
     account.workers.add(id);
-    this.workers.set(id, { ...newAccount(), generation: account });
+    this.workers.set(id, { ...newAccount(at), generation: account });
     this.forget();
   }
 
-  /** Of one that has not joined, or has gone, nothing can come. */
-  told(id: number, delta: FiguresDelta): void {
+  /** Of one that has not joined, or has gone, nothing can come. @param at null: it says nothing of the time that it is of */
+  told(id: number, delta: FiguresDelta, at: number | null): void {
     const worker = this.workers.get(id);
     if (!worker) return;
     for (const { tally, recent } of [worker, worker.generation, this.app]) {
       tally.add(delta);
-      recent.add(delta);
+      recent.add(delta, at);
     }
   }
 
@@ -69,7 +70,7 @@ export class Ledger {
   gone(id: number): void {
     const worker = this.workers.get(id);
     if (!worker) return;
-    this.told(id, aborted(worker.tally.underWay()));
+    this.told(id, aborted(worker.tally.underWay()), null);
     worker.generation.workers.delete(id);
     this.workers.delete(id);
     this.forget();

@@ -83,7 +83,7 @@ export class FiguresKeeper {
   joined(worker: MeasuredWorker): void {
     const { id, generation } = worker;
     if (this.kept.has(id)) return;
-    this.ledger.joined(id, generation, this.options.releaseOf(generation));
+    this.ledger.joined(id, generation, this.options.releaseOf(generation), performance.now() - this.turnedAt);
     let silent = (): void => {};
     const end = (): void => {
       this.ledger.gone(id);
@@ -95,7 +95,7 @@ export class FiguresKeeper {
     worker.keepFigures({
       told: (delta) => {
         if (!isFiguresDelta(delta)) return;
-        this.ledger.told(id, delta);
+        this.ledger.told(id, delta, performance.now() - this.turnedAt);
         kept.process = delta.process ?? kept.process;
       },
       silent: end,

@@ -75,7 +75,7 @@ function act(ledger: Ledger, world: World, move: Move): void {
     if (!ledger.ofGenerations().some((one) => one.generation === generation))
       world.generations.set(generation, newBook());
     world.live.set(id, { generation, book: newBook() });
-    ledger.joined(id, generation, `r${generation}`);
+    ledger.joined(id, generation, `r${generation}`, 0);
   }
   if ((move.kind !== 'tell' && move.kind !== 'go') || ids.length === 0) return;
   const id = ids[move.who % ids.length]!;
@@ -104,7 +104,7 @@ function act(ledger: Ledger, world: World, move: Move): void {
     latency: isWhole && ended > 0 ? [bucketOf(move.ms), ended] : [],
     latencySumMs: isWhole ? ended * Math.round(move.ms) : 0,
   };
-  ledger.told(id, delta);
+  ledger.told(id, delta, 0);
 }
 
 function expectBook(totals: Totals, book: Book): void {
@@ -186,7 +186,7 @@ test('of generations without workers the newest are remembered, and those with w
   );
   const ledger = new Ledger();
   for (let generation = 1; generation <= 40; generation += 1) {
-    ledger.joined(generation, generation, 'r');
+    ledger.joined(generation, generation, 'r', 0);
     if (generation > 1) ledger.gone(generation);
   }
   const shown = ledger.ofGenerations().map(({ generation }) => generation);
@@ -203,31 +203,31 @@ test('of a worker that has not joined or has gone nothing is counted', () => {
     latency: [12, 1],
     latencySumMs: 0.2,
   };
-  ledger.told(1, delta);
-  ledger.joined(1, 1, 'r');
-  ledger.told(1, delta);
-  ledger.joined(1, 1, 'r'); // As one that was parked and serves again.
+  ledger.told(1, delta, 0);
+  ledger.joined(1, 1, 'r', 0);
+  ledger.told(1, delta, 0);
+  ledger.joined(1, 1, 'r', 0); // As one that was parked and serves again.
   expect(ledger.ofWorker(1)!.totals).toMatchObject({ requests: 3, latency: [12, 1], latencySumMs: 0.2 });
   ledger.gone(1);
   ledger.gone(1);
-  ledger.told(1, delta);
+  ledger.told(1, delta, 0);
   expect(ledger.ofApp().totals.requests).toBe(3);
   expect(ledger.ofWorker(1)).toBeNull();
 });
 
+const answered = (requests: number, failed = 0, ms = 20): FiguresDelta => ({
+  requests,
+  responses: [0, requests - failed, 0, 0, failed, 0],
+  taken: 0,
+  given: 0,
+  latency: [bucketOf(ms), requests],
+  latencySumMs: requests * ms,
+});
+
 test('rates are of the last five pages that are full, by the time that they took', () => {
   const ledger = new Ledger();
-  ledger.joined(1, 1, 'r');
-  const tell = (requests: number, failed: number, ms: number): void =>
-    ledger.told(1, {
-      requests,
-      responses: [0, requests - failed, 0, 0, failed, 0],
-      taken: 0,
-      given: 0,
-      latency: [bucketOf(ms), requests],
-      latencySumMs: requests * ms,
-    });
-  tell(100, 10, 20);
+  ledger.joined(1, 1, 'r', 0);
+  ledger.told(1, answered(100, 10, 20), 500);
   expect(ledger.ofApp().rates).toEqual({ requestsPerSecond: 0, errorRate: 0, p50Ms: null, p99Ms: null });
   ledger.turn(500);
   const { requestsPerSecond, errorRate, p50Ms, p99Ms } = ledger.ofWorker(1)!.rates;
@@ -238,4 +238,41 @@ test('rates are of the last five pages that are full, by the time that they took
   ledger.turn(1_000);
   expect(ledger.ofApp().rates).toEqual({ requestsPerSecond: 0, errorRate: 0, p50Ms: null, p99Ms: null });
   expect(bucketOf(1e9)).toBe(BUCKET_COUNT - 1);
+});
+
+test('the rate of one that joins in the middle of a page is over the time that has passed since, and so are those of its generation and of the app', () => {
+  const ledger = new Ledger();
+  ledger.turn(1_000); // Nobody serves yet.
+  ledger.joined(1, 1, 'r', 900);
+  const rates = (): number[] =>
+    [ledger.ofWorker(1)!, ledger.ofGenerations()[0]!, ledger.ofApp()].map(({ rates: { requestsPerSecond } }) =>
+      Math.round(requestsPerSecond),
+    );
+  ledger.turn(1_000);
+  expect(rates()).toEqual([0, 0, 0]);
+  ledger.told(1, answered(450), 500); // Of 600 ms.
+  ledger.turn(1_000);
+  expect(rates()).toEqual([750, 750, 750]);
+  ledger.told(1, answered(750), 500);
+  ledger.turn(1_000);
+  expect(rates()).toEqual([750, 750, 750]);
+  ledger.joined(2, 1, 'r', 400);
+  ledger.told(1, answered(750), 500);
+  ledger.told(2, answered(3), 405); // Too short a time to say anything yet.
+  ledger.turn(1_000);
+  expect(ledger.ofWorker(2)!.rates.requestsPerSecond).toBe(0);
+  ledger.told(2, answered(327), 500);
+  ledger.turn(1_000);
+  expect(ledger.ofWorker(2)!.rates.requestsPerSecond).toBeCloseTo(300);
+});
+
+test('of one that falls silent the rate sinks with the time that passes', () => {
+  const ledger = new Ledger();
+  ledger.joined(1, 1, 'r', 0);
+  ledger.told(1, answered(1_000), 1_000);
+  ledger.turn(1_000);
+  for (const expected of [500, 333, 250, 200, 0]) {
+    ledger.turn(1_000);
+    expect(Math.round(ledger.ofWorker(1)!.rates.requestsPerSecond)).toBe(expected);
+  }
 });

@@ -59,8 +59,8 @@ test('whatever an app sends, what is let through leaves totals that are numbers'
     fc.property(anything, (value) => {
       if (!isFiguresDelta(value)) return;
       const ledger = new Ledger();
-      ledger.joined(1, 1, 'r');
-      ledger.told(1, value);
+      ledger.joined(1, 1, 'r', 0);
+      ledger.told(1, value, 0);
       const { requests, latency, latencySumMs } = ledger.ofApp().totals;
       expect([requests, latencySumMs, ...latency].every(Number.isFinite)).toBe(true);
     }),

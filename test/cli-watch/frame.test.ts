@@ -217,6 +217,42 @@ test('a crash loop shows the slot that waits, and when it is tried again', () =>
   }
 });
 
+describe('an app that does not run', () => {
+  const reason = 'the master was killed by SIGKILL while generation 3 was serving, and two workers went with it';
+  const crashed = (name: string) =>
+    app({ name, state: 'crashed', ended: { at: past(60_000), reason }, workers: [], figures: undefined as never });
+
+  test('says why, and what brings it back, on as many lines as that takes', () => {
+    for (const name of ['api', `n${'a'.repeat(62)}`]) {
+      const { lines } = drawn(view(crashed(name)), USUAL);
+      expect(lines[0]).toMatch(new RegExp(`^${name}  crashed`));
+      expect(lines.join(' ').replaceAll(/ +/g, ' ')).toBe(
+        `${name} crashed 1 min ago: ${reason} zdsup start ${name} brings it back`,
+      );
+      expect(lines.slice(1).every((line) => line.startsWith(' '.repeat(11)))).toBe(true);
+    }
+  });
+
+  test('has one line where others need the room', () => {
+    const apps = ['a', 'b', 'c', 'd', 'e', 'f', 'g', 'h', 'i'].map(crashed);
+    expect(drawn(view(...apps), SMALL).lines.map((line) => line[0])).toEqual([...'abcdefghi']);
+  });
+});
+
+test('of figures none is cut: columns are left out first, down to the smallest terminal', () => {
+  const draining = canary.workers.map((one, slot) => (slot === 1 ? { ...one, state: 'draining' as const } : one));
+  for (const one of [plain, canary, { ...canary, workers: draining }, { ...plain, figures: undefined as never }])
+    for (let columns = LEAST.columns; columns <= 80; columns++) {
+      const { lines } = drawn(view(one), { columns, rows: 40 });
+      const table = lines.filter((line) => /^ *(generation|slot|\d+) {2}/.test(line));
+      expect(table.length).toBeGreaterThanOrEqual(one.workers.length + 1);
+      expect(
+        table.filter((line) => line.includes('…')),
+        `${columns} columns`,
+      ).toEqual([]);
+    }
+});
+
 test('trouble with the log is told, also on 40×10', () => {
   expect(drawn(view(logTrouble), USUAL).all).toContain(
     'log        cannot be written: no space left on the disk; 1,234 lines',

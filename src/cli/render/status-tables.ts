@@ -6,11 +6,12 @@ import { megabytes, milliseconds, percent, perSecond } from './figures.js';
 import { table } from './table.js';
 
 /** Dropped in this order, until the table fits. */
-const LEAST_WANTED = ['in flight', 'gen', 'conns', 'recycled', 'restarts', 'requests', 'up'];
+const LEAST_WANTED = ['in flight', 'gen', 'conns', 'recycled', 'restarts', 'requests', 'up', 'cpu', 'pid', 'memory'];
 const LEAST_WANTED_OF_FIGURES = [
   ...['heap', 'in flight', 'requests', 'gen', 'recycled', 'up', 'restarts', 'conns', 'delay', 'p50'],
-  ...['errors', 'loop', 'p99'],
+  ...['errors', 'loop', 'p99', 'pid', 'cpu', 'memory', 'req/s'],
 ];
+const LEAST_WANTED_OF_GENERATIONS = ['workers', 'p50', 'p99', 'req/s'];
 
 /** The headings first. As few columns as fit, the most wanted ones. */
 export function workerTable(workers: WorkerSnapshot[], now: number, columns: number): string[] {
@@ -18,20 +19,36 @@ export function workerTable(workers: WorkerSnapshot[], now: number, columns: num
   const all = withFigures ? COLUMNS : COLUMNS.filter(({ ofFigures }) => !ofFigures);
   const rows = workers.map((worker) => all.map(({ cell }) => cell(worker, now)));
   const oneGeneration = new Set(workers.map((worker) => worker.generation)).size === 1; // The first line names it.
-  const dropped = new Set<string>();
-  if (workers.every(({ recycled = 0 }) => recycled === 0)) dropped.add('recycled');
-  const leastWanted = withFigures ? LEAST_WANTED_OF_FIGURES : LEAST_WANTED;
-  for (const next of ['', ...leastWanted]) {
-    if (next !== 'gen' || oneGeneration) dropped.add(next);
-    const kept = <T>(cells: T[]): T[] => cells.filter((_, index) => !dropped.has(all[index]!.heading));
-    const shown = table(kept(all.map(({ heading }) => heading)), rows.map(kept)).split('\n');
-    if (next === leastWanted.at(-1) || shown.every((line) => line.length <= columns)) return shown;
+  const noneRecycled = workers.every(({ recycled = 0 }) => recycled === 0);
+  const leastWanted = (withFigures ? LEAST_WANTED_OF_FIGURES : LEAST_WANTED).filter(
+    (heading) => heading !== 'gen' || oneGeneration,
+  );
+  const headings = all.map(({ heading }) => heading);
+  return fitting({ headings, rows, columns, leastWanted, dropped: noneRecycled ? ['recycled'] : [] });
+}
+
+interface Wide {
+  headings: string[];
+  rows: string[][];
+  columns: number;
+  /** Headings, in the order in which they go. */
+  leastWanted: string[];
+  /** Those that say nothing. */
+  dropped?: string[];
+}
+
+/** As many columns as there is room for; a table of those that stay in any case may be wider. */
+function fitting({ headings, rows, columns, leastWanted, dropped = [] }: Wide): string[] {
+  for (let count = 0; ; count++) {
+    const gone = new Set([...dropped, ...leastWanted.slice(0, count)]);
+    const kept = <T>(cells: T[]): T[] => cells.filter((_, index) => !gone.has(headings[index]!));
+    const shown = table(kept(headings), rows.map(kept)).split('\n');
+    if (count === leastWanted.length || shown.every((line) => line.length <= columns)) return shown;
   }
-  return [];
 }
 
 /** Who has which part of the traffic, and what comes of it; null where there is nothing to compare, or nobody measures. */
-export function generationTable({ figures, weights, workers }: AppSnapshot): string[] | null {
+export function generationTable({ figures, weights, workers }: AppSnapshot, columns: number): string[] | null {
   const serving = (figures?.generations ?? []).filter(({ workerCount }) => workerCount > 0);
   if (serving.length < 2) return null;
   const active = (generation: number): number =>
@@ -45,7 +62,8 @@ export function generationTable({ figures, weights, workers }: AppSnapshot): str
     steady(milliseconds(rates.p99Ms)),
     steady(percent(rates.errorRate)),
   ]);
-  return table(['generation', 'weight', 'workers', 'req/s', 'p50', 'p99', 'errors'], rows).split('\n');
+  const headings = ['generation', 'weight', 'workers', 'req/s', 'p50', 'p99', 'errors'];
+  return fitting({ headings, rows, columns, leastWanted: LEAST_WANTED_OF_GENERATIONS });
 }
 
 interface Column {

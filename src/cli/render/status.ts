@@ -12,7 +12,7 @@ export function renderStatus(apps: AppSnapshot[], now: number, columns?: number)
 function renderApp(app: AppSnapshot, now: number, columns = Number.POSITIVE_INFINITY): string {
   const lines = statusLines(app, now).map(({ text }) => text);
   if (!isUp(app)) return lines.join('\n');
-  const sharing = generationTable(app);
+  const sharing = generationTable(app, columns);
   if (sharing !== null) lines.push('', ...sharing);
   if (app.workers.length === 0) return [...lines, styles(process.stdout).dim('workers    none')].join('\n');
   return [...lines, '', ...workerTable(app.workers, now, columns), ...drainLines(app)].join('\n');

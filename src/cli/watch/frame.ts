@@ -3,7 +3,7 @@
  * it has. Where not all fits, what is wanted most is there, and what is left out is said. Pure, but for the styles of stdout.
  */
 import type { AppSnapshot } from '../../shared/snapshot.js';
-import type { Topic } from '../render/status-lines.js';
+import type { StatusLine, Topic } from '../render/status-lines.js';
 import { isUp, statusLines } from '../render/status-lines.js';
 import { drainLines, generationTable } from '../render/status-tables.js';
 import { styles } from '../render/style.js';
@@ -61,19 +61,20 @@ const LEVELS = [
 ] as const;
 type Wanted = (typeof LEVELS)[number][number];
 
-/** What is longer than a line is clipped, but goes on below, where there is room, of these: at `reasons`. */
+/** What is longer than a line is clipped, but goes on below, where there is room, of these, and of the title of what does not run: at `reasons`. */
 const WITH_REASONS: readonly Wanted[] = [...LEVELS[0], ...LEVELS[3]];
 
 /** What there is to show of an app, from top to bottom. */
 interface Piece {
-  wanted: Wanted;
+  /** Of a title there is always one line. */
+  wanted: Wanted | 'title';
   lines: string[];
   /** Of one line: all of it, where it may go on below. */
   whole: string[];
 }
 
 interface Block {
-  title: string;
+  title: Piece;
   above: Piece[];
   workers: WorkerRows | null;
   below: Piece[];
@@ -119,18 +120,20 @@ function mostWanted(apps: AppSnapshot[], room: number): AppSnapshot[] {
 
 function blockOf(app: AppSnapshot, now: number, columns: number): Block {
   const piece = (wanted: Wanted, ...lines: string[]): Piece => ({ wanted, lines, whole: [] });
-  const [title, ...said] = statusLines(app, now);
+  const [{ text }, ...said] = statusLines(app, now) as [StatusLine, ...StatusLine[]];
+  // Of what does not run it is all that is said: why it ended, and what brings it back.
+  const title: Piece = { wanted: 'title', lines: [text], whole: isUp(app) ? [] : wrap(text, columns, INDENT) };
   const above = said.map(({ topic, text }) => ({
     ...piece(topic as Exclude<Topic, 'title'>, clip(text, columns)),
     whole: WITH_REASONS.includes(topic as Wanted) ? wrap(text, columns, INDENT) : [],
   }));
-  const generations = isUp(app) ? generationTable(app) : null;
+  const generations = isUp(app) ? generationTable(app, columns) : null;
   if (generations !== null) above.push(piece('blanks', ''), piece('generations', ...generations));
   const workers = isUp(app) && app.workers.length > 0 ? rowsOf(app, now, columns) : null;
   if (workers !== null) above.push(piece('blanks', ''));
   else if (isUp(app)) above.push(piece('workers', styles(process.stdout).dim('workers    none')));
   const below = drainLines(app).map((line) => piece('drains', line));
-  return { title: title!.text, above, workers, below, shown: new Map(), workerCount: 0, gap: false };
+  return { title, above, workers, below, shown: new Map([[title, 0]]), workerCount: 0, gap: false };
 }
 
 /** Gives out the room, level by level. @returns what is left of it */
@@ -142,13 +145,13 @@ function fill(blocks: Block[], space: number): number {
     return true;
   };
   for (const level of LEVELS) {
-    const isAt = (wanted: Wanted): boolean => (level as readonly Wanted[]).includes(wanted);
+    const isAt = (wanted: Piece['wanted']): boolean => (level as readonly Piece['wanted'][]).includes(wanted);
     // Between all of them or none: one gap alone would say that the others belong together.
     if (isAt('gaps') && take(Math.max(0, blocks.length - 1))) for (const block of blocks.slice(1)) block.gap = true;
     if (isAt('allWorkers')) giveRows(blocks, take);
     for (const block of blocks) {
-      const { above, below, shown, workers } = block;
-      for (const piece of [...above, ...below]) {
+      const { title, above, below, shown, workers } = block;
+      for (const piece of [title, ...above, ...below]) {
         if (isAt(piece.wanted) && take(piece.lines.length)) shown.set(piece, 0);
         if (!isAt('reasons') || !shown.has(piece) || piece.whole.length < 2) continue;
         const more = Math.min(room, piece.whole.length - 1);
@@ -185,7 +188,7 @@ function linesOf({ title, above, workers, below, shown, workerCount, gap }: Bloc
       return more === 0 ? piece.lines : beginningOf(piece.whole, more + 1);
     });
   const table = workers === null ? [] : linesOfRows(workers, workerCount);
-  return [...(gap ? [''] : []), title, ...linesOfPieces(above), ...table, ...linesOfPieces(below)];
+  return [...(gap ? [''] : []), ...linesOfPieces([title, ...above]), ...table, ...linesOfPieces(below)];
 }
 
 /** What does not fit goes on in the last line, which is clipped. */

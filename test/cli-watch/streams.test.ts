@@ -58,7 +58,7 @@ function watching(socketPath: string) {
 const socketIn = (folder: string): string => join(folder, 'api.sock');
 const sample = (one: AppSnapshot): string => `${JSON.stringify({ type: 'sample', app: one })}\n`;
 
-test('a master is asked until its first sample is there, and then no more', async () => {
+test('a master is asked until its first sample is there, and then no more but after a step', async () => {
   const master = await play(socketIn(temporaryFolder()));
   const { ask, asked, samples, told } = watching(master.socketPath);
   expect(await ask()).toBe('asked');
@@ -73,13 +73,29 @@ test('a master is asked until its first sample is there, and then no more', asyn
     () => told,
     (all) => all.length === 1,
   );
-  expect(
-    samples.map(({ name }) => name),
-    'by the name that it has here',
-  ).toEqual(['alice/api']);
+  expect(samples[0]?.name, 'by the name that it has here').toBe('alice/api');
   expect(told).toEqual(['alice/api: it is held']);
-  expect([await ask(), await ask(), asked()]).toEqual(['alice/api', 'alice/api', 1]);
+  await until('what is so after the step', () => samples.length === 2);
+  expect([await ask(), await ask(), asked()]).toEqual(['asked', 'asked', 2]);
   expect(master.watchers).toHaveLength(1);
+});
+
+test('after many steps at once it is asked twice: at the first one, and for the others together', async () => {
+  const master = await play(socketIn(temporaryFolder()));
+  const { ask, asked, samples, told } = watching(master.socketPath);
+  await ask();
+  const [watcher] = await until(
+    'it watches',
+    () => master.watchers,
+    (all) => all.length === 1,
+  );
+  watcher!.write(`${JSON.stringify({ type: 'progress', kind: 'worker-active', message: 'active' })}\n`.repeat(64));
+  await until('all are told', () => told.length === 64);
+  await until('the last look', () => asked() === 3);
+  await until('it is shown', () => samples.length > 0);
+  watcher!.write(sample(app()));
+  await until('the sample', () => samples.at(-1)?.name === 'alice/api');
+  expect(asked()).toBe(3);
 });
 
 test('one that falls silent is asked again, as it may hang', async () => {

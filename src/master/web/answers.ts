@@ -88,7 +88,7 @@ export class Answers {
     const { auth } = gate();
     if (!auth.isToken(token)) {
       counts.refused.token += 1;
-      return unauthorized(appName, '/');
+      return unauthorized(appName, '/', true);
     }
     return { ...text(303, 'The page is at /'), headers: { Location: '/', 'Set-Cookie': auth.cookie } };
   }
@@ -137,9 +137,9 @@ function targetOf({ url = '' }: IncomingMessage): { path: string; query: URLSear
 }
 
 /** A person gets a page that says where the token is; a program a line. */
-const unauthorized = (app: string, path: string): Answer => ({
+const unauthorized = (app: string, path: string, isWrong = false): Answer => ({
   ...(path === '/'
-    ? { status: 401, type: 'text/html; charset=utf-8', body: LOGIN_PAGE(app) }
+    ? { status: 401, type: 'text/html; charset=utf-8', body: LOGIN_PAGE(app, isWrong) }
     : text(401, 'This needs the token: Authorization: Bearer <token>.')),
   headers: { 'WWW-Authenticate': 'Bearer realm="zdsup"' },
 });

@@ -49,13 +49,13 @@ function namesIn(folder: string): string[] {
 }
 
 /** Of who comes without a token, or with a wrong one. @param app its name */
-export const LOGIN_PAGE = (app: string): string =>
+export const LOGIN_PAGE = (app: string, isWrong: boolean): string =>
   `<!doctype html>
 <html lang="en">
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>zdsup: ${app}</title>
-<h1>This page needs its token</h1>
-<p>On the host, as the user who runs the app, type <code>zdsup dashboard ${app}</code> and open the link that it prints.</p>
+<h1>${isWrong ? 'The token of this link does not hold' : 'This page needs its token'}</h1>
+<p>${isWrong ? 'It may have been changed since, or cut short. ' : ''}On the host, as the user who runs the app, type <code>zdsup dashboard ${app}</code> and open the link that it prints.</p>
 </html>
 `;

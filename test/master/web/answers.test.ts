@@ -70,7 +70,10 @@ describe('the token', () => {
     'that is wrong opens nothing: %s',
     async (wrong) => {
       const { get } = await runWeb({ token: TOKEN });
-      expect(await get(`/?token=${wrong}`)).toMatchObject({ status: 401 });
+      expect(await get(`/?token=${wrong}`)).toMatchObject({
+        status: 401,
+        body: expect.stringContaining('does not hold'),
+      });
       expect((await get(`/?token=${wrong}`)).headers).not.toHaveProperty('set-cookie');
       expect((await get('/status', bearer(wrong))).status).toBe(401);
       expect((await get(`/status?token=${TOKEN}`)).status, 'a token in another address is none').toBe(401);

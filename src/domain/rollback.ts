@@ -36,6 +36,12 @@ export function requestRollback(
   return undefined;
 }
 
+/** `store`: this master knows of nothing; what was deployed before its start may be there. */
+export function wayBackOf(fleet: Fleet): 'known' | 'store' | 'none' {
+  if (waysBack(fleet).length > 0) return 'known';
+  return isBack(fleet) ? 'none' : 'store';
+}
+
 /** From one that was never good: what was good before that lies one step further, and is another question. */
 function isBack({ rollout, serving }: Fleet): boolean {
   return rollout !== null && rollout.outcome === 'succeeded' && rollout.backTo !== null && rollout.to === serving;

@@ -21,6 +21,7 @@ import { VERSION } from '../shared/version.cjs';
 import { keepRecord } from './app-record.js';
 import type { CommandContext } from './commands/context.js';
 import { handleCommand } from './commands/handle.js';
+import { noWayBack } from './commands/rollback.js';
 import { failure } from './commands/rollouts.js';
 import { listenForControl } from './control-server.js';
 import type { Observer, RolloutEnd } from './effects.js';
@@ -137,6 +138,7 @@ export async function runMaster(
   if (options.observer) effects.observers.add(options.observer);
   const snapshot = async (looksAtRelease = true) => ({
     ...(await takeSnapshot(appName, startedAt, () => supervisor.state, effects, listeners, time, looksAtRelease)),
+    ...noWayBack({ store, effects, supervisor }),
     ...kept.snapshot(),
   });
   let feeding: Promise<Feed> | null = null;

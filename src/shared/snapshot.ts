@@ -34,6 +34,8 @@ export interface AppSnapshot {
    * workers have gone meanwhile, and a rollback boots them.
    */
   parked?: { generation: number; until: string | null; boots: number };
+  /** Nothing that was good before is known, of this master or of the store: a rollback would be refused. Left out where there is something. */
+  noWayBack?: true;
   /** Left out where its output is not kept in files. */
   log?: LogSnapshot;
   /** Where the config limits the workers, or one of them is being replaced. */

@@ -1,5 +1,6 @@
 /** The way back: out of a soak by itself, by hand, to a parked generation and to what one has run. */
 import { describe, expect, test } from 'vitest';
+import { wayBackOf } from '../../src/domain/rollback.js';
 import type { Policy } from '../../src/domain/types.js';
 import { bootsToWake } from '../../src/domain/warm.js';
 import { Scene } from './scene.js';
@@ -471,6 +472,7 @@ describe('a rollback by hand', () => {
     scene.settle();
     expect(scene.fleet).toMatchObject({ serving: 3, lastGood: null });
     expect(scene.effects.findLast(({ type }) => type === 'good')).toMatchObject({ generation: 3, leavesLoop: true });
+    expect(wayBackOf(scene.fleet), 'nor is the store asked').toBe('none');
     expect(scene.rollBack()).toBe('back-already');
   });
 
@@ -504,6 +506,7 @@ describe('a rollback by hand', () => {
 
   test('from a release that was gone to in a soak leads back to what was good before it', () => {
     const scene = promoted();
+    expect(wayBackOf(scene.fleet)).toBe('known');
     const release = { id: 'r1', path: '/releases/r1', from: '/app' };
     scene.send({ type: 'rollback-requested', release });
     scene.settle();
@@ -536,6 +539,7 @@ describe('a rollback by hand', () => {
     scene.send({ type: 'rollout-requested', kind: 'reload', source: 'start', allowListeners: false });
     expect(scene.rollBack()).toBe('first-start');
     scene.settle();
+    expect(wayBackOf(scene.fleet)).toBe('store');
     expect(scene.rollBack()).toBe('nothing-before');
     scene.scale(2);
     expect(scene.rollBack()).toBe('scale-under-way');

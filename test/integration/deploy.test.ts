@@ -348,6 +348,20 @@ test('what was gone back to is what a start runs after the master was killed', a
   expect(await answer()).toMatch(new RegExp(`^one ${first.id} `));
 });
 
+test('what was deployed before the start of this master can be gone back to, and the status does not say otherwise', async () => {
+  const { project, master, answer, deployed } = await startShop({ soak: 0 });
+  expect(await master.status()).toMatchObject({ noWayBack: true });
+  await deployed();
+  project.write({ 'lib/word.js': word('two') });
+  await deployed();
+  await master.run('stop');
+  await master.exited();
+  const next = await startMaster({ world: master.world, cwd: master.world.home, args: [APP] });
+  expect(await next.status()).not.toHaveProperty('noWayBack');
+  expect((await next.run('rollback')).code).toBe(0);
+  expect(await answer()).toMatch(/^one /);
+});
+
 test('a rollback leads past a release that was deployed twice in a row, also one that is held warm', async () => {
   for (const keepWarm of [0, '1m']) {
     const { project, master, answer, deployed } = await startShop({ soak: 0, keepWarm });

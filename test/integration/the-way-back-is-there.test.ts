@@ -98,6 +98,7 @@ describe('a rollback by hand', () => {
     const loads = await underLoad(port);
     expect((await bringIn('2')).code).toBe(0);
     for (const expected of ['1', '2']) {
+      expect(await master.status()).not.toHaveProperty('noWayBack');
       const rollback = await master.run('rollback');
       expect(rollback.code, rollback.stderr).toBe(0);
       expect(await version()).toBe(expected);
@@ -116,6 +117,7 @@ describe('a rollback by hand', () => {
 
   test('is refused with only one release, and to a folder that was edited in place', async () => {
     const { master, project, port, version } = await openShop({ script: 'releases/1/app.js', soak: 0 });
+    expect(await master.status(), 'it is known beforehand').toMatchObject({ noWayBack: true });
     const none = await master.run('rollback');
     expect(none.code).toBe(1);
     expect(none.stderr).toContain('no release of shop is known that was good before generation 1');
@@ -206,6 +208,7 @@ describe('on trial', () => {
     const rollback = await master.run('rollback');
     expect(rollback.code, rollback.stderr).toBe(0);
     expect(await version()).toBe('1');
+    expect(await master.status()).toMatchObject({ noWayBack: true });
     const again = await master.run('rollback');
     expect(again.code).toBe(1);
     expect(again.stderr).toMatch(/is what was gone back to already, from generation 2 \((worker|2 crashes)/);

@@ -101,6 +101,7 @@ test('a release goes from 5 to 50 to 100 percent under load, a second one is abo
   await seen(page, '.generation[data-role=serving]', 'Generation 2');
   await seen(page, '.headline', /Succeeded\s*Reload from generation 1 to 2/);
   await seen(page, '.order', /zdsup promote shop/);
+  expect(await page.isEnabled('#order-rollback')).toBe(true);
 
   // A second one is given up.
   project.write({ 'app.js': app('three') });

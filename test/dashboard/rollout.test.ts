@@ -1,6 +1,15 @@
 import { describe, expect, test } from 'vitest';
 import type { ButtonName } from '../../src/dashboard/pure/orders.js';
-import { BUTTONS, commandOf, wholeNumber, whyNot } from '../../src/dashboard/pure/orders.js';
+import {
+  BUTTONS,
+  commandOf,
+  scaleTo,
+  titleOf,
+  weightTo,
+  wholeNumber,
+  whyNot,
+  wordsOf,
+} from '../../src/dashboard/pure/orders.js';
 import { headlineOf, nextOf, stepsOf, verdictOf } from '../../src/dashboard/pure/rollout-words.js';
 import { generationsOf, splitOf } from '../../src/dashboard/pure/traffic.js';
 import type { RolloutSnapshot, VerdictSnapshot } from '../../src/shared/snapshot.js';
@@ -43,6 +52,10 @@ describe('the buttons that make sense', () => {
     expect(possible(canary({ kind: 'rollback', step: 'booting', weight: null }))).toEqual(['abort']);
   });
 
+  test('where nothing was good before: no rollback', () => {
+    expect(possible(app({ more: { noWayBack: true } }))).toEqual(['reload', 'scale']);
+  });
+
   test('of a folder that was edited in place: no scale', () => {
     const release = { id: 'r', path: '/srv/shop', modified: true };
     expect(possible(app({ more: { release } }))).toEqual(['reload', 'rollback']);
@@ -50,6 +63,29 @@ describe('the buttons that make sense', () => {
 
   test('in a crash loop: all that begins something', () => {
     expect(possible(app({ state: 'crash-looping' }))).toEqual(['reload', 'scale', 'rollback']);
+  });
+});
+
+describe('a question', () => {
+  test('is asked in whole words, also where the new generation has no number yet', () => {
+    const preparing = canary({ step: 'preparing', to: null, weight: null, canary: undefined as never });
+    for (const name of BUTTONS)
+      for (const one of [preparing, canary(), app()])
+        expect(`${titleOf(name, one)} ${wordsOf(name, one)}`, name).not.toMatch(/\?\?|\? %|null|undefined/);
+    expect(titleOf('abort', preparing)).toBe('Abort the rollout?');
+    expect(wordsOf('abort', preparing)).toBe(
+      'Gives up the rollout. Generation 7 goes on serving everything. No request is lost.',
+    );
+    expect(titleOf('abort', canary())).toBe('Abort the rollout to generation 8?');
+  });
+
+  test('for a value takes another one than there is', () => {
+    expect(scaleTo('6', app())).toEqual({ command: 'scale', to: '6' });
+    expect(scaleTo('4', app())).toBe('it has 4 workers already');
+    expect(scaleTo('0', app())).toBe('allowed is a whole number from 1 to 1,024');
+    expect(weightTo('50', canary())).toEqual({ command: 'canary', weight: 50 });
+    expect(weightTo('5', canary())).toBe('generation 8 gets 5 % already');
+    expect(weightTo('', canary())).toBe('allowed is a whole number from 0 to 100');
   });
 });
 

@@ -90,7 +90,7 @@ function rolloutWords(app: AppSnapshot, rollout: RolloutSnapshot): string | null
   const { outcome, kind, from, to, step, cause, reason, aborted } = rollout;
   switch (outcome) {
     case null:
-      return `${yellow(`${backWords(rollout)}to generation ${to ?? '?'}: ${step}`)}${heldWords(app, rollout)}`;
+      return `${yellow(`${backWords(rollout)}${to === null ? '' : `to generation ${to}: `}${step}`)}${heldWords(app, rollout)}`;
     case 'succeeded':
       return kind === 'rollback'
         ? `${yellow('rolled back')} from generation ${from}${cause === null ? '' : `: ${cause}`}`

@@ -1,6 +1,7 @@
 /** What a person may order here: when it makes sense, what it does in words, and the command it stands for. Pure. */
 import type { Order } from '../../shared/dashboard-protocol.js';
 import type { AppSnapshot, RolloutSnapshot } from '../../shared/snapshot.js';
+import { counted, grouped } from './format.js';
 
 export const BUTTONS = ['reload', 'scale', 'rollback', 'canary', 'pause', 'promote', 'abort'] as const;
 export type ButtonName = (typeof BUTTONS)[number];
@@ -19,7 +20,8 @@ export function whyNot(name: ButtonName, app: AppSnapshot): string | null {
       return app.release?.modified ? 'the folder was edited in place: reload first' : null;
     case 'rollback':
       if (rollout?.kind === 'rollback') return 'it is going back already';
-      return rollout ? givenUp(rollout) : null;
+      if (rollout) return givenUp(rollout);
+      return app.noWayBack ? 'nothing that was good before is known' : null;
     case 'abort':
       return rollout ? givenUp(rollout) : 'no rollout is under way';
     case 'canary':
@@ -52,7 +54,7 @@ export const LABELS: Record<ButtonName, string> = {
 
 /** Of the question. */
 export function titleOf(name: ButtonName, { name: app, rollout }: AppSnapshot): string {
-  const coming = `generation ${rollout?.to ?? '?'}`;
+  const coming = comingOf(rollout);
   const titles: Record<ButtonName, string> = {
     reload: `Reload ${app}?`,
     scale: `Scale ${app}?`,
@@ -60,10 +62,16 @@ export function titleOf(name: ButtonName, { name: app, rollout }: AppSnapshot): 
     canary: `Another weight for ${coming}?`,
     pause: `Pause ${coming} where it is?`,
     promote: `Promote ${coming}?`,
-    abort: `Abort the rollout to ${coming}?`,
+    abort: `Abort the rollout${toWhat(rollout)}?`,
   };
   return titles[name];
 }
+
+/** It has no number before it is prepared. */
+const comingOf = (rollout: RolloutSnapshot | null): string =>
+  rollout?.to == null ? 'the new generation' : `generation ${rollout.to}`;
+
+const toWhat = (rollout: RolloutSnapshot | null): string => (rollout?.to == null ? '' : ` to generation ${rollout.to}`);
 
 /** The command as it is typed. */
 export function commandOf(app: string, order: Order): string {
@@ -99,7 +107,7 @@ const words = (...parts: (string | false | undefined)[]): string =>
 /** What will happen, in a sentence or two. */
 export function wordsOf(name: ButtonName, app: AppSnapshot): string {
   const { rollout } = app;
-  const coming = `generation ${rollout?.to ?? '?'}`;
+  const coming = comingOf(rollout);
   switch (name) {
     case 'reload':
       return 'Brings in new code, config and env files beside what serves. No request is lost, and a bad release is given up.';
@@ -107,18 +115,18 @@ export function wordsOf(name: ButtonName, app: AppSnapshot): string {
       return 'Runs another number of workers. It stands until the number in the config is edited.';
     case 'rollback':
       return rollout?.outcome === null
-        ? `Gives up the rollout to ${coming}. ${serves(app)}`
+        ? `Gives up the rollout${toWhat(rollout)}. ${serves(app)}`
         : 'Goes back to what was good before, at once where that is still parked.';
     case 'canary':
       return `Gives ${coming} another part of the new connections. ${rollout?.canary ? 'Its steps wait from then on. ' : ''}100 promotes it.`;
     case 'pause':
-      return `Holds ${coming} at ${rollout?.weight ?? '?'} % of the traffic, until it is promoted or aborted.`;
+      return `Holds ${coming} at ${rollout?.weight ?? 0} % of the traffic, until it is promoted or aborted.`;
     case 'promote':
       return rollout?.canary && rollout.canary.step < rollout.canary.steps
         ? `Takes ${coming} to its next step, without waiting for time or verdict.`
         : `Gives ${coming} all the traffic. The old workers finish what is in flight and leave.`;
     case 'abort':
-      return `Gives up the rollout to ${coming}. ${serves(app)} No request is lost.`;
+      return `Gives up the rollout${toWhat(rollout)}. ${serves(app)} No request is lost.`;
     default:
       return name satisfies never;
   }
@@ -132,6 +140,22 @@ export function wholeNumber(text: string, least: number, most: number): number |
   if (!/^\d{1,6}$/.test(text.trim())) return null;
   const value = Number(text);
   return value >= least && value <= most ? value : null;
+}
+
+/** Of what was typed; a string says why that makes no order. */
+export function scaleTo(text: string, app: AppSnapshot): Order | string {
+  const count = wholeNumber(text, 1, MOST_WORKERS);
+  if (count === null) return `allowed is a whole number from 1 to ${grouped(MOST_WORKERS)}`;
+  return count === workersWanted(app)
+    ? `it has ${counted(count, 'worker')} already`
+    : { command: 'scale', to: String(count) };
+}
+
+/** As {@link scaleTo}. */
+export function weightTo(text: string, { rollout }: AppSnapshot): Order | string {
+  const weight = wholeNumber(text, 0, 100);
+  if (weight === null) return 'allowed is a whole number from 0 to 100';
+  return weight === rollout?.weight ? `${comingOf(rollout)} gets ${weight} % already` : { command: 'canary', weight };
 }
 
 /** As zdsup itself allows. */

@@ -24,7 +24,7 @@ export function confirmDialog(model: Model, give: (order: Order, command: string
 
   /** What would be given now; a string says why nothing can be. */
   const orderNow = (): Order | string =>
-    asked === null ? '' : (whyNoOrder(asked.name, model) ?? asked.fields.order() ?? asked.fields.allowed);
+    asked === null || !model.app ? '' : (whyNoOrder(asked.name, model) ?? asked.fields.order(model.app));
 
   const show = (): void => {
     if (asked === null || !model.app) return;

@@ -3,16 +3,14 @@ import type { Order } from '../../shared/dashboard-protocol.js';
 import type { AppSnapshot } from '../../shared/snapshot.js';
 import { make } from '../dom.js';
 import type { ButtonName } from '../pure/orders.js';
-import { MOST_WORKERS, wholeNumber, workersWanted } from '../pure/orders.js';
+import { MOST_WORKERS, scaleTo, weightTo, wholeNumber, workersWanted } from '../pure/orders.js';
 
 export interface Fields {
   elements: HTMLElement[];
   /** That the focus goes to; undefined where there is none. */
   first?: HTMLElement;
-  /** Null where what was typed is no value. */
-  order(): Order | null;
-  /** In words, for then. */
-  allowed: string;
+  /** Of what was typed; a string says why it makes none, as the app is now. */
+  order(app: AppSnapshot): Order | string;
 }
 
 export function fieldsOf(name: ButtonName, app: AppSnapshot, changed: () => void): Fields {
@@ -28,7 +26,7 @@ export function fieldsOf(name: ButtonName, app: AppSnapshot, changed: () => void
     case 'pause':
     case 'abort':
     case 'rollback':
-      return { elements: [], order: () => ({ command: name }), allowed: '' };
+      return { elements: [], order: () => ({ command: name }) };
     default:
       return name satisfies never;
   }
@@ -39,11 +37,7 @@ function scaleFields(app: AppSnapshot, changed: () => void): Fields {
   return {
     elements: [field('Workers', input)],
     first: input,
-    order() {
-      const count = wholeNumber(input.value, 1, MOST_WORKERS);
-      return count === null ? null : { command: 'scale', to: String(count) };
-    },
-    allowed: `allowed is a whole number from 1 to ${MOST_WORKERS}`,
+    order: (now) => scaleTo(input.value, now),
   };
 }
 
@@ -66,11 +60,7 @@ function weightFields(app: AppSnapshot, changed: () => void): Fields {
   return {
     elements: [field('Percent of the new connections', input), slider],
     first: input,
-    order() {
-      const value = wholeNumber(input.value, 0, 100);
-      return value === null ? null : { command: 'canary', weight: value };
-    },
-    allowed: 'allowed is a whole number from 0 to 100',
+    order: (now) => weightTo(input.value, now),
   };
 }
 
@@ -100,15 +90,14 @@ function reloadFields(changed: () => void): Fields {
       if (how.value === 'config') return { command: 'reload' };
       if (how.value === 'all') return { command: 'reload', noCanary: true };
       const value = wholeNumber(weight.value, 1, 99);
-      return value === null ? null : { command: 'reload', weight: value };
+      return value === null ? 'allowed is a whole number from 1 to 99' : { command: 'reload', weight: value };
     },
-    allowed: 'allowed is a whole number from 1 to 99',
   };
 }
 
 function promoteFields({ rollout }: AppSnapshot, changed: () => void): Fields {
   if (!rollout?.canary || rollout.canary.step >= rollout.canary.steps)
-    return { elements: [], order: () => ({ command: 'promote' }), allowed: '' };
+    return { elements: [], order: () => ({ command: 'promote' }) };
   const full = make('input');
   full.type = 'checkbox';
   full.id = 'promote-full';
@@ -118,7 +107,6 @@ function promoteFields({ rollout }: AppSnapshot, changed: () => void): Fields {
     elements: [label],
     first: full,
     order: () => (full.checked ? { command: 'promote', full: true } : { command: 'promote' }),
-    allowed: '',
   };
 }
 

@@ -19,10 +19,14 @@ export interface GivenOrder {
   state: 'under-way' | 'done' | 'failed' | 'unknown';
   text: string;
   hint: string | null;
+  /** The worker that failed it had written these last. */
+  output: string[];
 }
 
 /** Earlier ones are forgotten. */
 const KEPT_ORDERS = 3;
+/** Lines of a worker that has failed, the last ones. */
+const MOST_OUTPUT = 20;
 
 export class Model {
   app: AppSnapshot | null = null;
@@ -94,7 +98,15 @@ export class Model {
   }
 
   give(order: Order, command: string): GivenOrder {
-    const given: GivenOrder = { id: this.nextOrder++, command, order, state: 'under-way', text: 'sent', hint: null };
+    const given: GivenOrder = {
+      id: this.nextOrder++,
+      command,
+      order,
+      state: 'under-way',
+      text: 'sent',
+      hint: null,
+      output: [],
+    };
     this.orders = [...this.orders, given].slice(-KEPT_ORDERS);
     return given;
   }
@@ -119,6 +131,9 @@ export class Model {
 }
 
 function outcomeOf(result: ControlResult): Partial<GivenOrder> {
-  if (!result.ok) return { state: 'failed', text: result.error.message, hint: result.error.hint ?? null };
+  if (!result.ok) {
+    const { error, stderr = [] } = result;
+    return { state: 'failed', text: error.message, hint: error.hint ?? null, output: stderr.slice(-MOST_OUTPUT) };
+  }
   return { state: 'done', text: 'message' in result ? result.message : 'done' };
 }

@@ -114,6 +114,14 @@ test('a release goes from 5 to 50 to 100 percent under load, a second one is abo
   await seen(page, '.headline', /Aborted\s*Reload from generation 2 to 3: aborted by hand/);
   await page.locator('#order-reload:enabled').waitFor();
   expect((await master.status()).generation).toBe(2);
+
+  // One that cannot start says why.
+  project.write({ 'app.js': "throw new Error('no <b>database</b>');" });
+  await order(page, 'reload');
+  await seen(page, '.order-output .line', 'Error: no <b>database</b>');
+  await seen(page, '.order', /before it was ready/);
+  project.write({ 'app.js': app('three') });
+  await page.locator('#order-reload:enabled').waitFor();
   for (const one of loads) await expectNothingLost(one);
 
   // It crashes again and again.

@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
+import type { ControlResult } from '../../src/shared/control-protocol.js';
 import type { PageMessage, ServerMessage } from '../../src/shared/dashboard-protocol.js';
 import type { AppSnapshot } from '../../src/shared/snapshot.js';
 import { VERSION } from '../../src/shared/version.cjs';
@@ -231,6 +232,49 @@ describe('an order', () => {
     await page.click('.order button');
     await page.locator('.order').waitFor({ state: 'detached' });
     expect(await focused(page)).toBe('main');
+  });
+
+  test('whose worker has failed shows what that wrote last, as text', async () => {
+    const { page } = await openStage({
+      onHeard(message, answer) {
+        if (message.type !== 'order') return;
+        const error = {
+          code: 'ZDSUP_ROLLOUT_FAILED',
+          message: 'worker 0 of generation 8 exited with code 1 before it was ready',
+        };
+        const result = { type: 'result', ok: false, exitStatus: 1, error: { ...error, exitStatus: 1 } } as const;
+        const stderr = ['line 0', ...new Array(19).fill('    at …'), 'Error: no <b>database</b> \u001b[31m!\u001b[0m'];
+        answer({ type: 'result', id: message.id, result: { ...result, stderr } as ControlResult });
+      },
+    });
+    await page.click('#order-reload');
+    await page.click('#dialog-ok');
+    await page.locator('.order', { hasText: 'exited with code 1 before it was ready' }).waitFor();
+    const lines = await page.locator('.order-output .line').allTextContents();
+    expect(lines).toHaveLength(20);
+    expect(lines.at(-1)).toBe('Error: no <b>database</b> !');
+    expect(lines[0], 'the last ones').not.toBe('line 0');
+    expect(await page.locator('.order-output b').count()).toBe(0);
+    expect(await barriers(page)).toEqual([]);
+    expect(await overflow(page)).toBe(0);
+  });
+
+  test('asks for what there is: another number, another weight, and something to go back to', async () => {
+    const { page, show } = await openStage({ app: fakeApp({ at: Date.now(), ...SERVING, more: { noWayBack: true } }) });
+    expect(await page.isDisabled('#order-rollback')).toBe(true);
+    expect(await page.getAttribute('#order-rollback', 'title')).toBe('nothing that was good before is known');
+    await page.click('#order-scale');
+    expect(await page.isDisabled('#dialog-ok')).toBe(true);
+    expect(await page.textContent('#dialog-why')).toBe('Not possible: it has 4 workers already.');
+    await page.fill('#scale-to', '5');
+    expect(await page.isDisabled('#dialog-ok')).toBe(false);
+    await page.keyboard.press('Escape');
+    await show(fakeApp(canaryAt(Date.now())));
+    expect(await page.isDisabled('#order-rollback')).toBe(false);
+    await page.click('#order-canary');
+    expect(await page.textContent('#dialog-why')).toBe('Not possible: generation 8 gets 5 % already.');
+    await page.fill('#weight', '6');
+    expect(await page.isDisabled('#dialog-ok')).toBe(false);
   });
 
   test('that makes no sense any more while it is asked about cannot be given', async () => {

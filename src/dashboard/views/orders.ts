@@ -44,14 +44,21 @@ function makeOrder({ id, command }: GivenOrder, announce: Announce, dismiss: (id
     'small',
   );
   close.setAttribute('aria-label', `Dismiss ${command}`);
-  const root = make('div', 'order', chip, make('code', '', command), text, close);
+  const output = make('div', 'order-output');
+  output.tabIndex = 0; // It may scroll.
+  output.setAttribute('role', 'region');
+  output.setAttribute('aria-label', `The last lines that the worker wrote, of ${command}`);
+  const root = make('div', 'order', chip, make('code', '', command), text, close, output);
   let said: GivenOrder['state'] = 'under-way';
   return {
     root,
-    update({ state, text: what, hint }) {
+    update({ state, text: what, hint, output: lines }) {
       setText(chip, WORDS[state]);
       setAttribute(chip, 'data-tone', TONES[state]);
       setText(text, hint === null ? what : `${what} (${hint})`);
+      setHidden(output, lines.length === 0);
+      if (output.childElementCount !== lines.length)
+        output.replaceChildren(...lines.map((line) => make('div', 'line', line)));
       if (state !== said) announce(`${command}: ${WORDS[state]}, ${what}`);
       said = state;
     },

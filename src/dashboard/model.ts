@@ -39,6 +39,8 @@ export class Model {
   eventCount = 0;
   readonly log = new LogTail();
   orders: GivenOrder[] = [];
+  /** The generation that was held as a canary last. */
+  held: number | null = null;
   private nextOrder = 1;
   private clockAheadMs = 0;
 
@@ -46,6 +48,8 @@ export class Model {
     switch (message.type) {
       case 'hello':
         this.link = { state: 'live' };
+        this.held = null; // Of another master, another generation has that number.
+        for (const event of message.events) this.noteHeld(event);
         this.readOnly = message.readOnly;
         this.history.replace(message.history);
         this.events = message.events;
@@ -59,6 +63,7 @@ export class Model {
       case 'event':
         this.events = [...this.events, message.event].slice(-HISTORY_EVENTS);
         this.eventCount++;
+        this.noteHeld(message.event);
         return;
       case 'log':
         this.log.append(message.lines);
@@ -93,6 +98,10 @@ export class Model {
         });
   }
 
+  private noteHeld({ kind, generation }: LiveEvent): void {
+    if (kind === 'held' && generation !== undefined) this.held = generation;
+  }
+
   shutOut(): void {
     if (this.link.state === 'lost') this.link = { ...this.link, shutOut: true };
   }
@@ -121,6 +130,7 @@ export class Model {
 
   private sample(app: AppSnapshot): void {
     this.app = app;
+    if (app.rollout?.step === 'canary') this.held = app.rollout.to;
     const point = pointOf(app);
     if (point) {
       this.history.append(point);

@@ -180,6 +180,13 @@ describe('the rollout in words', () => {
     });
   });
 
+  test('of a canary that was promoted keeps the step that it has done', () => {
+    const shifting = canary({ step: 'shifting', weight: null, canary: undefined as never });
+    const labels = (held: number | null) => stepsOf(shifting, held).map(({ label, state }) => `${label} ${state}`);
+    expect(labels(8)).toEqual(['Prepare done', 'Boot done', 'Canary done', 'Shift now', 'Trial ahead']);
+    expect(labels(7), 'of another one').toEqual(['Prepare done', 'Boot done', 'Shift now', 'Trial ahead']);
+  });
+
   test('of a restart, the old workers go first', () => {
     const restart = canary({ kind: 'restart', step: 'emptying', weight: null, canary: undefined as never });
     expect(

@@ -23,8 +23,11 @@ const STAGES: Record<RolloutStep, Stage | null> = {
   done: 'trial',
 };
 
-/** Empty where it has ended and is not on trial: then its outcome says all. */
-export function stepsOf(app: AppSnapshot): StepView[] {
+/**
+ * Empty where it has ended and is not on trial: then its outcome says all.
+ * @param held that generation was held as a canary, as far as is known: the snapshot says so no more once it is promoted
+ */
+export function stepsOf(app: AppSnapshot, held: number | null = null): StepView[] {
   const { rollout, soak } = app;
   if (!rollout || (rollout.outcome !== null && !soak) || rollout.outcome === 'failed') return [];
   const now = STAGES[rollout.step];
@@ -33,7 +36,7 @@ export function stepsOf(app: AppSnapshot): StepView[] {
     'prepare',
     ...(rollout.kind === 'restart' ? (['empty'] as const) : []),
     'boot',
-    ...(rollout.weight !== null || rollout.canary || rollout.step === 'canary' ? (['canary'] as const) : []),
+    ...(rollout.step === 'canary' || (rollout.to !== null && rollout.to === held) ? (['canary'] as const) : []),
     'shift',
     'trial',
   ];

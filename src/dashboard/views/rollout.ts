@@ -15,10 +15,10 @@ export function rolloutView(): View {
   const next = make('p', 'next');
   byId('rollout').append(headline.root, steps, verdictLabel, verdict.root, next);
   const list = new Keyed<StepView>(steps, ({ label }) => label, makeStep);
-  return ({ app, now }) => {
+  return ({ app, now, held }) => {
     if (!app) return;
     headline.update(headlineOf(app));
-    const views = stepsOf(app);
+    const views = stepsOf(app, held);
     setHidden(steps, views.length === 0);
     list.update(views);
     const sentence = verdictOf(app);

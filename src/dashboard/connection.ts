@@ -11,8 +11,8 @@ const SILENCE_MS = 8_000;
 
 export interface ConnectionListener {
   message(message: ServerMessage): void;
-  /** @param nextTryAt ms since 1970; null while one is under way */
-  lost(nextTryAt: number | null): void;
+  /** @param nextTryAt ms since 1970; null while one is under way @param tries so many have failed since */
+  lost(nextTryAt: number | null, tries: number): void;
   /** The master is there, and does not let this page in any more. */
   shutOut(): void;
 }
@@ -56,7 +56,7 @@ export class Connection {
   /** In place of the rest of a pause. */
   tryNow(): void {
     if (this.retry === undefined) return;
-    this.listener.lost(null);
+    this.listener.lost(null, this.failures - 1);
     this.open();
   }
 
@@ -74,7 +74,7 @@ export class Connection {
     clearTimeout(this.silence);
     const waitMs = nextTryMs(this.failures++, Math.random());
     this.retry = setTimeout(() => this.tryNow(), waitMs);
-    this.listener.lost(Date.now() + waitMs);
+    this.listener.lost(Date.now() + waitMs, this.failures - 1);
     if (this.failures > 1) void this.ask();
   }
 

@@ -12,7 +12,7 @@ import { eventsView } from './views/events.js';
 import { generationsView } from './views/generations.js';
 import { headerView } from './views/header.js';
 import { logView } from './views/log.js';
-import { lostView } from './views/lost.js';
+import { FEW_TRIES, lostView, whereElse } from './views/lost.js';
 import { ordersView } from './views/orders.js';
 import { rolloutView } from './views/rollout.js';
 import { tilesView } from './views/tiles.js';
@@ -47,9 +47,10 @@ const connection = new Connection({
     if (message.type === 'result' && message.result.ok) leaveLater(message.id);
     draw();
   },
-  lost(nextTryAt) {
+  lost(nextTryAt, tries) {
     if (model.link.state !== 'lost') announce('Connection lost. It is tried again by itself.');
-    model.lost(nextTryAt);
+    else if (tries === FEW_TRIES && model.link.tries < tries) announce(whereElse(model));
+    model.lost(nextTryAt, tries);
     draw();
   },
   shutOut() {

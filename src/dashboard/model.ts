@@ -10,7 +10,8 @@ import { Sparks } from './pure/sparks.js';
 export type Link =
   | { state: 'connecting' }
   | { state: 'live' }
-  | { state: 'lost'; nextTryAt: number | null; shutOut: boolean };
+  /** `tries`: so many have failed since. */
+  | { state: 'lost'; nextTryAt: number | null; tries: number; shutOut: boolean };
 
 export interface GivenOrder {
   id: number;
@@ -48,6 +49,7 @@ export class Model {
     switch (message.type) {
       case 'hello':
         this.link = { state: 'live' };
+        this.learn(message.app);
         this.held = null; // Of another master, another generation has that number.
         for (const event of message.events) this.noteHeld(event);
         this.readOnly = message.readOnly;
@@ -87,15 +89,27 @@ export class Model {
     return Date.now() + this.clockAheadMs;
   }
 
-  lost(nextTryAt: number | null): void {
+  lost(nextTryAt: number | null, tries = 0): void {
     const shutOut = this.link.state === 'lost' && this.link.shutOut;
-    this.link = { state: 'lost', nextTryAt, shutOut };
+    this.link = { state: 'lost', nextTryAt, tries, shutOut };
     for (const { id, state } of this.orders)
       if (state === 'under-way')
-        this.change(id, {
-          state: 'unknown',
-          text: 'the connection was lost before its answer; the rollout shows what came of it',
-        });
+        this.change(id, { state: 'unknown', text: 'the connection was lost before its answer', hint: null });
+  }
+
+  /** Where to look for what came of an order whose answer was lost: a master knows the rollouts since its own beginning alone. */
+  private learn({ name, masterPid, startedAt }: AppSnapshot): void {
+    const before = this.app;
+    if (before === null) return;
+    const isSame = before.masterPid === masterPid && before.startedAt === startedAt;
+    for (const { id, state, hint } of this.orders)
+      if (state === 'unknown' && hint === null)
+        this.change(
+          id,
+          isSame
+            ? { hint: 'the rollout shows what came of it' }
+            : { text: 'its master ended before its answer', hint: `zdsup history ${name} says what came of it` },
+        );
   }
 
   private noteHeld({ kind, generation }: LiveEvent): void {

@@ -332,6 +332,37 @@ describe('the connection', () => {
     expect(errors).toEqual([]);
   });
 
+  test('that is gone for longer says where else to look: a new address is one that the page cannot know', async () => {
+    const { page, master } = await openStage({ expected: CUT_OFF });
+    const lost = page.locator('#lost');
+    await master.goAway();
+    await lost.filter({ hasText: 'Trying again' }).waitFor();
+    expect(await lost.textContent()).not.toContain('zdsup dashboard');
+    await lost.filter({ hasText: 'zdsup dashboard shop prints the link if it has another one by now' }).waitFor();
+    await page.locator('#spoken', { hasText: 'zdsup dashboard shop' }).waitFor({ state: 'attached' });
+    await master.comeBack();
+    await page.click('#lost-retry');
+    await page.locator('body[data-connection=live]').waitFor();
+  });
+
+  test('that is lost under an order says where it is told what came of it, by the same master and by another one', async () => {
+    for (const [masterPid, words] of [
+      [4_711, 'the rollout shows what came of it'],
+      [4_712, 'zdsup history shop says what came of it'],
+    ] as const) {
+      const app = fakeApp({ at: Date.now(), ...SERVING });
+      const { page, master } = await openStage({ expected: CUT_OFF, app });
+      await page.click('#order-reload');
+      await page.click('#dialog-ok');
+      await page.locator('.order', { hasText: 'under way' }).waitFor();
+      await master.goAway();
+      await page.locator('.order', { hasText: /unknown.*before its answer/ }).waitFor();
+      app.masterPid = masterPid;
+      await master.comeBack();
+      await page.locator('.order', { hasText: words }).waitFor();
+    }
+  });
+
   test('to a master that lets the page in no more says where a new link is', async () => {
     const { page, master } = await openStage({ expected: CUT_OFF });
     await master.goAway();

@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
+import { shownLine } from '../../src/dashboard/pure/log-line.js';
 import { startLoad } from '../helpers/load/client.js';
 import { keepAlive, perRequest } from '../helpers/load/exchanges.js';
 import type { Load } from '../helpers/load/load.js';
@@ -82,6 +83,10 @@ test('a release goes from 5 to 50 to 100 percent under load, a second one is abo
   await seen(page, '#throughput-legend', /[1-9]/);
   await seen(page, '.generation', /Generation 1\s*serving/);
   await seen(page, '#log', 'GET /');
+  expect(shownLine(JSON.stringify(master.log.at(-1))).text, 'a line of a daemon, in its log').toMatch(
+    /^\[[\d:]+\] shop: /,
+  );
+  expect(await page.getAttribute('#order-rollback', 'title')).toBe('nothing that was good before is known');
 
   // 5 → 50 → 100.
   project.write({ 'app.js': app('two') });

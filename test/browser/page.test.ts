@@ -425,6 +425,98 @@ test('the log stays at its end, can be read above, searched, and stopped', async
   await expect.poll(() => master.heard.at(-1)).toEqual({ type: 'log', follow: false });
 });
 
+test("the master's own lines are told as on a terminal, are quieter, and can be left out", async () => {
+  const { page, master } = await openStage();
+  const at = new Date(2026, 10, 26, 14, 3, 9);
+  const own = { level: 'warn', time: at.toISOString(), app: 'shop', name: 'zdsup', msg: 'worker 0 <b>crashed</b>' };
+  const pino = { level: 30, time: at.getTime(), pid: 7, hostname: 'web1', msg: 'a tea was sold', cups: 2 };
+  master.send({ type: 'log', lines: [JSON.stringify(own), JSON.stringify(pino), 'GET /cart 200'] });
+  await page.locator('.line', { hasText: 'GET /cart' }).waitFor();
+  expect(await page.locator('.line').allTextContents()).toEqual([
+    '[14:03:09] shop: worker 0 <b>crashed</b>',
+    '[14:03:09] INFO: a tea was sold {"cups":2}',
+    'GET /cart 200',
+  ]);
+  expect(await barriers(page)).toEqual([]);
+  await page.click('#log-app-only');
+  expect(await page.locator('.line:visible').count()).toBe(2);
+  master.send({ type: 'log', lines: [JSON.stringify(own), 'GET /tea 200'] });
+  await page.locator('.line', { hasText: 'GET /tea' }).waitFor();
+  expect(await page.locator('.line:visible').count()).toBe(3);
+  await page.click('#log-app-only');
+  expect(await page.locator('.line:visible').count()).toBe(5);
+});
+
+test.for([360, 480, 720, 1_280, 1_680])(
+  'no figure touches the edge of its cell, and no row is left half empty: %i px',
+  async (width) => {
+    const { page } = await openStage({
+      width,
+      app: fakeApp({ at: Date.now(), generations: [{ ...OLD, workers: 64 }] }),
+    });
+    const tiles: { row: number; room: number; text: string }[] = await page.evaluate(`
+    [...document.querySelectorAll('.tile')].flatMap((tile) => [...tile.children].map((part) => {
+      const range = document.createRange();
+      range.selectNodeContents(part);
+      const { right, top } = tile.getBoundingClientRect();
+      return { row: top, room: right - range.getBoundingClientRect().right, text: part.textContent };
+    }))`);
+    expect(tiles.filter(({ room }) => room < 6)).toEqual([]);
+    const rows = [...new Set(tiles.map(({ row }) => row))];
+    const lengths = rows.map((top) => tiles.filter(({ row }) => row === top).length);
+    expect(new Set(lengths).size, `rows of ${lengths.join(', ')}`).toBe(1);
+  },
+);
+
+test('words on the charts stand beside one another, and none is cut at an edge', async () => {
+  const at = Date.now();
+  const { page, master } = await openStage();
+  await page.evaluate(`(() => {
+    const { fillText, clearRect } = CanvasRenderingContext2D.prototype;
+    const drawn = (globalThis.drawn = new Map());
+    CanvasRenderingContext2D.prototype.clearRect = function (...box) {
+      drawn.set(this.canvas, []);
+      return clearRect.apply(this, box);
+    };
+    CanvasRenderingContext2D.prototype.fillText = function (text, x, y) {
+      const { width } = this.measureText(text);
+      const at = this.getTransform().transformPoint({ x, y });
+      const left = { left: at.x, center: at.x - width / 2, right: at.x - width }[this.textAlign] ?? at.x;
+      drawn.get(this.canvas)?.push({ text, left, right: left + width, y: at.y });
+      return fillText.call(this, text, x, y);
+    };
+  })()`);
+  const kinds = ['serving', 'failed', 'crash-looping', 'recovered'] as const;
+  for (const [index, kind] of kinds.entries())
+    master.send({ type: 'event', event: fakeEvent(at - 9_000 + index * 3_000, kind, kind) });
+  await page.click('text=1 min');
+  interface Word {
+    text: string;
+    left: number;
+    right: number;
+    y: number;
+  }
+  const wordsOn = (): Promise<{ words: Word[]; width: number }[]> =>
+    page.evaluate('[...drawn].map(([canvas, words]) => ({ words, width: canvas.width }))');
+  await expect
+    .poll(async () => (await wordsOn()).flatMap(({ words }) => words).some(({ text }) => text === 'failed'))
+    .toBe(true);
+  const charts = await wordsOn();
+  expect(charts).toHaveLength(2);
+  for (const { words, width } of charts) {
+    expect(
+      words.filter(({ left, right }) => left < 0 || right > width),
+      'cut',
+    ).toEqual([]);
+    const collisions = words.flatMap((one, index) =>
+      words
+        .slice(index + 1)
+        .filter(({ left, right, y }) => y === one.y && left < one.right + 4 && right > one.left - 4),
+    );
+    expect(collisions).toEqual([]);
+  }
+});
+
 test('the charts have their figures in words and as a table, and show what is under the cursor', async () => {
   const { page } = await openStage();
   expect(await page.getAttribute('#throughput', 'aria-label')).toMatch(

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
-import { formatMs, formatRate, formatShare } from '../../src/dashboard/pure/format.js';
+import { formatCount, formatMs, formatRate, formatShare } from '../../src/dashboard/pure/format.js';
 import { plainText } from '../../src/dashboard/pure/plain-text.js';
+import { sentencesOf } from '../../src/dashboard/pure/sentences.js';
 
 describe('a rate', () => {
   test.for([
@@ -17,6 +18,24 @@ describe('a rate', () => {
   ] as const)('of %s reads %s', ([value, text]) => {
     expect(formatRate(value)).toBe(text);
   });
+});
+
+describe('a count', () => {
+  test.for([
+    [null, '–'],
+    [0, '0'],
+    [3, '3'],
+    [9_999, '9,999'],
+    [12_345, '12.3k'],
+  ] as const)('of %s has no parts: %s', ([value, text]) => {
+    expect(formatCount(value)).toBe(text);
+  });
+});
+
+test('several things that are said one after another are sentences', () => {
+  expect(sentencesOf(['Connected again.', 'shop serves', 'on its way…'])).toBe(
+    'Connected again. shop serves. on its way…',
+  );
 });
 
 describe('a time', () => {

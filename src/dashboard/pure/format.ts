@@ -14,6 +14,10 @@ export function formatRate(value: number | null | undefined): string {
   return `${(value / 1_000_000).toFixed(1)}M`;
 }
 
+/** `0`, `3`, `9,999`, `12.3k`, `1.2M`: of what is counted there are no parts. */
+export const formatCount = (count: number | null | undefined): string =>
+  typeof count === 'number' && count < 9_999.5 ? grouped(count) : formatRate(count);
+
 /** `0 ms`, `0.42 ms`, `4.2 ms`, `123 ms`, `1.2 s`. */
 export function formatMs(ms: number | null | undefined): string {
   if (ms === null || ms === undefined || !Number.isFinite(ms)) return NONE;

@@ -1,5 +1,6 @@
 /** Runs in the page. Says to a screen reader what has happened: politely, and of several things at once the last few. */
 import { setText } from '../dom.js';
+import { sentencesOf } from '../pure/sentences.js';
 
 const TOGETHER_MS = 1_000;
 const MOST = 3;
@@ -15,7 +16,7 @@ export function announcer(region: HTMLElement): Announce {
     isWaiting = true;
     setTimeout(() => {
       isWaiting = false;
-      setText(region, waiting.join('. '));
+      setText(region, sentencesOf(waiting));
       waiting = [];
     }, TOGETHER_MS);
   };

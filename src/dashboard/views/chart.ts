@@ -35,7 +35,8 @@ export function makeChart({ element, series, format, labelled, context, cursor }
     {
       width: Math.max(200, element.clientWidth),
       height: HEIGHT,
-      padding: [labelled ? MARK_ROW * MARK_ROWS + 4 : 8, 8, 0, 0],
+      // To the right: half of the last time.
+      padding: [labelled ? MARK_ROW * MARK_ROWS + 4 : 8, 26, 0, 0],
       legend: { show: false },
       cursor: { sync: { key: 'zdsup', setSeries: false }, y: false, drag: { x: false, y: false }, points: { size: 6 } },
       scales: { x: { time: true }, y: { range: (_, __, highest) => [0, niceTop(highest)] } },
@@ -75,6 +76,7 @@ function drawMarks(chart: uPlot, { marks, palette }: ChartContext, labelled: boo
   const ratio = devicePixelRatio;
   canvas.save();
   canvas.font = FONT.replace('11px', `${Math.round(11 * ratio)}px`);
+  canvas.textAlign = 'left'; // uPlot leaves it as its last axis had it.
   canvas.textBaseline = 'bottom';
   canvas.lineWidth = ratio;
   canvas.setLineDash([3 * ratio, 3 * ratio]);

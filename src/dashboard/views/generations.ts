@@ -2,7 +2,7 @@
 import { byId, make, setAttribute, setHidden, setText } from '../dom.js';
 import type { Row } from '../keyed.js';
 import { Keyed } from '../keyed.js';
-import { counted, formatMs, formatRate, formatShare, grouped } from '../pure/format.js';
+import { counted, formatCount, formatMs, formatRate, formatShare, grouped } from '../pure/format.js';
 import { laneOf } from '../pure/lanes.js';
 import type { GenerationView, Role, Split, SplitPart } from '../pure/traffic.js';
 import { generationsOf, splitOf } from '../pure/traffic.js';
@@ -67,7 +67,7 @@ const FACTS: [string, (view: GenerationView) => string][] = [
   ['p50', ({ figures }) => formatMs(figures?.rates.p50Ms)],
   ['p99', ({ figures }) => formatMs(figures?.rates.p99Ms)],
   ['In flight', ({ inFlight }) => grouped(inFlight)],
-  ['Requests', ({ figures }) => formatRate(figures?.totals.requests)],
+  ['Requests', ({ figures }) => formatCount(figures?.totals.requests)],
 ];
 
 function makeCard({ generation }: GenerationView): Row<GenerationView> {

@@ -2,7 +2,7 @@
 import type { AppSnapshot } from '../../shared/snapshot.js';
 import { formatSize } from '../../shared/units.js';
 import { byId, make, setAttribute, setText } from '../dom.js';
-import { formatMs, formatRate, formatShare, grouped, NONE } from '../pure/format.js';
+import { formatCount, formatMs, formatRate, formatShare, grouped, NONE } from '../pure/format.js';
 import type { Tone } from '../pure/marks.js';
 import type { View } from './view.js';
 
@@ -40,7 +40,7 @@ const TILES: Tile[] = [
   },
   { label: 'In flight', value: (app) => shown(sum(app, 'inFlight'), grouped) },
   { label: 'Connections', value: (app) => shown(sum(app, 'connections'), grouped) },
-  { label: 'Handed over', value: ({ figures }) => formatRate(figures?.totals.taken) },
+  { label: 'Handed over', value: ({ figures }) => formatCount(figures?.totals.taken) },
   {
     label: 'Workers active',
     value: (app) => `${activeCount(app)} of ${app.workers.length}`,

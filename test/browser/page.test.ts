@@ -468,6 +468,14 @@ test.for([360, 480, 720, 1_280, 1_680])(
   },
 );
 
+test('where no worker is active, no generation has a share, whatever was measured last', async () => {
+  const { page, show } = await openStage();
+  await page.locator('.generation .share', { hasText: '100 %' }).waitFor();
+  await show(fakeApp({ at: Date.now(), generations: [{ ...OLD, state: 'starting' }] }));
+  expect(await page.textContent('#split-by')).toBe('no worker is active: new connections wait');
+  expect(await page.textContent('.generation .share')).toBe('');
+});
+
 test('words on the charts stand beside one another, and none is cut at an edge', async () => {
   const at = Date.now();
   const { page, master } = await openStage();
@@ -502,6 +510,8 @@ test('words on the charts stand beside one another, and none is cut at an edge',
     .poll(async () => (await wordsOn()).flatMap(({ words }) => words).some(({ text }) => text === 'failed'))
     .toBe(true);
   const charts = await wordsOn();
+  const labels = charts.flatMap(({ words }) => words.map(({ text }) => text));
+  expect(labels, 'what happened last is named').toContain('recovered');
   expect(charts).toHaveLength(2);
   for (const { words, width } of charts) {
     expect(

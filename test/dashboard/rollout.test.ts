@@ -154,8 +154,10 @@ describe('the split of the traffic', () => {
   });
 
   test("is nobody's while no worker is active, whatever was measured last", () => {
-    const views = generationsOf(app({ rps: 0, generations: [{ ...OLD, state: 'starting' }] }));
-    expect(splitOf(views)).toEqual({ by: 'nobody', parts: [{ generation: 7, percent: 0 }] });
+    for (const rps of [0, 2_400]) {
+      const views = generationsOf(app({ rps, generations: [{ ...OLD, state: 'starting' }] }));
+      expect(splitOf(views)).toEqual({ by: 'nobody', parts: [{ generation: 7, percent: 0 }] });
+    }
   });
 
   test('has no part where no worker runs', () => {

@@ -82,12 +82,12 @@ export interface Split {
 }
 
 export function splitOf(views: GenerationView[]): Split {
+  if (!views.some(({ activeCount }) => activeCount > 0)) return { by: 'nobody', parts: parted(views, () => 0) };
   if (views.some(({ weight }) => weight !== null))
     return { by: 'weights', parts: parted(views, ({ weight }) => weight ?? 0) };
   if (views.some(({ measured }) => measured !== null))
     return { by: 'measured', parts: parted(views, ({ measured }) => measured ?? 0) };
-  const by = views.some(({ activeCount }) => activeCount > 0) ? 'workers' : 'nobody';
-  return { by, parts: parted(views, ({ activeCount }) => activeCount) };
+  return { by: 'workers', parts: parted(views, ({ activeCount }) => activeCount) };
 }
 
 function parted(views: GenerationView[], sizeOf: (view: GenerationView) => number): SplitPart[] {

@@ -69,7 +69,7 @@ function clockOf(seconds: number): string {
   return parts.map((part) => String(part).padStart(2, '0')).join(':');
 }
 
-/** A line for each mark; its words only where they do not run into those before. */
+/** A line for each mark; its words only where they do not run into those of a later one. */
 function drawMarks(chart: uPlot, { marks, palette }: ChartContext, labelled: boolean): void {
   const { ctx: canvas, bbox } = chart;
   const colours = palette();
@@ -81,8 +81,8 @@ function drawMarks(chart: uPlot, { marks, palette }: ChartContext, labelled: boo
   canvas.lineWidth = ratio;
   canvas.setLineDash([3 * ratio, 3 * ratio]);
   /** Of each row of words, the lowest first. */
-  const freeFrom = new Array<number>(MARK_ROWS).fill(0);
-  for (const { at, label, tone } of marks()) {
+  const freeTo = new Array<number>(MARK_ROWS).fill(canvas.canvas.width);
+  for (const { at, label, tone } of marks().toReversed()) {
     const x = Math.round(chart.valToPos(at / 1_000, 'x', true));
     if (x < bbox.left || x > bbox.left + bbox.width) continue;
     canvas.strokeStyle = canvas.fillStyle = colours.tones[tone];
@@ -91,11 +91,11 @@ function drawMarks(chart: uPlot, { marks, palette }: ChartContext, labelled: boo
     canvas.lineTo(x, bbox.top + bbox.height);
     canvas.stroke();
     const { width } = canvas.measureText(label);
-    const left = Math.min(x - width / 2, bbox.left + bbox.width - width);
-    const row = freeFrom.findIndex((from) => left >= from);
+    const left = Math.max(0, Math.min(x - width / 2, canvas.canvas.width - width));
+    const row = freeTo.findIndex((to) => left + width <= to);
     if (!labelled || row < 0) continue;
     canvas.fillText(label, left, bbox.top - (3 + row * MARK_ROW) * ratio);
-    freeFrom[row] = left + width + 8 * ratio;
+    freeTo[row] = left - 8 * ratio;
   }
   canvas.restore();
 }

@@ -30,7 +30,8 @@ export function generationsView(): View {
     setText(by, BY[split.by]);
     setAttribute(by, 'data-tone', split.by === 'nobody' ? 'bad' : null);
     setAttribute(bar, 'aria-label', wordsOf(split));
-    cards.update(views);
+    // What was measured is of those that have gone.
+    cards.update(split.by === 'nobody' ? views.map((view) => ({ ...view, measured: null })) : views);
   };
 }
 

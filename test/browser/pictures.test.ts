@@ -9,13 +9,15 @@ import { makeProject } from '../helpers/project.js';
 import { startMaster } from '../helpers/zdsup.js';
 import { launch, openPage, pictureOf } from './chromium.js';
 
-/** Busy in waves; says what it does now and then. */
+/** Busy in waves; says what it does now and then. While there is a file `crash` in its folder no worker of it comes up. */
 const APP = `
   const { existsSync } = require('node:fs');
   const { join } = require('node:path');
   const paths = ['/cart', '/checkout', '/items/42', '/items/7', '/search?q=tea'];
   let count = 0;
-  setInterval(() => { if (existsSync(join(__dirname, 'crash'))) throw new Error('the database said no'); }, 20);
+  const crashWhereTold = () => { if (existsSync(join(__dirname, 'crash'))) throw new Error('the database said no'); };
+  crashWhereTold();
+  setInterval(crashWhereTold, 20);
   require('node:http').createServer((request, response) => {
     const ms = 3 + (Math.sin(Date.now() / 9_000) + 1) * 4 + Math.random() ** 4 * 30;
     setTimeout(() => {
@@ -87,8 +89,12 @@ test.skipIf(!process.env.PICTURES)(
     await page.locator('.headline', { hasText: 'Succeeded' }).waitFor();
     project.write({ crash: '' });
     await page.locator('#app-state', { hasText: 'crash-looping' }).waitFor();
-    await page.locator('.log').scrollIntoViewIfNeeded();
+    // As its caption in the docs says.
+    await page.locator('#split-by', { hasText: 'no worker is active: new connections wait' }).waitFor();
+    await page.locator('.event', { hasText: 'crash-loops' }).first().waitFor();
+    await page.evaluate('scrollTo(0, 0)');
     await page.screenshot({ path: pictureOf('dashboard-crash-loop') });
+    expect(await page.isVisible('text=no worker is active: new connections wait'), 'the caption holds').toBe(true);
     expect((await master.status()).state).toBe('crash-looping');
   },
 );

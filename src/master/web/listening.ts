@@ -8,6 +8,7 @@ import { ZdsupError } from '../../shared/errors.js';
 import { inUrl } from '../../shared/http-address.js';
 import { MAX_SOCKET_PATH_BYTES } from '../../shared/paths.js';
 import { leaveSocketPath, takeSocketPath } from '../state-folder.js';
+import { UNREAD_MS } from './answers.js';
 
 /** Connections at once; more are closed as they come. */
 const MAX_CONNECTIONS = 256;
@@ -41,7 +42,7 @@ export async function listenForHttp(http: HttpConfig, handlers: Handlers): Promi
     handlers.request,
   );
   server.maxConnections = MAX_CONNECTIONS;
-  server.setTimeout(30_000); // Who does not read an answer is not waited for.
+  server.setTimeout(UNREAD_MS);
   server.on('upgrade', handlers.upgrade);
   try {
     const release = http.socket === null ? await onPort(server, http) : await onPath(server, http.socket);

@@ -118,7 +118,9 @@ export async function askFor(app: RunningApp): Promise<AppSnapshot | null> {
     );
   } catch (error) {
     if (error instanceof NobodyThere) return null;
-    if (!(error instanceof ZdsupError) || error.code !== 'ZDSUP_APP_UNRESPONSIVE') throw error;
+    if (!(error instanceof ZdsupError)) throw error;
+    // Another user's process may answer anything.
+    if (error.code !== 'ZDSUP_APP_UNRESPONSIVE' && app.owner === undefined) throw error;
     return (await import('../../client/records.js')).snapshotUnresponsive(app.name);
   }
 }

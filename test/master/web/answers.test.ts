@@ -245,4 +245,58 @@ describe('the place', () => {
       message: `the HTTP of the master cannot listen on ${path}: something else is there, and no socket`,
     });
   });
+
+  test('that a reload wants and cannot have, and whose old one somebody has taken meanwhile, is there with the next one', async () => {
+    const { web, get, port, held, subscribers } = await runWeb();
+    const changed = web.reconfigure({ ...HTTP, port, host: '192.0.2.1', token: TOKEN });
+    await null; // It has been closed, and is about to be opened elsewhere.
+    const other = createServer().listen(port);
+    await changed;
+    expect([web.link(), held(), subscribers()]).toEqual([null, 0, 0]);
+    await new Promise((closed) => other.close(closed));
+    await web.reconfigure({ ...HTTP, port });
+    expect((await get('/livez')).status).toBe(200);
+    expect([held(), subscribers()]).toEqual([1, 1]);
+  });
+});
+
+/** Writes it on one connection, without a look at what comes. Resolves with all that came, once it was closed. */
+async function written(port: number, text: string): Promise<string> {
+  const socket = connect(port, '127.0.0.1').setEncoding('utf8');
+  onTestFinished(() => void socket.destroy());
+  let came = '';
+  socket.on('data', (data) => (came += data)).on('error', () => {}); // It is reset where it was not read to its end.
+  socket.write(text);
+  await new Promise((closed) => socket.on('close', closed));
+  return came;
+}
+
+describe('a client', () => {
+  test('that writes on and on and waits for no answer has none made in store', async () => {
+    const { port, get, snapshots } = await runWeb();
+    expect(await written(port, 'GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n'.repeat(5_000))).toBe('');
+    expect(snapshots()).toBeLessThanOrEqual(1);
+    expect((await get('/metrics')).body).toContain('zdsup_http_refused_total{app="shop",reason="rate"} 1\n');
+  });
+
+  test('that asks again and again on one connection has its answers', async () => {
+    const { port } = await runWeb();
+    const socket = connect(port, '127.0.0.1').setEncoding('utf8');
+    onTestFinished(() => void socket.destroy());
+    for (let count = 0; count < 20; count++) {
+      socket.write('GET /livez HTTP/1.1\r\nHost: localhost\r\n\r\n');
+      expect((await once(socket, 'data'))[0]).toMatch(/^HTTP\/1.1 200 OK/);
+    }
+  });
+
+  test("that would rather speak HTTP/2, as Java's and curl's, has its answer in HTTP/1.1", async () => {
+    const { port, token } = await runWeb();
+    const h2c = (path: string, more = '') =>
+      `GET ${path} HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABk\r\n${more}\r\n`;
+    expect(await written(port, h2c('/livez'))).toMatch(
+      /^HTTP\/1.1 200 OK\r\n.*Connection: close\r\n(.*\r\n)?\r\nok\n$/s,
+    );
+    expect(await written(port, h2c('/status'))).toMatch(/^HTTP\/1.1 401 /);
+    expect(await written(port, h2c('/status', `Authorization: Bearer ${token}\r\n`))).toContain('"name":"shop"');
+  });
 });

@@ -69,6 +69,7 @@ describe('the cookie', () => {
 
   test('is admitted, among others', () => {
     expect(auth.admits({ cookie: `a=b; ${cookie}; c=d` })).toBe('cookie');
+    expect(auth.admits({ cookie: `zdsup_shop_9000=of-another-port; ${cookie}` }), 'put before it').toBe('cookie');
     expect(auth.admits({ cookie: `${cookie}x` })).toBeNull();
     expect(auth.admits({ cookie: `zdsup_shop_9000=${TOKEN}` })).toBeNull();
   });

@@ -82,6 +82,14 @@ test('the time line keeps the last points and events, and no more', () => {
     ...{ at: (HISTORY_POINTS + 49) * 1_000, rps: 5, errorRate: 0.1, p50Ms: 1, p99Ms: null },
     generations: [{ generation: 2, rps: 5 }],
   });
+  for (const second of [300, 301])
+    timeline.sample(
+      snapshotOf({ figures: { at: new Date(second * 1_000).toISOString(), rates, generations } as never }),
+    );
+  expect(
+    timeline.points.slice(-3).map(({ at }) => at / 1_000),
+    'the clock was put back',
+  ).toEqual([299, 300, 301]);
   const progress: Progress = { type: 'progress', kind: 'held', at: 'now', message: 'x'.repeat(10_000), slot: 3 };
   for (let count = 0; count < HISTORY_EVENTS + 50; count++) timeline.event({ ...progress, generation: count });
   expect(timeline.events).toHaveLength(HISTORY_EVENTS);

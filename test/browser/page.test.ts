@@ -459,7 +459,7 @@ test('the charts have their figures in words and as a table, and show what is un
     /over the last 5 minutes: [\d,]+ now, [\d,]+ at least/,
   );
   await page.click('summary');
-  expect(await page.locator('#chart-table tbody tr').count()).toBeGreaterThanOrEqual(5);
+  await expect.poll(() => page.locator('#chart-table tbody tr').count()).toBeGreaterThanOrEqual(5);
   const now = await page.textContent('#throughput-legend');
   await page.hover('#throughput', { position: { x: 300, y: 90 } });
   await expect.poll(() => page.textContent('#throughput-legend')).not.toBe(now);

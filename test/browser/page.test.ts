@@ -490,6 +490,7 @@ test('the charts mark what happened, in words, and show the span that is chosen'
   expect(await page.textContent('#span [aria-pressed=true]')).toBe('1 min');
   await expect.poll(() => written().then((texts) => texts.length)).toBeGreaterThan(0);
   expect(await written()).not.toContain('serves');
+  await expect.poll(() => page.getAttribute('#throughput', 'aria-label')).toContain('over the last minute: ');
 });
 
 test('64 workers, one sample a second: little is computed, nothing is laid out twice, and rows stay the elements that they are', async () => {

@@ -307,7 +307,6 @@ export class Effects {
           output,
           kept,
           this.postFromWorker,
-          this.figures.keeper !== null,
         ),
       );
     } catch (error) {

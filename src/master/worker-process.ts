@@ -130,10 +130,7 @@ export class WorkerProcess implements ListenerClient, Peer, Bouncer, MeasuredWor
   private readonly figureAsks = new Map<number, (figures: Figures) => void>();
   private readonly signalAsks = new Map<number, (heard: boolean) => void>();
 
-  /**
-   * @param measures figures are on: it makes ready for them
-   * @throws what fork throws: no process, no descriptor to be had
-   */
+  /** @throws what fork throws: no process, no descriptor to be had */
   constructor(
     readonly identity: WorkerIdentity,
     private readonly plan: Plan,
@@ -142,7 +139,6 @@ export class WorkerProcess implements ListenerClient, Peer, Bouncer, MeasuredWor
     output: OutputMode,
     kept: KeptOutput | null,
     private readonly post: (event: Event) => void,
-    private readonly measures = false,
   ) {
     const pipes = kept?.open(plan.config.log) ?? null;
     this.isKept = pipes !== null;
@@ -523,7 +519,6 @@ export class WorkerProcess implements ListenerClient, Peer, Bouncer, MeasuredWor
       closeSpreadMs: config.closeSpreadMs,
       handover: config.handover === 'auto',
       keptOutput: this.isKept,
-      figures: this.measures,
     };
     // cluster.fork adds the master's own environment: what the plan does not have is taken out by undefined.
     const removed = Object.fromEntries(Object.keys(process.env).map((name) => [name, undefined]));

@@ -64,7 +64,6 @@ export async function startObserved(
     holdsUnixSockets: false,
     inheritedPaths: [],
     keptOutput: false,
-    figures: false,
     private: held ? [] : [port],
     drainTimeoutMs: 1_000,
     killTimeoutMs: 1_000,

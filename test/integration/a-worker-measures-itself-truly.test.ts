@@ -135,3 +135,19 @@ test.concurrent('an event loop that was blocked is busy and late, and when it is
   expect(idle.delayP50Ms, 'what Node waits between two looks is no delay').toBeLessThan(15);
   expect(idle.delayP99Ms).toBeLessThan(300);
 });
+
+test.concurrent('a block that begins right after it has told is seen as well', async () => {
+  const worker = await startObserved(`
+    const block = () => {
+      const end = Date.now() + 700;
+      while (Date.now() < end);
+    };
+    // Workers tell at full seconds.
+    setTimeout(block, 1_000 - (Date.now() % 1_000) + 1_004);
+    process.send('up');
+  `);
+  worker.keepFigures();
+  const late = (): number => Math.max(0, ...worker.figures.map(({ process }) => process?.loop.delayP99Ms ?? 0));
+  await until('it has told of the block', late, (ms) => ms > 600);
+  expect(late()).toBeLessThan(3_000);
+});

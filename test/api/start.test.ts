@@ -163,14 +163,63 @@ test.concurrent('what cannot be started is refused before anything is', async ()
   expect(left()).toEqual([]);
 });
 
+test.concurrent('a mistyped option, or one of another type, is refused before anything is touched', async () => {
+  const { options, left } = await makePlace();
+  const usage = (message: string, hint: string) => ({ code: 'ZDSUP_USAGE', exitStatus: 2, message, hint });
+  const refused = (target: unknown, more: unknown): Promise<ZdsupError> =>
+    failure(start(target as string, more as typeof options));
+  expect(await refused('app.js', { ...options, deamon: true })).toMatchObject(
+    usage('start: unknown option deamon', 'did you mean daemon?'),
+  );
+  expect(await refused('app.js', { ...options, output: 'none' })).toMatchObject(
+    usage("start: output is 'none'", "allowed: 'inherit' or 'ignore'"),
+  );
+  expect(await refused('app.js', null)).toMatchObject({ code: 'ZDSUP_USAGE', message: 'start: the options are null' });
+  for (const target of [null, 5, [], () => 1, new Map(), new URL('https://example.com/app.js')])
+    expect(await refused(target, options)).toMatchObject({
+      ...{ code: 'ZDSUP_USAGE', exitStatus: 2 },
+      message: expect.stringMatching(/^start: .* is nothing to start$/) as string,
+    });
+  const itself: Record<string, unknown> = { script: 'app.js' };
+  itself.env = itself;
+  expect(await refused(itself, options)).toMatchObject({ code: 'ZDSUP_CONFIG_INVALID' });
+  expect(left()).toEqual([]);
+
+  const shop = await start('app.js', options);
+  const call = (name: 'reload' | 'scale' | 'watch', ...args: unknown[]) =>
+    failure((shop[name] as (...given: unknown[]) => Promise<unknown>)(...args));
+  expect(await call('reload', { wieght: 5 })).toMatchObject(
+    usage('reload: unknown option wieght', 'did you mean weight?'),
+  );
+  expect(await call('reload', { weight: 'x' })).toMatchObject(
+    usage("reload: weight is 'x'", 'allowed: a whole number of percent from 1 to 99'),
+  );
+  expect(await call('reload', { timeout: 5_000 })).toMatchObject(
+    usage('reload: unknown option timeout', 'signal: AbortSignal.timeout(ms) bounds the waiting'),
+  );
+  expect(await call('scale', 2, { signal: new AbortController() })).toMatchObject(
+    usage('scale: signal is an object', 'allowed: an AbortSignal'),
+  );
+  const watched = async () => {
+    for await (const _ of shop.watch({ onProgres() {} } as object)) break;
+  };
+  expect(await failure(watched())).toMatchObject(usage('watch: unknown option onProgres', 'did you mean onProgress?'));
+  expect(await shop.status()).toMatchObject({ generation: 1, rollout: { id: 1 }, workers: [{ slot: 0 }] });
+  await shop.stop();
+});
+
 test.concurrent('connect says what the command says where nothing runs', async () => {
   const { world } = await makePlace();
   const program = `import { connect } from ${JSON.stringify(new URL('index.js', DIST).href)};
     await connect('shop').catch(({ code, exitStatus }) => console.log(code, exitStatus));
-    await connect('all').catch(({ code, exitStatus }) => console.log(code, exitStatus));`;
+    await connect('all').catch(({ code, exitStatus }) => console.log(code, exitStatus));
+    await connect(5).catch(({ code, message }) => console.log(code, message));
+    await connect('shop', { timeout: 5 }).catch(({ code, message }) => console.log(code, message));`;
   const child = spawn(process.execPath, ['--input-type=module', '-e', program], { env: world.env });
   let said = '';
   child.stdout.on('data', (chunk) => (said += chunk));
   await once(child, 'close');
-  expect(said).toBe('ZDSUP_APP_NOT_RUNNING 3\nZDSUP_USAGE 2\n');
+  expect(said).toBe(
+    'ZDSUP_APP_NOT_RUNNING 3\nZDSUP_USAGE 2\nZDSUP_USAGE connect: 5 is no name of an app\nZDSUP_USAGE connect: unknown option timeout\n',
+  );
 });

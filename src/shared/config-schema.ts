@@ -100,6 +100,10 @@ function refuseUnknownKeys(apps: [app: unknown, prefix: string][], source: strin
   if (unknown.length > 0) throw unknownKeys(unknown, appKeys, source);
 }
 
+/** Of keys that are given apart from a config. @param prefix of their names, in the error */
+export const refuseUnknownKeysOf = (keys: Record<string, unknown>, prefix: string, source: string): void =>
+  refuseUnknownKeys([[keys, prefix]], source);
+
 function unknownKeys(unknown: { key: string; path: string }[], known: object, source: string): ZdsupError {
   const keys = [...new Set(unknown.map(({ key }) => key))];
   const knownKeys = `known keys: ${Object.keys(known).join(', ')}`;

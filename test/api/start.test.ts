@@ -208,6 +208,53 @@ test.concurrent('a mistyped option, or one of another type, is refused before an
   await shop.stop();
 });
 
+test.concurrent.each([
+  ['a child', {}],
+  ['a daemon', { daemon: true }],
+])('%s that is refused: the words are those of a program, and of no command line', async (_, how) => {
+  const { world, project, options } = await makePlace();
+  const said = async (target: unknown, more: object = {}): Promise<string> => {
+    const { code, message, hint } = await failure(
+      start(target as string, { cwd: options.cwd, env: world.env, output: 'ignore', ...how, ...more } as never),
+    );
+    return `${code} ${message}; ${hint}`;
+  };
+  const apps = ['one', 'two'].map((name) => ({ name, script: 'app.js' }));
+  project.write({ 'two.config.json': JSON.stringify({ apps }) });
+  const messages = [
+    await said({ scrpt: 'app.js' }),
+    await said('app.js', { overrides: { instances: 0 } }),
+    await said('app.js', { only: 'one' }),
+    await said('two.config.json'),
+    await said('two.config.json', { only: 'three' }),
+    await said('two.config.json', { only: 'one', overrides: { instnces: 2 } }),
+    await said(''),
+    await said(undefined),
+  ];
+  const shop = await start('app.js', options);
+  messages.push(await said('app.js', { overrides: { name: 'shop' } }), await said('shop'), await said(undefined));
+  messages.push(await said('shop', { overrides: { name: 'other' } }));
+  await shop.stop();
+  messages.push(await said(undefined));
+  const { folder } = project;
+  expect(messages).toEqual([
+    'ZDSUP_CONFIG_INVALID start: unknown key scrpt; did you mean script?',
+    "ZDSUP_CONFIG_INVALID start: instances is 0; allowed: a whole number from 1, or 'max' (one for each CPU)",
+    'ZDSUP_USAGE start: only: one picks an app of a config file, and none was given; leave only out; overrides: { name } names the app',
+    "ZDSUP_USAGE two.config.json has 2 apps: one, two; a start takes one; pick one of them: only: '<name>'",
+    "ZDSUP_USAGE two.config.json has no app three; it has one, two; pick one of them: only: '<name>'",
+    'ZDSUP_CONFIG_INVALID start: unknown key overrides.instnces; did you mean instances?',
+    "ZDSUP_USAGE the script to start is an empty word; start('app.js')",
+    `ZDSUP_USAGE nothing to start: no script was given, and ${folder} has no zdsup.config file; start('app.js')`,
+    ...Array(2).fill(
+      'ZDSUP_APP_RUNNING shop is running already; connect() finds it, and its reload() brings in new code; another name, in the config or in overrides, starts a second app',
+    ),
+    `ZDSUP_USAGE nothing to start: no script was given, and ${folder} has no zdsup.config file; shop of this folder runs: connect('shop') finds it, and its reload() brings in new code`,
+    `ZDSUP_USAGE shop is brought back by its name, and keeps it: name: other is for a second app; start('${join(folder, 'app.js')}', { overrides: { name: 'other' } })`,
+    `ZDSUP_USAGE nothing to start: no script was given, and ${folder} has no zdsup.config file; start('shop') brings back the one of this folder`,
+  ]);
+});
+
 test.concurrent('connect says what the command says where nothing runs', async () => {
   const { world } = await makePlace();
   const program = `import { connect } from ${JSON.stringify(new URL('index.js', DIST).href)};

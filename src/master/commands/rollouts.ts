@@ -192,14 +192,15 @@ export function failure(end: RolloutEnd, hint = 'mend it and start again'): Fail
 
 function whatNow(
   context: CommandContext,
-  { from, to, kind, alone, backTo }: Rollout,
+  { from, to, kind, alone, backTo, aborted }: Rollout,
   condition: Condition,
   verb: string,
 ): string {
   if (from === null) return 'mend it and start again';
   if (kind === 'rollback')
     return `generation ${from} ${alone && to !== null ? 'was started again' : 'goes on as before'}: see zdsup status ${context.appName}${toBetween(context, backTo)}`;
-  const retry = again(context, verb);
+  // Nothing was found wrong with what a person has given up.
+  const retry = aborted ? `zdsup ${verb} ${context.appName} brings it in again` : again(context, verb);
   const edited = 'its folder was edited in place, and workers that start again run what is there now';
   if (kind === 'restart' && to !== null && condition !== 'serves')
     return `generation ${from} is tried again, but ${condition === 'modified' ? edited : 'does not serve yet'}; the socket is held, and connections wait; ${retry}`;

@@ -66,6 +66,7 @@ export async function outcome(
   if (end.rollout.outcome === 'failed' && supervisor.state.stop) throw stopped(appName, command);
   if (end.rollout.outcome === 'failed') return failureOf(context, end, watch);
   const { from, to } = end.rollout;
+  await orEnded(context, command, context.web.settled()); // What it cannot have of the new config is told by then.
   const isParked = from !== null && supervisor.state.warm?.generation === from;
   if (!isParked) await orEnded(context, command, watch.drained);
   const { rollout } = supervisor.state;
@@ -184,7 +185,7 @@ export function failure(end: RolloutEnd, hint = 'mend it and start again'): Fail
   const error = end.error ?? {
     code: 'ZDSUP_ROLLOUT_FAILED' as const,
     message: end.rollout.reason ?? 'the rollout failed',
-    hint,
+    hint: end.hint === undefined ? hint : `${end.hint}; ${hint}`,
     exitStatus: 1 as const,
   };
   return failedResult(error, end.stderr);

@@ -81,6 +81,8 @@ const MAX_MODE = 3;
 const isUpTo = (value: unknown, most: number): boolean =>
   Number.isInteger(value) && (value as number) >= 0 && (value as number) <= most;
 
+const isCount = (value: unknown): boolean => isUpTo(value, Number.MAX_SAFE_INTEGER);
+
 /** 0 or an errno of libuv's, which is negative. */
 const isErrno = (value: unknown): boolean => typeof value === 'number' && isUpTo(-value, MAX_INT);
 
@@ -499,8 +501,10 @@ export class WorkerProcess implements ListenerClient, Peer, Bouncer, MeasuredWor
       case 'stats': {
         const { connections, inFlight, requests, webSockets } = message;
         if (message.figures !== undefined) this.figuresTaker?.told(message.figures);
-        this.lastFigures = { connections, inFlight, requests, webSockets };
-        this.figureAsks.get(message.seq)?.(this.lastFigures);
+        const told = { connections, inFlight, requests, webSockets };
+        if (!Object.values(told).every(isCount)) break; // Not from the preload: these go to terminals, and to Prometheus.
+        this.lastFigures = told;
+        this.figureAsks.get(message.seq)?.(told);
         break;
       }
     }

@@ -125,6 +125,18 @@ test.concurrent('a child stops when the program has been killed, and answers wha
   expect(sockets(world)).toEqual([]);
 });
 
+test.concurrent('the stop of a child resolves when its master has ended as well', async () => {
+  const { options } = await makePlace();
+  const child = await start('app.js', options);
+  let ended: number | null | undefined;
+  void child.exited.then((code) => {
+    ended = code;
+  });
+  expect(await child.stop()).toMatchObject({ message: expect.any(String) });
+  expect(ended).toBe(0);
+  expect(isLeft(child.masterPid)).toBe(false);
+});
+
 test.concurrent('a daemon outlives the program; a second start of the name is refused', async () => {
   const { world, project, options } = await makePlace();
   project.write({
@@ -160,7 +172,7 @@ test.concurrent('what cannot be started is refused before anything is', async ()
   expect(await refused('app.js', { signal: AbortSignal.abort(new Error('never')) })).toMatchObject({
     message: 'never',
   });
-  expect(left()).toEqual([]);
+  await nothingLeft(left);
 });
 
 test.concurrent('a mistyped option, or one of another type, is refused before anything is touched', async () => {

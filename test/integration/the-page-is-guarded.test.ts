@@ -204,6 +204,29 @@ test.concurrent('of a unix socket, dashboard says what opens it', async () => {
   expect((await run('stop')).code).toBe(0);
 });
 
+test.concurrent('what a reload wants of it comes in once that has succeeded: one that fails leaves it as it is', async () => {
+  const [port, http, next] = (await freePorts(3)) as [number, number, number];
+  const project = projectOf(port, { port: http, token: 'hunter2-of-the-config' });
+  const master = await startMaster({ cwd: project.folder, args: [] });
+  const status = (on: number, token: string) =>
+    get({ port: on }, '/status', { authorization: `Bearer ${token}` }).then((answer) => answer.status);
+  const config = (given: unknown) => project.write({ 'zdsup.config.json': JSON.stringify({ ...CONFIG, http: given }) });
+  config({ port: next, token: 'another-one-of-the-config' });
+  project.write({ 'app.cjs': 'process.exit(3);' });
+  expect((await master.run('reload')).code).toBe(1);
+  expect(await status(http, 'hunter2-of-the-config')).toBe(200);
+  expect(await status(http, 'another-one-of-the-config')).toBe(401);
+  await expect(status(next, 'another-one-of-the-config')).rejects.toMatchObject({ code: 'ECONNREFUSED' });
+  project.write({ 'app.cjs': answering("'served'", port) });
+  expect((await master.run('reload')).code).toBe(0);
+  await until(
+    'it has moved',
+    () => status(next, 'another-one-of-the-config').catch(() => 0),
+    (seen) => seen === 200,
+  );
+  await expect(status(http, 'hunter2-of-the-config')).rejects.toMatchObject({ code: 'ECONNREFUSED' });
+});
+
 test.concurrent('a start in a terminal shows the link once, of a daemon too', async () => {
   const [port, http] = (await freePorts(2)) as [number, number];
   const project = projectOf(port, http);

@@ -5,7 +5,7 @@ import type { IncomingMessage } from 'node:http';
 import { Agent, get } from 'node:http';
 import { connect } from 'node:net';
 import { expect, test } from 'vitest';
-import type { FiguresDelta, ResponseClass, Totals } from '../../src/shared/figures.js';
+import type { ResponseClass, Totals } from '../../src/shared/figures.js';
 import { startLoad } from '../helpers/load/client.js';
 import { keepAlive, perRequest, pipelined } from '../helpers/load/exchanges.js';
 import { startHttp2Load } from '../helpers/load/http2-client.js';
@@ -80,6 +80,8 @@ test.concurrent('over reloads, with every kind of connection', { timeout: 90_000
   expect(sum(generations.map((one) => one.totals.requests))).toBe(answered);
   expect(sum(workers.map((one) => one.figures!.totals.requests))).toBe(generations[3]!.totals.requests);
   for (const { figures: own } of workers) expect(own!.heapUsedBytes).toBeGreaterThan(1e6);
+  const delays = watched.samples.map((sample) => sample.figures?.master.queueDelayMs ?? 0);
+  expect(Math.max(...delays), "the master's queue has worked").toBeGreaterThan(0);
   // Nothing ever fell on the way.
   const seen = watched.samples.flatMap((one) => (one.figures ? [one.figures.totals.requests] : []));
   expect(seen).toEqual([...seen].sort((a, b) => a - b));
@@ -153,28 +155,17 @@ test.concurrent('what had begun before figures are on is not counted, also where
       else response.end('ok', () => answer?.());
     }).listen(process.env.PORT, '127.0.0.1', () => process.send('up'));
   `);
-  const { port, child } = worker;
-  const tellIt = (message: object): unknown => child.send({ cmd: 'NODE_ZDSUP', ...message } as never);
-  const statsOf = (seq: number): Promise<{ figures: FiguresDelta }> =>
-    new Promise((resolve) => {
-      child.on(
-        'internalMessage' as 'message',
-        ((message: { act?: string; seq?: number; figures: FiguresDelta }) => {
-          if (message.act === 'stats' && message.seq === seq) resolve(message);
-        }) as never,
-      );
-      tellIt({ act: 'stats', seq });
-    });
+  const { port } = worker;
   worker.observe(() => {}, false);
   const waits = connect(port, '127.0.0.1');
   waits.write('GET /wait HTTP/1.1\r\nHost: app\r\n\r\n');
-  const asked = async (): Promise<number> => ((await statsOf(1)) as unknown as { requests: number }).requests;
+  const asked = async (): Promise<number> => (await worker.stats()).requests;
   await until('the request has begun', asked, (requests) => requests === 1);
-  tellIt({ act: 'figures', on: true });
+  worker.keepFigures();
   const other = connect(port, '127.0.0.1');
   other.write('GET / HTTP/1.1\r\nHost: app\r\n\r\n');
   await Promise.all([once(waits, 'data'), once(other, 'data')]);
-  const { figures } = await statsOf(2);
-  expect([figures.requests, figures.responses]).toEqual([1, [0, 1, 0, 0, 0, 0]]);
+  const { figures } = await worker.stats();
+  expect([figures!.requests, figures!.responses]).toEqual([1, [0, 1, 0, 0, 0, 0]]);
   for (const socket of [waits, other]) socket.destroy();
 });

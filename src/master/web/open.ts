@@ -120,6 +120,10 @@ export class Web {
     return { url: `http://${inUrl(reachable(http.host))}:${http.port}${path}`, socket: null, path };
   }
 
+  place(): HttpConfig | null {
+    return this.held?.http ?? null;
+  }
+
   async close(): Promise<void> {
     await this.configure(null);
   }

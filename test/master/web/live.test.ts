@@ -167,7 +167,8 @@ describe('a page is told', () => {
     const page = new Told(live());
     const first = once(page.socket, 'message');
     await until('it is looked at', () => snapshots() === 1);
-    feed({ type: 'sample', app: snapshotOf({ figures: FIGURES, generation: 8 }) });
+    const later = new Date(Date.parse(FIGURES.at) + 1_000).toISOString();
+    feed({ type: 'sample', app: snapshotOf({ figures: { ...FIGURES, at: later }, generation: 8 }) });
     feed({ type: 'event', event: event('meanwhile') });
     ready(snapshotOf());
     expect(JSON.parse(String((await first)[0]))).toMatchObject({

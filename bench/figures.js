@@ -1,5 +1,6 @@
 // What figures cost, on the Node that runs this (or on those given as arguments): of a keep-alive request in the worker, on over off, and of the master with
-// 8 workers and one who watches; and that they work with 64. Rounds on and off alternate, in processes that are the one or the other all along (a change has V8 compile anew), and the least is quoted: whoever interferes only adds to it.
+// 8 workers and one who watches; and that they work with 64. Rounds on and off alternate, in processes that are the one or the other all along (a change has V8 compile anew).
+// Of each process the least counts, for whoever interferes only adds to it; and of many processes the mean, for no two of the same code are equally fast: 2 % between them is usual.
 // Machines are shared and noisy, so read ratios.
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
@@ -16,9 +17,9 @@ import { load } from './keep-alive-load.js';
 const BIN = fileURLToPath(new URL('../bin/zdsup.js', import.meta.url));
 const FOLDER = mkdtempSync(join(tmpdir(), 'zdsup-bench-figures-'));
 const APP = join(FOLDER, 'app.cjs');
-const PAIRS = 3;
+const PAIRS = 30;
 /** Many short ones: of those, some are disturbed by nobody. */
-const ROUNDS = 60;
+const ROUNDS = 20;
 const REQUESTS = 2_000;
 const WARM_UP = 20_000;
 const CONNECTIONS = 10;
@@ -85,21 +86,26 @@ async function costOfRequest(app) {
   return ((cpuMs(app.pids[0]) - before) * 1_000) / REQUESTS;
 }
 
-/** The clients are on the same two cores, so that each figure is noisy: the least of many rounds, in several pairs of processes, is what nobody has disturbed. */
 async function measureRequest(node) {
-  const costs = { off: [], on: [] };
+  const least = { off: [], on: [] };
   for (let pair = 0; pair < PAIRS; pair += 1) {
     const apps = { off: await start(node, 1, 'off'), on: await start(node, 1, 'on') };
     const watching = await startWatching('on');
+    const costs = { off: [], on: [] };
     for (const app of Object.values(apps)) await load(app.port, WARM_UP, CONNECTIONS); // What is measured is compiled.
     for (let round = 0; round < ROUNDS; round += 1)
       for (const name of round % 2 === 0 ? ['off', 'on'] : ['on', 'off'])
         costs[name].push(await costOfRequest(apps[name]));
     await watching.stop();
-    for (const app of Object.values(apps)) await app.stop();
+    for (const [name, app] of Object.entries(apps)) {
+      least[name].push(Math.min(...costs[name]));
+      await app.stop();
+    }
   }
-  return { off: Math.min(...costs.off), on: Math.min(...costs.on) };
+  return { off: mean(least.off), on: mean(least.on) };
 }
+
+const mean = (values) => values.reduce((sum, value) => sum + value, 0) / values.length;
 
 /** As a part of one core: while nobody watches, and while somebody does. A few requests a second give the figures something to tell. */
 async function measureMaster(node, workers) {

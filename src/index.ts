@@ -46,6 +46,7 @@ export function defineConfig(config: AppConfigInput | ConfigInput): AppConfigInp
  */
 export function start(target: StartTarget | undefined, options: StartOptions & { daemon: true }): Promise<App>;
 export function start(target?: StartTarget, options?: StartOptions & { daemon?: false | undefined }): Promise<ChildApp>;
+export function start(target?: StartTarget, options?: StartOptions): Promise<App>;
 export async function start(target?: StartTarget, options?: StartOptions): Promise<App> {
   const api = await import('./api/start.js');
   return api.start(target, options);

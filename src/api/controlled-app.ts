@@ -9,6 +9,7 @@ import type { AppDescription } from '../shared/description.js';
 import { ZdsupError } from '../shared/errors.js';
 import type { AppSnapshot } from '../shared/snapshot.js';
 import { Latest } from './latest.js';
+import { refuseOptions, shown, usage } from './options.js';
 import type {
   App,
   PromoteOptions,
@@ -38,12 +39,16 @@ export class ControlledApp implements App {
     private readonly socketPath: string,
   ) {}
 
-  async status({ signal }: WaitOptions = {}): Promise<AppSnapshot> {
+  async status(options: WaitOptions = {}): Promise<AppSnapshot> {
+    refuseOptions('status', options);
+    const { signal } = options;
     const { app } = await this.ask('status', { command: 'status' }, { answerWithinMs: ANSWER_TIMEOUT_MS, signal });
     return { ...app, name: this.name };
   }
 
-  async *watch({ signal, onProgress }: WatchOptions = {}): AsyncGenerator<AppSnapshot, void, void> {
+  async *watch(watched: WatchOptions = {}): AsyncGenerator<AppSnapshot, void, void> {
+    refuseOptions('watch', watched);
+    const { signal, onProgress } = watched;
     const latest = new Latest<AppSnapshot>();
     const left = new AbortController(); // The loop was left, or the caller's function has thrown.
     const hangUp = signal ? AbortSignal.any([signal, left.signal]) : left.signal;
@@ -63,57 +68,67 @@ export class ControlledApp implements App {
     }
   }
 
-  async describe({ signal }: WaitOptions = {}): Promise<AppDescription> {
+  async describe(options: WaitOptions = {}): Promise<AppDescription> {
+    refuseOptions('describe', options);
+    const { signal } = options;
     const { app } = await this.ask('describe', { command: 'describe' }, { answerWithinMs: DESCRIBE_WITHIN_MS, signal });
     return { ...app, name: this.name };
   }
 
   async reload(options: ReloadOptions = {}): Promise<RolloutResult> {
+    refuseOptions('reload', options);
     const { weight, canary = true, allowListeners = false, wait = true } = options;
-    if (weight !== undefined && (!WEIGHT.test(String(weight)) || weight < 1 || weight > 99))
-      throw usage(`reload: ${weight} is no weight`, 'a whole number of percent from 1 to 99');
     return this.rollOut({ command: 'reload', weight, noCanary: !canary, allowListeners, noWait: !wait }, options);
   }
 
-  restart(options: RolloutOptions = {}): Promise<RolloutResult> {
+  async restart(options: RolloutOptions = {}): Promise<RolloutResult> {
+    refuseOptions('restart', options);
     const { allowListeners = false, wait = true } = options;
     return this.rollOut({ command: 'restart', allowListeners, noWait: !wait }, options);
   }
 
   async canary(weight: number, options: WorkOptions = {}): Promise<RolloutResult> {
-    if (!WEIGHT.test(String(weight)))
-      throw usage(`canary: ${weight} is no weight`, 'a whole number of percent from 0 to 100');
+    if (typeof weight !== 'number' || !WEIGHT.test(String(weight)))
+      throw usage(`canary: ${shown(weight)} is no weight`, 'a whole number of percent from 0 to 100');
+    refuseOptions('canary', options);
     return this.rollOut({ command: 'canary', weight }, options);
   }
 
-  promote(options: PromoteOptions = {}): Promise<RolloutResult> {
+  async promote(options: PromoteOptions = {}): Promise<RolloutResult> {
+    refuseOptions('promote', options);
     return this.rollOut({ command: 'promote', full: options.full === true }, options);
   }
 
-  pause(options: WorkOptions = {}): Promise<RolloutResult> {
+  async pause(options: WorkOptions = {}): Promise<RolloutResult> {
+    refuseOptions('pause', options);
     return this.rollOut({ command: 'pause' }, options);
   }
 
-  abort(options: WorkOptions = {}): Promise<RolloutResult> {
+  async abort(options: WorkOptions = {}): Promise<RolloutResult> {
+    refuseOptions('abort', options);
     return this.rollOut({ command: 'abort' }, options);
   }
 
-  rollback(options: RollbackOptions = {}): Promise<RolloutResult> {
+  async rollback(options: RollbackOptions = {}): Promise<RolloutResult> {
+    refuseOptions('rollback', options);
     return this.rollOut({ command: 'rollback', to: options.to }, options);
   }
 
   async scale(to: number | `+${number}` | `-${number}`, options: WorkOptions = {}): Promise<ScaleResult> {
-    if (!SCALE_TO.test(String(to)))
-      throw usage(`scale: ${to} is no number of workers`, "how many, or by how many: 4, '+1', '-2'");
+    if (!['number', 'string'].includes(typeof to) || !SCALE_TO.test(String(to)))
+      throw usage(`scale: ${shown(to)} is no number of workers`, "how many, or by how many: 4, '+1', '-2'");
+    refuseOptions('scale', options);
     return told(await this.work('scale', { command: 'scale', to: String(to) }, options));
   }
 
   async recycle(slot: number, options: RecycleOptions = {}): Promise<RecycleResult> {
-    if (!Number.isInteger(slot) || slot < 0) throw usage(`recycle: ${slot} is no slot`, 'a whole number from 0');
+    if (!Number.isInteger(slot) || slot < 0) throw usage(`recycle: ${shown(slot)} is no slot`, 'a whole number from 0');
+    refuseOptions('recycle', options);
     return told(await this.work('recycle', { command: 'recycle', slot, noWait: options.wait === false }, options));
   }
 
   async stop(options: WorkOptions = {}): Promise<StopResult> {
+    refuseOptions('stop', options);
     return told(await this.work('stop', { command: 'stop' }, options));
   }
 
@@ -184,6 +199,3 @@ function told<T extends Done>({
 }: T): Omit<T, 'type' | 'ok' | 'exitStatus' | 'command'> {
   return rest;
 }
-
-const usage = (message: string, hint: string): ZdsupError =>
-  new ZdsupError({ code: 'ZDSUP_USAGE', message, hint, exitStatus: 2 });

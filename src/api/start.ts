@@ -14,14 +14,16 @@ import { ZdsupError } from '../shared/errors.js';
 import { notForked } from '../shared/not-forked.js';
 import type { Served, StartAnswer, StartOrder } from '../shared/start-order.js';
 import { ControlledApp } from './controlled-app.js';
+import { isPlain, refuseOptions, shown, usage } from './options.js';
 import type { App, ChildApp, StartOptions, StartTarget, StopResult, WorkOptions } from './types.js';
 
 const BIN = fileURLToPath(new URL('../../bin/zdsup.js', import.meta.url));
 
 export async function start(target?: StartTarget, options: StartOptions = {}): Promise<App | ChildApp> {
+  refuseOptions('start', options);
+  const order = orderOf(target, options);
   const { signal, daemon = false } = options;
   signal?.throwIfAborted();
-  const order = orderOf(target, options);
   const child = launch(order, options);
   const exited = new Promise<number | null>((settle) => child.once('close', settle));
   const served = await outcomeOf(child, exited, options);
@@ -51,15 +53,15 @@ class OwnApp extends ControlledApp implements ChildApp {
 
 function orderOf(target: StartTarget | undefined, options: StartOptions): StartOrder {
   const { overrides = {}, args = [], only, cwd, daemon = false, inPlace = false, logFormat } = options;
-  const isWhole = typeof target === 'object' && !(target instanceof URL);
+  const isWhole = isPlain(target);
   if (isWhole && 'apps' in target)
     throw usage('start: the config has apps, and a start takes one', 'start each of them by itself');
   if (isWhole && only !== undefined)
     throw usage(`start: only ${only} picks an app of a config file, and none was given`, 'leave it out');
   return {
-    ...(isWhole || target === undefined ? {} : { target: target instanceof URL ? fileURLToPath(target) : target }),
+    ...(isWhole || target === undefined ? {} : { target: pathOf(target) }),
     isWhole,
-    overrides: plain({ ...(isWhole ? target : {}), ...overrides }),
+    overrides: plain({ ...(isWhole ? (target as object) : {}), ...overrides }),
     args: [...args],
     only,
     baseDir: cwd === undefined ? logicalFolder() : resolve(cwd),
@@ -69,19 +71,33 @@ function orderOf(target: StartTarget | undefined, options: StartOptions): StartO
   };
 }
 
+function pathOf(target: unknown): string {
+  if (typeof target === 'string') return target;
+  if (target instanceof URL && target.protocol === 'file:') return fileURLToPath(target);
+  throw usage(
+    `start: ${target instanceof URL ? `a URL of ${target.protocol}` : shown(target)} is nothing to start`,
+    'a string (a script, a config file, the name of an app), a file: URL, or the config as an object',
+  );
+}
+
 /** As JSON has it: the config is read in another process, and again at each reload. */
 function plain(config: object): Record<string, unknown> {
-  const text = JSON.stringify(config, (key, value: unknown) => {
-    if (['function', 'symbol', 'bigint'].includes(typeof value))
-      throw new ZdsupError({
-        code: 'ZDSUP_CONFIG_INVALID',
-        message: `start: ${key} is a ${typeof value}: a config is plain data`,
-        hint: 'text, numbers, booleans, lists and objects',
-        exitStatus: 2,
-      });
-    return value;
-  });
-  return JSON.parse(text) as Record<string, unknown>;
+  const refused = (what: string): ZdsupError =>
+    new ZdsupError({
+      code: 'ZDSUP_CONFIG_INVALID',
+      message: `start: ${what}: a config is plain data`,
+      hint: 'text, numbers, booleans, lists and objects',
+      exitStatus: 2,
+    });
+  try {
+    const text = JSON.stringify(config, (key, value: unknown) => {
+      if (['function', 'symbol', 'bigint'].includes(typeof value)) throw refused(`${key} is a ${typeof value}`);
+      return value;
+    });
+    return JSON.parse(text) as Record<string, unknown>;
+  } catch (error) {
+    throw error instanceof TypeError ? refused('the config has itself in it') : error;
+  }
 }
 
 function launch(order: StartOrder, { env: given, output = 'inherit', daemon = false }: StartOptions): ChildProcess {
@@ -149,9 +165,6 @@ async function outcomeOf(
   await exited;
   throw result === null ? died(child) : new ZdsupError(result.error, result.stderr);
 }
-
-const usage = (message: string, hint: string): ZdsupError =>
-  new ZdsupError({ code: 'ZDSUP_USAGE', message, hint, exitStatus: 2 });
 
 const died = ({ signalCode, exitCode }: ChildProcess): ZdsupError =>
   new ZdsupError({

@@ -28,7 +28,7 @@ const start: Define = (command, settle) =>
     .option(
       '--http <port>',
       'metrics, health and the dashboard on this port of 127.0.0.1 (see http of the config)',
-      wholeNumber,
+      port,
     )
     .option('-d, --daemon', 'run in the background; returns when the app serves')
     .option('--no-daemon', 'in the foreground, also what ran as a daemon before')
@@ -342,6 +342,11 @@ const systemd: Define = (command, settle) => {
 function wholeNumber(value: string): number {
   if (!/^\d{1,9}$/.test(value)) throw new InvalidArgumentError('Allowed is a whole number from 0.');
   return Number(value);
+}
+
+function port(value: string): number {
+  if (/^\d{1,5}$/.test(value) && Number(value) >= 1 && Number(value) <= 65_535) return Number(value);
+  throw new InvalidArgumentError('Allowed is a port from 1 to 65535.');
 }
 
 function heldWeight(value: string): number {

@@ -70,11 +70,11 @@ export function ask(socketPath: string, request: ControlRequest, options: AskOpt
     onLine(socket, (line) => {
       const answer = parse(line, foreign);
       // Where there is a limit, it is for the result: another user's master could go on for ever.
-      if (answerWithinMs === undefined || answer?.type !== 'progress') {
+      if (answerWithinMs === undefined || typeof answer === 'string' || answer.type !== 'progress') {
         answered = true;
         clearTimeout(timer);
       }
-      if (answer === null) fail(brokenConnection(app, 'the answer is not JSON'));
+      if (typeof answer === 'string') fail(brokenConnection(app, answer));
       else if (answer.type === 'progress') options.onProgress?.(answer);
       else if (answer.type === 'sample') options.onSample?.(answer.app);
       else {
@@ -145,13 +145,24 @@ export async function askDescription(socketPath: string): Promise<AppDescription
   }
 }
 
-function parse(line: string, foreign: boolean): ControlAnswer | null {
+/** @returns what is wrong with it, where it is none of a master's */
+function parse(line: string, foreign: boolean): ControlAnswer | string {
+  let answer: unknown;
   try {
-    const answer: unknown = foreign ? JSON.parse(line, withoutControlCharacters) : JSON.parse(line);
-    return typeof answer === 'object' ? (answer as ControlAnswer | null) : null;
+    answer = foreign ? JSON.parse(line, withoutControlCharacters) : JSON.parse(line);
   } catch {
-    return null;
+    return 'the answer is not JSON';
   }
+  return isAnswer(answer) ? answer : "the answer is none of a master's";
+}
+
+/** As far as everybody relies on it: whoever listens there need not be a master. */
+function isAnswer(value: unknown): value is ControlAnswer {
+  const { type, ok, app, message, error } = (value ?? {}) as Record<string, unknown>;
+  if (type === 'progress') return typeof message === 'string';
+  if (type === 'sample') return typeof app === 'object' && app !== null;
+  const { code, message: words } = (error ?? {}) as Record<string, unknown>;
+  return type === 'result' && (ok === true || (ok === false && typeof code === 'string' && typeof words === 'string'));
 }
 
 const unresponsive = (app: string, how: string): ZdsupError =>

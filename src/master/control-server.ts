@@ -23,6 +23,8 @@ export const MAX_OPEN = 256;
 
 /** Of a client that has not read so much, in bytes, no sample is kept: those that come later say all of it anew. */
 const MOST_UNREAD_BYTES = 1024 * 1024;
+/** Steps are kept beyond that, for none says anew what another has said: up to so many bytes, some 30,000 steps. Who reads none of them does not listen. */
+const MOST_KEPT_BYTES = 8 * 1024 * 1024;
 
 const COMMANDS = [
   'status',
@@ -207,7 +209,8 @@ function answer(socket: Socket, result: ControlResult): void {
 }
 
 function sendTo(socket: Socket, line: Progress | Sample): void {
-  if (line.type === 'progress' || socket.writableLength < MOST_UNREAD_BYTES) write(socket, line);
+  if (socket.writableLength >= MOST_KEPT_BYTES) socket.destroy();
+  else if (line.type === 'progress' || socket.writableLength < MOST_UNREAD_BYTES) write(socket, line);
 }
 
 function write(socket: Socket, line: ControlResult | Progress | Sample): void {

@@ -53,6 +53,8 @@ export interface RolloutEnd {
   rollout: Rollout;
   /** Where it could not even be prepared. */
   error: ErrorReport | null;
+  /** What zdsup knows of why it failed, beside what the app says; else left out. */
+  hint?: string;
   stderr: string[];
 }
 
@@ -129,13 +131,15 @@ export class Effects {
 
   /** Workers that have ended unasked. */
   private crashes = 0;
+  /** Of the rollout under way. */
+  private hint: string | null = null;
 
   private readonly traffic: Traffic;
   private readonly judge: Judge;
 
   constructor(private readonly options: EffectsOptions) {
     const { appName, store, makePlan, post } = options;
-    const warn = (message: string): void => this.tell({ type: 'progress', kind: 'warning', message });
+    const warn = (message: string): void => this.warn(message);
     this.plans = new Plans({ appName, store, makePlan, warn, post });
     this.figures = new FiguresSwitch(() => this.makeKeeper());
     this.traffic = new Traffic(options.listeners, warn);
@@ -307,7 +311,6 @@ export class Effects {
           output,
           kept,
           this.postFromWorker,
-          this.figures.keeper !== null,
         ),
       );
     } catch (error) {
@@ -405,6 +408,18 @@ export class Effects {
     this.warmUps.get(id)?.abort();
   }
 
+  /** In the log, and told to all who follow: a command under way shows it. */
+  warn(message: string): void {
+    this.tell({ type: 'progress', kind: 'warning', message });
+  }
+
+  /** What is in the way of the rollout under way: a warning, and should it fail, its hint. */
+  blame(message: string, hint: string): void {
+    if (this.hint === hint) return; // All of its workers meet it.
+    this.hint = hint;
+    this.warn(message);
+  }
+
   private tell(effect: Extract<Effect, { type: 'progress' }>): void {
     const { type, message, ...fields } = effect;
     const level = LEVELS[effect.kind] ?? 'info';
@@ -419,6 +434,9 @@ export class Effects {
     const stderr = (culprit === null ? undefined : (this.smokeWords.get(culprit) ?? this.lastWords.of(culprit))) ?? [];
     this.lastWords.clear();
     this.smokeWords.clear();
-    for (const observer of this.observers) observer.rolloutEnded?.({ rollout, error, stderr });
+    const hint = rollout.outcome === 'failed' ? this.hint : null;
+    this.hint = null;
+    const end = { rollout, error, stderr, ...(hint === null ? {} : { hint }) };
+    for (const observer of this.observers) observer.rolloutEnded?.(end);
   }
 }

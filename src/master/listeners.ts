@@ -61,6 +61,8 @@ export class Listeners {
 
   /** Called ahead of the end of each socket that connections come through. */
   closing: (key: string) => void = () => {};
+  /** Called where an app asks for an address that somebody else has. */
+  inUse: (spec: ListenSpec) => void = () => {};
 
   /**
    * @param offTraffic binds every socket aside, where no client finds it; apps are told the names that they asked for
@@ -95,6 +97,7 @@ export class Listeners {
     if (!listener) {
       const bound = await this.bind(key, spec, client.rights);
       if (typeof bound === 'number') {
+        if (bound === EADDRINUSE) this.inUse(spec);
         client.sendListenFailed(seq, spec, bound);
         return;
       }

@@ -176,23 +176,35 @@ export async function runMaster(
     options.observer?.progress?.({ type: 'progress', kind: 'warning', at: new Date().toISOString(), message });
   };
   const store = releasesDir(state, appName);
-  const page = (): ReturnType<WebDoor['link']> => web.link();
-  const context: CommandContext = { appName, supervisor, effects, history, snapshot, ended, store, feed, page };
   const say = (message: string): void => logger.info(message);
+  const warnAll = (message: string): void => effects.warn(message);
   const web: WebDoor = new WebDoor({
     load: async () => {
       const { Web } = await import('./web/open.js');
       const carryOut: WebOptions['carryOut'] = (request, send) =>
         handleCommand(context, request, { send, left: new Promise(() => {}) });
-      return new Web({ ...context, carryOut, say, warn, tokenPath: tokenPath(state, appName) });
+      return new Web({ ...context, carryOut, say, warn: warnAll, tokenPath: tokenPath(state, appName) });
     },
     effects,
-    warn,
+    warn: warnAll,
     show:
       options.daemon || options.logFormat === 'json' || !process.stderr.isTTY
         ? null
         : (text) => void process.stderr.write(text),
   });
+  const configPath = request.configPath ?? null;
+  const context: CommandContext = {
+    ...{ appName, supervisor, effects, history, snapshot, ended, store, feed },
+    ...{ web, configPath },
+  };
+  listeners.inUse = (spec) => {
+    if (supervisor.state.rollout?.outcome !== null || spec.protocol === 'udp' || !web.holds(spec)) return;
+    const where = spec.port === null ? spec.address : `port ${spec.port}`;
+    effects.blame(
+      `the app cannot listen on ${where}: zdsup's own HTTP does (http in the config, or --http)`,
+      `zdsup's own HTTP has ${where}: give http, or the app, another one`,
+    );
+  };
 
   const temporary = join(runDir, `.${process.pid}`);
   let stoppedByCommand = false;

@@ -27,6 +27,7 @@ export function makePipes(folder: string, count: number): PipeEnds[] | null {
   try {
     const paths = Array.from({ length: count }, (_one, index) => join(place, String(index)));
     const made = spawnSync('mkfifo', ['-m', '600', ...paths], { stdio: 'ignore', timeout: TIMEOUT_MS });
+    if (made.error && (made.error as NodeJS.ErrnoException).code !== 'ENOENT') throw made.error; // It is there: no descriptor is left, say.
     if (made.error || made.status !== 0) return null;
     for (const path of paths) {
       const read = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK); // Without a writer yet it would wait for one.

@@ -67,7 +67,7 @@ export interface PlanRequest extends StartRequest {
   /** Of the master: a planner of another version refuses to answer. */
   version: string;
   /** Who asks, where an error is to be told in its words. @default a start or a reload */
-  command?: 'check';
+  command?: 'check' | 'start()';
   /** The last scale; the master's to fill in. */
   scaled?: Fleet['scaled'];
   /** @default the folder in place */

@@ -3,6 +3,7 @@
  * succeeded; who looks at the terminal is shown the link once.
  */
 import type { HttpConfig } from '../shared/config.js';
+import { isLoopback } from '../shared/http-address.js';
 import type { Effects } from './effects.js';
 import type { PageLink, Web } from './web/open.js';
 
@@ -18,13 +19,14 @@ export class WebDoor {
   private web: Promise<Web> | null = null;
   private opened: Web | null = null;
   private shown = false;
+  private following: Promise<void> = Promise.resolve();
 
   constructor(private readonly options: WebDoorOptions) {
     const { effects } = options;
     effects.observers.add({
       rolloutEnded: ({ rollout: { outcome, to } }) => {
         const plan = outcome === 'succeeded' && to !== null ? effects.plans.get(to) : undefined;
-        if (plan) void this.follow(plan.config.http);
+        if (plan) this.following = this.follow(plan.config.http);
       },
     });
   }
@@ -36,6 +38,21 @@ export class WebDoor {
 
   link(): PageLink | null {
     return this.opened?.link() ?? null;
+  }
+
+  /** Once it is as the last rollout wants it, or it has been warned of. Never rejects. */
+  settled(): Promise<void> {
+    return this.following;
+  }
+
+  /** Of an address that an app cannot have: is this why? */
+  holds({ address, port }: { address: string | null; port: number | null }): boolean {
+    const http = this.opened?.place() ?? null;
+    if (http === null) return false;
+    if (http.port === null) return address === http.socket;
+    if (port !== http.port) return false;
+    const isEverywhere = [address, http.host].some((one) => one === null || ['', '::', '0.0.0.0'].includes(one));
+    return isEverywhere || address === http.host || (isLoopback(address ?? '') && isLoopback(http.host));
   }
 
   async close(): Promise<void> {

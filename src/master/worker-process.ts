@@ -81,6 +81,8 @@ const MAX_MODE = 3;
 const isUpTo = (value: unknown, most: number): boolean =>
   Number.isInteger(value) && (value as number) >= 0 && (value as number) <= most;
 
+const isCount = (value: unknown): boolean => isUpTo(value, Number.MAX_SAFE_INTEGER);
+
 /** 0 or an errno of libuv's, which is negative. */
 const isErrno = (value: unknown): boolean => typeof value === 'number' && isUpTo(-value, MAX_INT);
 
@@ -128,10 +130,7 @@ export class WorkerProcess implements ListenerClient, Peer, Bouncer, MeasuredWor
   private readonly figureAsks = new Map<number, (figures: Figures) => void>();
   private readonly signalAsks = new Map<number, (heard: boolean) => void>();
 
-  /**
-   * @param measures figures are on: it makes ready for them
-   * @throws what fork throws: no process, no descriptor to be had
-   */
+  /** @throws what fork throws: no process, no descriptor to be had */
   constructor(
     readonly identity: WorkerIdentity,
     private readonly plan: Plan,
@@ -140,7 +139,6 @@ export class WorkerProcess implements ListenerClient, Peer, Bouncer, MeasuredWor
     output: OutputMode,
     kept: KeptOutput | null,
     private readonly post: (event: Event) => void,
-    private readonly measures = false,
   ) {
     const pipes = kept?.open(plan.config.log) ?? null;
     this.isKept = pipes !== null;
@@ -499,8 +497,10 @@ export class WorkerProcess implements ListenerClient, Peer, Bouncer, MeasuredWor
       case 'stats': {
         const { connections, inFlight, requests, webSockets } = message;
         if (message.figures !== undefined) this.figuresTaker?.told(message.figures);
-        this.lastFigures = { connections, inFlight, requests, webSockets };
-        this.figureAsks.get(message.seq)?.(this.lastFigures);
+        const told = { connections, inFlight, requests, webSockets };
+        if (!Object.values(told).every(isCount)) break; // Not from the preload: these go to terminals, and to Prometheus.
+        this.lastFigures = told;
+        this.figureAsks.get(message.seq)?.(told);
         break;
       }
     }
@@ -519,7 +519,6 @@ export class WorkerProcess implements ListenerClient, Peer, Bouncer, MeasuredWor
       closeSpreadMs: config.closeSpreadMs,
       handover: config.handover === 'auto',
       keptOutput: this.isKept,
-      figures: this.measures,
     };
     // cluster.fork adds the master's own environment: what the plan does not have is taken out by undefined.
     const removed = Object.fromEntries(Object.keys(process.env).map((name) => [name, undefined]));

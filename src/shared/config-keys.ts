@@ -219,7 +219,8 @@ const age = v.pipe(
 const WATCH = "true (the app's folder), false, or a list of files and folders such as ['src', 'views']";
 const WATCH_IGNORE = "a list of names, paths or patterns such as ['uploads', '*.sqlite', 'data/**']";
 
-const HTTP = "a port such as 9000, or an object such as {port: 9000, readOnly: true} or {socket: 'zdsup.sock'}";
+const HTTP =
+  "a port such as 9000, false (off), or an object such as {port: 9000, readOnly: true} or {socket: 'zdsup.sock'}";
 const HTTP_HOST = "an address such as '127.0.0.1', or 'localhost'";
 const TOKEN = 'a string of 16 to 256 letters, digits and - . _ ~';
 const HOSTS = "a list of names such as ['dash.example.com', 'web1:9000']";
@@ -321,7 +322,7 @@ export const appKeys = {
       SHARED,
     ),
   ),
-  http: v.optional(v.union([port(HTTP), v.strictObject(httpKeys)], HTTP)),
+  http: v.optional(v.union([port(HTTP), v.literal(false), v.strictObject(httpKeys)], HTTP)),
 };
 
 export const appSchema = v.strictObject(appKeys);

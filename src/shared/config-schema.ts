@@ -100,6 +100,10 @@ function refuseUnknownKeys(apps: [app: unknown, prefix: string][], source: strin
   if (unknown.length > 0) throw unknownKeys(unknown, appKeys, source);
 }
 
+/** Of keys that are given apart from a config. @param prefix of their names, in the error */
+export const refuseUnknownKeysOf = (keys: Record<string, unknown>, prefix: string, source: string): void =>
+  refuseUnknownKeys([[keys, prefix]], source);
+
 function unknownKeys(unknown: { key: string; path: string }[], known: object, source: string): ZdsupError {
   const keys = [...new Set(unknown.map(({ key }) => key))];
   const knownKeys = `known keys: ${Object.keys(known).join(', ')}`;
@@ -217,7 +221,13 @@ function httpIn(app: v.InferOutput<typeof appSchema>, prefix: string, source: st
   const refused = (key: string, received: unknown, allows: string): ZdsupError =>
     invalid(source, `${prefix}http${key}`, received, allows);
   const { port, socket, host, token } = http;
-  if ((port === null) === (socket === null)) throw refused('', app.http, "one of the two, 'port' and 'socket'");
+  if ((port === null) === (socket === null))
+    throw new ZdsupError({
+      code: 'ZDSUP_CONFIG_INVALID',
+      message: `${source}: ${prefix}http ${port === null ? "has neither 'port' nor 'socket'" : "has both, 'port' and 'socket'"}`,
+      hint: "allowed: one of the two, such as {port: 9000} or {socket: 'zdsup.sock'}",
+      exitStatus: 2,
+    });
   const given = typeof app.http === 'object' ? app.http.host : undefined;
   if (socket !== null && given !== undefined)
     throw refused('.host', given, "nothing beside 'socket': it is for a port");

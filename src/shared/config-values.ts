@@ -103,7 +103,7 @@ export function logOf(input: AppConfigInput['log']): LogConfig | null {
 }
 
 export function httpOf(input: AppConfigInput['http']): HttpConfig | null {
-  if (input === undefined) return null;
+  if (input === undefined || input === false) return null;
   const given = typeof input === 'number' ? { port: input } : input;
   const { port = null, socket = null, host = '127.0.0.1', token = null, readOnly = false, hosts = [] } = given;
   return { port, socket, host, token, readOnly, hosts: hosts.map((name) => name.toLowerCase()) };

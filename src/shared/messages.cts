@@ -34,8 +34,6 @@ export interface Handshake {
   handover: boolean;
   /** What it writes is read by the log process, which never stalls: it waits until the kernel has it, so that its end loses nothing. */
   keptOutput: boolean;
-  /** Figures are on: it measures from its activation on, and makes ready for it before. */
-  figures: boolean;
 }
 
 /** Arguments of the listen seam, as `net.Server` gave them. `address` is a path where `addressType` is -1. */

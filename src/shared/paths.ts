@@ -81,7 +81,7 @@ export function controlSocketPath(runDir: string, app: string): string {
   throw new ZdsupError({
     code: 'ZDSUP_SOCKET_PATH_LONG',
     message: `the control socket's path is ${length} bytes long, at most ${MAX_SOCKET_PATH_BYTES} are allowed: ${path}`,
-    hint: 'set ZDSUP_HOME to a shorter folder, or give a shorter --name',
+    hint: 'set ZDSUP_HOME to a shorter folder, or give the app a shorter name',
     exitStatus: 2,
   });
 }

@@ -1,6 +1,6 @@
 import type { AppFigures, WorkerFigures } from './figures.js';
 
-/** The one shape that `zdsup status --json`, and later the dashboard and the API, speak (a contract: scripts depend on it). */
+/** The one shape that `zdsup status --json`, the dashboard and the API speak (a contract: scripts depend on it; docs/snapshot.md). */
 export interface Snapshot {
   apps: AppSnapshot[];
 }

@@ -3,25 +3,34 @@
  * at once where the master asks, and as the process ends. So a total loses nothing but what a SIGKILL or an abort takes along. Beside it goes how the
  * process is: its heap, its event loop.
  */
-import type { EventLoopUtilization, IntervalHistogram } from 'node:perf_hooks';
+import type { EventLoopUtilization } from 'node:perf_hooks';
 
 import { sendLast } from '../node-internals/ipc-channel.cjs';
 import type { FiguresDelta } from '../shared/figures.js';
 import { BUCKET_COUNT, bucketOf } from '../shared/latency-buckets.js';
 import { CMD } from '../shared/messages.cjs';
 import { tell } from './channel.cjs';
+import { LoopDelay } from './loop-delay.cjs';
 import type { Taker } from './measure.cjs';
-import { measure, measureNoMore } from './measure.cjs';
+import { measure, measureNoMore, timeOneOf, UNTIMED } from './measure.cjs';
 
 /** All workers of a host tell at the same instants. In ms. */
 const EVERY_MS = 1_000;
+/**
+ * So many requests a second are timed, all of them up to that; of more, one of every few, which stands for the others: of 2,000 the p99 is as sure as a block of
+ * the histogram is wide, and beyond that the clock would be a good part of what figures cost.
+ */
+const TIMED_PER_SECOND = 2_000;
+/** A rate is taken over no shorter a time, in ms. */
+const RATE_MS = 200;
 /** Where the master has asked so short a time ago, in ms, nothing is told by itself. */
 const TOLD_MS = 900;
 /** An event loop is shown over no shorter a time, in ms. */
 const LOOP_MS = 500;
-/** How often Node looks at the event loop, in native code, in ms: what it finds is by so much too long. */
-const LOOK_MS = 20;
-const NS_PER_MS = 1e6;
+
+// Kept from before the app runs: it may put others in their place.
+const nowMs = performance.now.bind(performance);
+const { now: wallMs } = Date;
 
 const ABORTED = 5;
 
@@ -29,13 +38,17 @@ let isOn = false;
 let requests = 0;
 const responses = new Uint32Array(ABORTED + 1);
 const counts = new Uint32Array(BUCKET_COUNT);
-let sumMs = 0;
+/** Of how long they took. In an array, where adding to it makes no number anew: V8 boxes those of a variable. */
+const sumMs = new Float64Array(1);
+/** Answers that were not timed, and are counted with the next one that is. */
+let owed = 0;
+let lastMs = 0;
 let taken = 0;
 let given = 0;
 let toldAt = 0;
 let timer: NodeJS.Timeout | null = null;
-let delays: IntervalHistogram | null = null;
-let utilization: EventLoopUtilization | undefined;
+const loop = new LoopDelay();
+let utilizationBefore: EventLoopUtilization | undefined;
 let loopAt = 0;
 
 const taker: Taker = {
@@ -45,24 +58,27 @@ const taker: Taker = {
   },
   answered(ms, status) {
     responses[classOf(status)]! += 1;
-    counts[bucketOf(ms)]! += 1;
-    sumMs += ms;
+    if (ms === UNTIMED) owed += 1;
+    else note(ms, 1);
   },
   brokenOff() {
     responses[ABORTED]! += 1;
   },
 };
 
+/** It stands for those before it that were not timed. */
+function note(ms: number, itself: number): void {
+  const many = itself + owed;
+  owed = 0;
+  lastMs = ms;
+  counts[bucketOf(ms)]! += many;
+  sumMs[0]! += ms * many;
+}
+
 /** By the first digit; an app may set any number. */
 function classOf(status: number): number {
   const index = Math.floor(status / 100) - 1;
   return index >= 0 && index < ABORTED ? index : ABORTED - 1;
-}
-
-/** Figures will be on once it takes traffic: what takes time to load is loaded before. */
-export function prepareFigures(): void {
-  const { monitorEventLoopDelay } = require('node:perf_hooks') as typeof import('node:perf_hooks');
-  delays ??= monitorEventLoopDelay({ resolution: LOOK_MS });
 }
 
 export function keepFigures(on: boolean): void {
@@ -73,8 +89,7 @@ export function keepFigures(on: boolean): void {
 }
 
 function begin(): void {
-  prepareFigures();
-  delays!.enable();
+  loop.begin();
   forget();
   beginLoop();
   measure(taker);
@@ -85,8 +100,9 @@ function begin(): void {
 function end(): void {
   if (timer) clearTimeout(timer);
   process.off('exit', tellLast);
+  timeOneOf(1);
   measureNoMore(taker);
-  delays!.disable();
+  loop.end();
 }
 
 export function noteTaken(): void {
@@ -101,9 +117,9 @@ function tellNext(): void {
   timer = setTimeout(
     () => {
       tellNext();
-      if (performance.now() - toldAt >= TOLD_MS) tellNow();
+      if (nowMs() - toldAt >= TOLD_MS) tellNow();
     },
-    EVERY_MS - (Date.now() % EVERY_MS),
+    EVERY_MS - (wallMs() % EVERY_MS),
   ).unref();
 }
 
@@ -127,14 +143,18 @@ function tellLast(): void {
 }
 
 function takeDelta(): FiguresDelta {
+  if (owed > 0) note(lastMs, 0);
+  const now = nowMs();
+  if (now - toldAt >= RATE_MS)
+    timeOneOf(Math.max(1, Math.round((requests * 1_000) / (now - toldAt) / TIMED_PER_SECOND)));
   const latency: number[] = [];
   for (let bucket = 0; bucket < BUCKET_COUNT; bucket += 1) {
     const count = counts[bucket]!;
     if (count > 0) latency.push(bucket, count);
   }
-  const delta: FiguresDelta = { requests, responses: [...responses], taken, given, latency, latencySumMs: sumMs };
+  const delta: FiguresDelta = { requests, responses: [...responses], taken, given, latency, latencySumMs: sumMs[0]! };
   forget();
-  toldAt = performance.now();
+  toldAt = now;
   if (toldAt - loopAt >= LOOP_MS) delta.process = lookAtProcess();
   return delta;
 }
@@ -143,28 +163,23 @@ function forget(): void {
   requests = 0;
   responses.fill(0);
   counts.fill(0);
-  sumMs = 0;
+  sumMs[0] = 0;
+  owed = 0;
   taken = 0;
   given = 0;
 }
 
 function lookAtProcess(): NonNullable<FiguresDelta['process']> {
   const { heapUsed, heapTotal } = process.memoryUsage();
-  const loop = {
-    utilization: performance.eventLoopUtilization(utilization).utilization,
-    delayP50Ms: delayMs(50),
-    delayP99Ms: delayMs(99),
-  };
+  const { utilization } = performance.eventLoopUtilization(utilizationBefore);
+  const delaysMs = loop.take();
+  const delayMs = (share: number): number => delaysMs[Math.ceil(delaysMs.length * share) - 1] ?? 0;
+  const shown = { utilization, delayP50Ms: delayMs(0.5), delayP99Ms: delayMs(0.99) };
   beginLoop();
-  return { heapUsedBytes: heapUsed, heapTotalBytes: heapTotal, loop };
+  return { heapUsedBytes: heapUsed, heapTotalBytes: heapTotal, loop: shown };
 }
 
-/** 0 where Node has not looked yet. */
-const delayMs = (percentile: number): number =>
-  delays!.count === 0 ? 0 : Math.max(0, delays!.percentile(percentile) / NS_PER_MS - LOOK_MS);
-
 function beginLoop(): void {
-  utilization = performance.eventLoopUtilization();
-  delays!.reset();
-  loopAt = performance.now();
+  utilizationBefore = performance.eventLoopUtilization();
+  loopAt = nowMs();
 }

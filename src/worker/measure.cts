@@ -9,16 +9,19 @@
 import type http = require('node:http');
 import type net = require('node:net');
 
-import { subscribe, unsubscribe } from '../node-internals/diagnostics-subscribers.cjs';
 import { beneath } from '../node-internals/raw-socket.cjs';
+import { onResponseFinished } from '../node-internals/response-finish.cjs';
 import type { Stream } from './http2-sessions.cjs';
 import { watchStreams } from './http2-sessions.cjs';
+
+/** How long a request took that nobody has timed. */
+export const UNTIMED = -1;
 
 export interface Taker {
   /** It adds up: it is told of no end whose beginning it was not told of. Those of before are then told to nobody. */
   isExact: boolean;
   begun(): void;
-  /** The answer is whole. */
+  /** The answer is whole. @param ms {@link UNTIMED} of some, where the taker has asked for that */
   answered(ms: number, status: number): void;
   /** It was broken off: `byClient`, who had left by then, else by the app. `status`: of HTTP/2, where headers had gone out; else 0. */
   brokenOff(byClient: boolean, ms: number, status: number): void;
@@ -29,7 +32,7 @@ interface Note {
   /** Of the time in which it was made; of another one it says nothing. */
   epoch: number;
   underWay: number;
-  /** When the oldest request under way began, and the pipelined ones behind it. */
+  /** When the oldest request under way began, {@link UNTIMED} of one that is not timed, and the pipelined ones behind it. */
   startedAt: number;
   later: number[] | null;
 }
@@ -43,6 +46,7 @@ const INTERNAL_ERROR = 2;
 
 // Kept from before the app runs: it may put another one in its place.
 const { hrtime } = process;
+const { random } = Math;
 
 /** The clock is what a request costs most here: `performance.now` takes half as long again (Node 20). */
 function nowMs(): number {
@@ -57,6 +61,21 @@ const LEFT_OUT: Note = { epoch: -1, underWay: 0, startedAt: 0, later: null };
 let first: Taker | null = null;
 let second: Taker | null = null;
 let epoch = 0;
+/** Of responses: from the first request on, for a worker may have no HTTP server at all. */
+let hearNoMore: (() => void) | null = null;
+/** Of so many requests one is timed, as far as the only taker is concerned; and so many are left out until then. */
+let oneOf = 1;
+let untimed = 0;
+
+/**
+ * To read the clock twice is half of what a request costs here. Which of them are timed is left to chance, so that no pattern in what an app is asked
+ * can hide from it.
+ * @param count 1: all are. Where there is a second taker, all are as well
+ */
+export function timeOneOf(count: number): void {
+  oneOf = count;
+  if (count === 1) untimed = 0;
+}
 
 export function measure(taker: Taker): void {
   if (taker === first || taker === second) return;
@@ -67,7 +86,6 @@ export function measure(taker: Taker): void {
   }
   first = taker;
   epoch += 1;
-  subscribe('http.server.response.finish', finished);
   watchStreams(streamBegun);
 }
 
@@ -77,7 +95,8 @@ export function measureNoMore(taker: Taker): void {
   first = second;
   second = null;
   if (first !== null) return;
-  unsubscribe('http.server.response.finish', finished);
+  hearNoMore?.();
+  hearNoMore = null;
   watchStreams(null);
 }
 
@@ -95,7 +114,7 @@ export function requestBegun(socket: Noted): void {
     note = attend(socket, note);
     if (note === LEFT_OUT) return;
   }
-  const now = nowMs();
+  const now = startOfNext();
   if (note.underWay === 0) note.startedAt = now;
   else if (note.later === null) note.later = [now];
   else note.later.push(now);
@@ -104,7 +123,17 @@ export function requestBegun(socket: Noted): void {
   second?.begun();
 }
 
+function startOfNext(): number {
+  if (untimed > 0 && second === null) {
+    untimed -= 1;
+    return UNTIMED;
+  }
+  if (oneOf > 1) untimed = Math.floor(random() * (2 * oneOf - 1));
+  return nowMs();
+}
+
 function attend(socket: Noted, last: Note | undefined): Note {
+  hearNoMore ??= onResponseFinished(finished);
   const note: Note =
     (beneath(socket) as Noted | null)?.[NOTE] === LEFT_OUT
       ? LEFT_OUT
@@ -114,11 +143,11 @@ function attend(socket: Noted, last: Note | undefined): Note {
   return note;
 }
 
-function finished(message: unknown): void {
-  const { socket, response } = message as { socket: Noted; response: http.ServerResponse };
+function finished(socket: Noted, response: http.ServerResponse): void {
   const note = socket[NOTE];
   if (note === undefined || note.epoch !== epoch || note.underWay === 0 || first === null) return;
-  const ms = nowMs() - takeOldest(note);
+  const startedAt = takeOldest(note);
+  const ms = startedAt === UNTIMED ? UNTIMED : nowMs() - startedAt;
   const { statusCode } = response;
   first.answered(ms, statusCode);
   second?.answered(ms, statusCode);
@@ -138,7 +167,8 @@ function closed(this: Noted): void {
   const byClient = hasClientLeft(this);
   const now = nowMs();
   while (note.underWay > 0) {
-    const ms = now - takeOldest(note);
+    const startedAt = takeOldest(note);
+    const ms = startedAt === UNTIMED ? UNTIMED : now - startedAt;
     first.brokenOff(byClient, ms, 0);
     second?.brokenOff(byClient, ms, 0);
   }

@@ -5,31 +5,24 @@
 import { BUCKET_COUNT, bucketOf } from '../shared/latency-buckets.js';
 import { tell } from './channel.cjs';
 import { figures } from './drain.cjs';
+import { LoopDelay } from './loop-delay.cjs';
 import type { Taker } from './measure.cjs';
-import { measure, measureNoMore } from './measure.cjs';
+import { measure, measureNoMore, UNTIMED } from './measure.cjs';
 
 /** All workers of a host tell at the same instants, so that what they tell is of the same time. In ms. */
 const EVERY_MS = 500;
 /** So many requests of a process are slow in any release: its code is not compiled yet. How long they took is not counted. */
 const COLD_REQUESTS = 50;
-/**
- * How often the event loop is looked at, in ms. By a timer of its own: `monitorEventLoopDelay` of node:perf_hooks forgets its last look with each reset, and so
- * a block that follows within 20 ms; and to load it costs a serving worker some ms.
- */
-const LOOK_MS = 20;
-
 const counts = new Uint32Array(BUCKET_COUNT);
 let requests = 0;
 let failed = 0;
 let coldLeft = 0;
 let timer: NodeJS.Timeout | null = null;
-let looking: NodeJS.Timeout | null = null;
-let lookedAt = 0;
-let longestMs = 0;
+const loop = new LoopDelay();
 
 /** @param withLoop look at the event loop as well, 50 times a second: for a verdict */
 export function observe(on: boolean, withLoop: boolean): void {
-  if (on && withLoop) beginLoop();
+  if (on && withLoop) loop.begin();
   if (on === (timer !== null)) return;
   if (on) begin();
   else end();
@@ -42,25 +35,11 @@ function begin(): void {
   tellNext();
 }
 
-function beginLoop(): void {
-  if (looking) return;
-  lookedAt = performance.now();
-  longestMs = 0;
-  looking = setInterval(look, LOOK_MS).unref();
-}
-
-function look(): void {
-  const now = performance.now();
-  longestMs = Math.max(longestMs, now - lookedAt);
-  lookedAt = now;
-}
-
 function end(): void {
   if (timer) clearTimeout(timer);
   timer = null;
   measureNoMore(taker);
-  if (looking) clearInterval(looking);
-  looking = null;
+  loop.end();
 }
 
 const taker: Taker = {
@@ -77,7 +56,7 @@ function count(ms: number, hasFailed: boolean): void {
   requests += 1;
   if (hasFailed) failed += 1;
   if (coldLeft > 0) coldLeft -= 1;
-  else counts[bucketOf(ms)]! += 1;
+  else if (ms !== UNTIMED) counts[bucketOf(ms)]! += 1; // It began before anybody judged.
 }
 
 function countFailure(): void {
@@ -98,17 +77,8 @@ function tellNext(): void {
 function tellNow(): void {
   const latency: number[] = [];
   for (const [bucket, many] of counts.entries()) if (many > 0) latency.push(bucket, many);
-  tell({ act: 'observed', requests, failed, latency, heldUpMs: heldUpMs() });
+  tell({ act: 'observed', requests, failed, latency, heldUpMs: Math.round(loop.take().at(-1) ?? 0) });
   forget();
-}
-
-/** What is above the pause between two looks. */
-function heldUpMs(): number {
-  if (!looking) return 0;
-  look();
-  const most = longestMs;
-  longestMs = 0;
-  return Math.max(0, Math.round(most - LOOK_MS));
 }
 
 function forget(): void {

@@ -12,7 +12,7 @@ import { VERSION } from '../shared/version.cjs';
 import { grant, revoke, revokeAll, take, takeAsked } from './adoption.cjs';
 import { onMasterMessage, tell } from './channel.cjs';
 import { figures, installDrain, retire } from './drain.cjs';
-import { keepFigures, prepareFigures, withFigures } from './figures.cjs';
+import { keepFigures, withFigures } from './figures.cjs';
 import { give, installHandover, takeAllBack, taken, untaken } from './handover.cjs';
 import { onceIdle } from './idle.cjs';
 import { handleListenMessage, installListenSeam } from './listen-seam.cjs';
@@ -57,7 +57,6 @@ function start(handshake: Handshake): void {
     },
     leaving: () => tell({ act: 'leaving' }),
   });
-  if (handshake.figures) prepareFigures();
   tell({ act: 'hello', version: VERSION });
   onceIdle(() => tell({ act: 'idle' }));
 }

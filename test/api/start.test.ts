@@ -125,6 +125,18 @@ test.concurrent('a child stops when the program has been killed, and answers wha
   expect(sockets(world)).toEqual([]);
 });
 
+test.concurrent('the stop of a child resolves when its master has ended as well', async () => {
+  const { options } = await makePlace();
+  const child = await start('app.js', options);
+  let ended: number | null | undefined;
+  void child.exited.then((code) => {
+    ended = code;
+  });
+  expect(await child.stop()).toMatchObject({ message: expect.any(String) });
+  expect(ended).toBe(0);
+  expect(isLeft(child.masterPid)).toBe(false);
+});
+
 test.concurrent('a daemon outlives the program; a second start of the name is refused', async () => {
   const { world, project, options } = await makePlace();
   project.write({
@@ -160,17 +172,113 @@ test.concurrent('what cannot be started is refused before anything is', async ()
   expect(await refused('app.js', { signal: AbortSignal.abort(new Error('never')) })).toMatchObject({
     message: 'never',
   });
+  await nothingLeft(left);
+});
+
+test.concurrent('a mistyped option, or one of another type, is refused before anything is touched', async () => {
+  const { options, left } = await makePlace();
+  const usage = (message: string, hint: string) => ({ code: 'ZDSUP_USAGE', exitStatus: 2, message, hint });
+  const refused = (target: unknown, more: unknown): Promise<ZdsupError> =>
+    failure(start(target as string, more as typeof options));
+  expect(await refused('app.js', { ...options, deamon: true })).toMatchObject(
+    usage('start: unknown option deamon', 'did you mean daemon?'),
+  );
+  expect(await refused('app.js', { ...options, output: 'none' })).toMatchObject(
+    usage("start: output is 'none'", "allowed: 'inherit' or 'ignore'"),
+  );
+  expect(await refused('app.js', null)).toMatchObject({ code: 'ZDSUP_USAGE', message: 'start: the options are null' });
+  for (const target of [null, 5, [], () => 1, new Map(), new URL('https://example.com/app.js')])
+    expect(await refused(target, options)).toMatchObject({
+      ...{ code: 'ZDSUP_USAGE', exitStatus: 2 },
+      message: expect.stringMatching(/^start: .* is nothing to start$/) as string,
+    });
+  const itself: Record<string, unknown> = { script: 'app.js' };
+  itself.env = itself;
+  expect(await refused(itself, options)).toMatchObject({ code: 'ZDSUP_CONFIG_INVALID' });
   expect(left()).toEqual([]);
+
+  const shop = await start('app.js', options);
+  const call = (name: 'reload' | 'scale' | 'watch', ...args: unknown[]) =>
+    failure((shop[name] as (...given: unknown[]) => Promise<unknown>)(...args));
+  expect(await call('reload', { wieght: 5 })).toMatchObject(
+    usage('reload: unknown option wieght', 'did you mean weight?'),
+  );
+  expect(await call('reload', { weight: 'x' })).toMatchObject(
+    usage("reload: weight is 'x'", 'allowed: a whole number of percent from 1 to 99'),
+  );
+  expect(await call('reload', { timeout: 5_000 })).toMatchObject(
+    usage('reload: unknown option timeout', 'signal: AbortSignal.timeout(ms) bounds the waiting'),
+  );
+  expect(await call('scale', 2, { signal: new AbortController() })).toMatchObject(
+    usage('scale: signal is an object', 'allowed: an AbortSignal'),
+  );
+  const watched = async () => {
+    for await (const _ of shop.watch({ onProgres() {} } as object)) break;
+  };
+  expect(await failure(watched())).toMatchObject(usage('watch: unknown option onProgres', 'did you mean onProgress?'));
+  expect(await shop.status()).toMatchObject({ generation: 1, rollout: { id: 1 }, workers: [{ slot: 0 }] });
+  await shop.stop();
+});
+
+test.concurrent.each([
+  ['a child', {}],
+  ['a daemon', { daemon: true }],
+])('%s that is refused: the words are those of a program, and of no command line', async (_, how) => {
+  const { world, project, options } = await makePlace();
+  const said = async (target: unknown, more: object = {}): Promise<string> => {
+    const { code, message, hint } = await failure(
+      start(target as string, { cwd: options.cwd, env: world.env, output: 'ignore', ...how, ...more } as never),
+    );
+    return `${code} ${message}; ${hint}`;
+  };
+  const apps = ['one', 'two'].map((name) => ({ name, script: 'app.js' }));
+  project.write({ 'two.config.json': JSON.stringify({ apps }) });
+  const messages = [
+    await said({ scrpt: 'app.js' }),
+    await said('app.js', { overrides: { instances: 0 } }),
+    await said('app.js', { only: 'one' }),
+    await said('two.config.json'),
+    await said('two.config.json', { only: 'three' }),
+    await said('two.config.json', { only: 'one', overrides: { instnces: 2 } }),
+    await said(''),
+    await said(undefined),
+  ];
+  const shop = await start('app.js', options);
+  messages.push(await said('app.js', { overrides: { name: 'shop' } }), await said('shop'), await said(undefined));
+  messages.push(await said('shop', { overrides: { name: 'other' } }));
+  await shop.stop();
+  messages.push(await said(undefined));
+  const { folder } = project;
+  expect(messages).toEqual([
+    'ZDSUP_CONFIG_INVALID start: unknown key scrpt; did you mean script?',
+    "ZDSUP_CONFIG_INVALID start: instances is 0; allowed: a whole number from 1, or 'max' (one for each CPU)",
+    'ZDSUP_USAGE start: only: one picks an app of a config file, and none was given; leave only out; overrides: { name } names the app',
+    "ZDSUP_USAGE two.config.json has 2 apps: one, two; a start takes one; pick one of them: only: '<name>'",
+    "ZDSUP_USAGE two.config.json has no app three; it has one, two; pick one of them: only: '<name>'",
+    'ZDSUP_CONFIG_INVALID start: unknown key overrides.instnces; did you mean instances?',
+    "ZDSUP_USAGE the script to start is an empty word; start('app.js')",
+    `ZDSUP_USAGE nothing to start: no script was given, and ${folder} has no zdsup.config file; start('app.js')`,
+    ...Array(2).fill(
+      'ZDSUP_APP_RUNNING shop is running already; connect() finds it, and its reload() brings in new code; another name, in the config or in overrides, starts a second app',
+    ),
+    `ZDSUP_USAGE nothing to start: no script was given, and ${folder} has no zdsup.config file; shop of this folder runs: connect('shop') finds it, and its reload() brings in new code`,
+    `ZDSUP_USAGE shop is brought back by its name, and keeps it: name: other is for a second app; start('${join(folder, 'app.js')}', { overrides: { name: 'other' } })`,
+    `ZDSUP_USAGE nothing to start: no script was given, and ${folder} has no zdsup.config file; start('shop') brings back the one of this folder`,
+  ]);
 });
 
 test.concurrent('connect says what the command says where nothing runs', async () => {
   const { world } = await makePlace();
   const program = `import { connect } from ${JSON.stringify(new URL('index.js', DIST).href)};
     await connect('shop').catch(({ code, exitStatus }) => console.log(code, exitStatus));
-    await connect('all').catch(({ code, exitStatus }) => console.log(code, exitStatus));`;
+    await connect('all').catch(({ code, exitStatus }) => console.log(code, exitStatus));
+    await connect(5).catch(({ code, message }) => console.log(code, message));
+    await connect('shop', { timeout: 5 }).catch(({ code, message }) => console.log(code, message));`;
   const child = spawn(process.execPath, ['--input-type=module', '-e', program], { env: world.env });
   let said = '';
   child.stdout.on('data', (chunk) => (said += chunk));
   await once(child, 'close');
-  expect(said).toBe('ZDSUP_APP_NOT_RUNNING 3\nZDSUP_USAGE 2\n');
+  expect(said).toBe(
+    'ZDSUP_APP_NOT_RUNNING 3\nZDSUP_USAGE 2\nZDSUP_USAGE connect: 5 is no name of an app\nZDSUP_USAGE connect: unknown option timeout\n',
+  );
 });

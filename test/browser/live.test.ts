@@ -95,7 +95,7 @@ test('a release goes from 5 to 50 to 100 percent under load, a second one is abo
     await page.fill('#reload-weight', '5');
   });
   expect(reload).toBe('zdsup reload shop --weight 5');
-  await seen(page, '.generation .share', /^5 %$/);
+  await seen(page, '.generation[data-lane="2"] .share', /^5 %$/);
   await seen(page, '.step[data-state=now]', /Canary\s*5 %/);
   const weight = await order(page, 'canary', () => page.fill('#weight', '50'));
   expect(weight).toBe('zdsup canary shop 50');
@@ -114,7 +114,7 @@ test('a release goes from 5 to 50 to 100 percent under load, a second one is abo
     await page.selectOption('#reload-how', 'weight');
     await page.fill('#reload-weight', '25');
   });
-  await seen(page, '.generation .share', /^25 %$/);
+  await seen(page, '.generation[data-lane="3"] .share', /^25 %$/);
   expect(await order(page, 'abort')).toBe('zdsup abort shop');
   await seen(page, '.headline', /Aborted\s*Reload from generation 2 to 3: aborted by hand/);
   await page.locator('#order-reload:enabled').waitFor();

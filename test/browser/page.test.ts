@@ -158,6 +158,14 @@ describe('nobody is kept out, in light and dark, wide and on a phone', () => {
     await page.click('#order-reload');
     await page.selectOption('#reload-how', 'weight');
     expect(await barriers(page), 'a question').toEqual([]);
+    await page.keyboard.press('Escape');
+    await show(fakeApp(canaryAt(Date.now())));
+    for (const name of ['canary', 'promote', 'scale']) {
+      if (name === 'scale') await show(fakeApp({ at: Date.now(), ...SERVING }));
+      await page.click(`#order-${name}`);
+      expect(await barriers(page), `the question of ${name}`).toEqual([]);
+      await page.keyboard.press('Escape');
+    }
     expect(errors).toEqual([]);
     expect(foreign).toEqual([]);
   });
@@ -284,6 +292,9 @@ describe('an order', () => {
     expect(await page.isDisabled('#dialog-ok')).toBe(true);
     expect(await page.textContent('#dialog-why')).toContain('no rollout is under way');
     await page.keyboard.press('Escape');
+    await expect.poll(() => focused(page), { message: 'its button is disabled now' }).toBe('main');
+    expect(await page.getAttribute('#order-abort', 'title')).toBe('no rollout is under way');
+    expect(await page.getAttribute('#order-reload', 'title'), 'one that makes sense').toBe(null);
     expect(master.heard.filter(({ type }) => type === 'order')).toEqual([]);
   });
 
@@ -306,6 +317,47 @@ describe('an order', () => {
     await page.locator('.order', { hasText: 'zdsup scale shop 6' }).waitFor();
     expect(await focused(page)).toBe('order-scale');
     expect(master.heard.at(-1)).toEqual({ type: 'order', id: 1, request: { command: 'scale', to: '6' } });
+  });
+
+  test('is what was chosen, and the command says the same', async () => {
+    const app = fakeApp(canaryAt(Date.now()));
+    const { page, master, show } = await openStage({ app });
+    const given = async (name: string, choose: () => Promise<unknown>): Promise<[string | null, unknown]> => {
+      await page.click(`#order-${name}`);
+      await choose();
+      const command = await page.textContent('#dialog-command');
+      const count = master.heard.length;
+      await page.click('#dialog-ok');
+      await expect.poll(() => master.heard.length).toBe(count + 1);
+      return [command, (master.heard.at(-1) as { request: unknown }).request];
+    };
+    const slide = () => page.fill('.slider', '30');
+    expect(await given('canary', slide)).toEqual(['zdsup canary shop 30', { command: 'canary', weight: 30 }]);
+    expect(await given('promote', async () => {})).toEqual(['zdsup promote shop', { command: 'promote' }]);
+    expect(await given('promote', () => page.check('#promote-full'))).toEqual([
+      ...['zdsup promote shop --full', { command: 'promote', full: true }],
+    ]);
+    expect(await given('pause', async () => {})).toEqual(['zdsup pause shop', { command: 'pause' }]);
+    expect(await given('rollback', async () => {})).toEqual(['zdsup rollback shop', { command: 'rollback' }]);
+    await show(fakeApp({ at: Date.now(), ...SERVING }));
+    const how = (value: string) => () => page.selectOption('#reload-how', value);
+    expect(await given('reload', how('config'))).toEqual(['zdsup reload shop', { command: 'reload' }]);
+    expect(await given('reload', how('all'))).toEqual([
+      ...['zdsup reload shop --no-canary', { command: 'reload', noCanary: true }],
+    ]);
+    expect(await given('reload', how('weight'))).toEqual([
+      ...['zdsup reload shop --weight 5', { command: 'reload', weight: 5 }],
+    ]);
+  });
+
+  test('that is under way when the connection is lost is unknown from then on', async () => {
+    const { page, master } = await openStage({ expected: CUT_OFF });
+    await page.click('#order-reload');
+    await page.click('#dialog-ok');
+    await page.locator('.order', { hasText: 'under way' }).waitFor();
+    await master.goAway();
+    await page.locator('.order', { hasText: 'unknown' }).waitFor();
+    await page.locator('#spoken', { hasText: 'zdsup reload shop: unknown' }).waitFor({ state: 'attached' });
   });
 
   test('has no button on a read-only page', async () => {
@@ -363,6 +415,32 @@ describe('the connection', () => {
     }
   });
 
+  test('on which nothing comes any more is lost, whatever TCP thinks, and another one is opened', async () => {
+    const { page, master } = await openStage();
+    const greeted = () => master.heard.filter(({ type }) => type === 'log').length;
+    expect(greeted()).toBe(1);
+    await expect.poll(greeted, { timeout: 20_000 }).toBe(2); // 8 s after the greeting.
+    await page.locator('#spoken', { hasText: 'Connection lost' }).waitFor({ state: 'attached' });
+    await page.locator('body[data-connection=live]').waitFor();
+  });
+
+  test.for([
+    ['the network is back', "window.dispatchEvent(new Event('online'))"],
+    ['the page is looked at again', "document.dispatchEvent(new Event('visibilitychange'))"],
+    ['somebody asks for it', "document.getElementById('lost-retry').click()"],
+  ] as const)('is tried at once when %s', async ([, happens]) => {
+    const { page, master, errors } = await openStage({ expected: CUT_OFF });
+    await page.clock.install();
+    await page.clock.pauseAt(Date.now() + 1_000); // By itself it tries nothing from here on: no time passes.
+    await master.goAway();
+    await expect.poll(() => page.clock.runFor(20).then(() => page.isVisible('#lost'))).toBe(true);
+    await master.comeBack();
+    await page.evaluate(happens);
+    const live = page.locator('body[data-connection=live]');
+    await expect.poll(() => page.clock.runFor(20).then(() => live.count())).toBe(1);
+    expect(errors).toEqual([]);
+  });
+
   test('to a master that lets the page in no more says where a new link is', async () => {
     const { page, master } = await openStage({ expected: CUT_OFF });
     await master.goAway();
@@ -408,6 +486,31 @@ test('names and messages are text, whatever they look like', async () => {
   expect(await page.locator('.line').last().textContent()).toBe('red');
   expect(await page.title()).toContain('<img');
   expect([errors, foreign]).toEqual([[], []]);
+});
+
+test('the traffic of a canary is its weight: on the card of each generation, and in words', async () => {
+  const { page } = await openStage({ app: fakeApp(canaryAt(Date.now())) });
+  const shares = await page
+    .locator('.generation')
+    .evaluateAll((cards) =>
+      cards.map((card) => [card.querySelector('h3')!.textContent, card.querySelector('.share')!.textContent]),
+    );
+  expect(shares).toEqual([
+    ['Generation 7', '95 %'],
+    ['Generation 8', '5 %'],
+  ]);
+  expect(await page.getAttribute('#split', 'aria-label')).toBe(
+    'Traffic, held by weight: generation 7 95 %, generation 8 5 %',
+  );
+});
+
+test('what matters of the events is spoken, the steps of single workers are not, and neither is what was before', async () => {
+  const { page, master } = await openStage();
+  const at = Date.now();
+  master.send({ type: 'event', event: fakeEvent(at, 'worker-ready', 'worker 0 of generation 8 is ready') });
+  master.send({ type: 'event', event: fakeEvent(at, 'failed', 'generation 8 failed: it never listened') });
+  await page.locator('.event', { hasText: 'worker 0 of generation 8 is ready' }).waitFor();
+  await expect.poll(() => page.textContent('#spoken')).toBe('generation 8 failed: it never listened');
 });
 
 test('the log stays at its end, can be read above, searched, and stopped', async () => {
@@ -533,7 +636,7 @@ test('the charts have their figures in words and as a table, and show what is un
     /over the last 5 minutes: [\d,]+ now, [\d,]+ at least/,
   );
   await page.click('summary');
-  expect(await page.locator('#chart-table tbody tr').count()).toBeGreaterThanOrEqual(5);
+  await expect.poll(() => page.locator('#chart-table tbody tr').count()).toBeGreaterThanOrEqual(5);
   const now = await page.textContent('#throughput-legend');
   await page.hover('#throughput', { position: { x: 300, y: 90 } });
   await expect.poll(() => page.textContent('#throughput-legend')).not.toBe(now);
@@ -545,6 +648,26 @@ test('the charts have their figures in words and as a table, and show what is un
   const light = await colour();
   await page.emulateMedia({ colorScheme: 'dark' });
   await expect.poll(colour).not.toBe(light);
+});
+
+test('the charts mark what happened, in words, and show the span that is chosen', async () => {
+  const { page, show } = await openStage();
+  await page.evaluate(`(() => {
+    const { prototype } = CanvasRenderingContext2D;
+    const { fillText } = prototype;
+    globalThis.written = new Set();
+    prototype.fillText = function (text, ...where) { written.add(text); return fillText.call(this, text, ...where); };
+  })()`);
+  const written = (): Promise<string[]> => page.evaluate('[...written]');
+  await show(fakeApp({ at: Date.now() + 1_000, ...SERVING }));
+  await expect.poll(written).toEqual(expect.arrayContaining(['begins', 'serves']));
+  expect(await page.textContent('#span [aria-pressed=true]')).toBe('5 min');
+  await page.evaluate('written.clear()');
+  await page.click('#span button:has-text("1 min")'); // They were 90 s ago.
+  expect(await page.textContent('#span [aria-pressed=true]')).toBe('1 min');
+  await expect.poll(() => written().then((texts) => texts.length)).toBeGreaterThan(0);
+  expect(await written()).not.toContain('serves');
+  await expect.poll(() => page.getAttribute('#throughput', 'aria-label')).toContain('over the last minute: ');
 });
 
 test('64 workers, one sample a second: little is computed, nothing is laid out twice, and rows stay the elements that they are', async () => {

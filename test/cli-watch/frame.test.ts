@@ -167,11 +167,16 @@ describe('64 workers', () => {
     const workers = [...serving(64), measured(7, 4)];
     workers[60] = { ...workers[60]!, state: 'draining' };
     workers[61] = { ...workers[61]!, unresponsive: true };
+    workers[62] = { ...workers[62]!, restarts: 4 };
     const { all, lines } = drawn(view({ ...sixtyFour, workers }), USUAL);
     for (const state of ['draining', 'blocked']) expect(all).toContain(state);
     expect(
       lines.filter((line) => /^ +7 +4 /.test(line)),
       'of the new generation',
+    ).toHaveLength(1);
+    expect(
+      lines.filter((line) => /^ +62 +3 /.test(line)),
+      'that was restarted',
     ).toHaveLength(1);
     expect(
       lines.findIndex((line) => line.includes('draining')),

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { clip, columnsOf, onOneLine, wrap } from '../../src/cli/watch/text.js';
+import { clip, columnsOf, wrap } from '../../src/cli/watch/text.js';
 
 const RED = '\x1b[31m';
 const PLAIN = '\x1b[39m';
@@ -32,9 +32,4 @@ test('a long text goes on below, indented, and breaks between words', () => {
 
 test('a colour goes on in the next line', () => {
   expect(wrap(`${RED}one two${PLAIN} three`, 5, 0)).toEqual([`${RED}one${RESET}`, `${RED}two${PLAIN}`, 'three']);
-});
-
-test('what an app says of itself can neither steer the terminal nor break a line', () => {
-  const said = { reason: 'it threw:\r\n\x1b[2Jboom\u2028', count: 1 };
-  expect(JSON.parse(JSON.stringify(said), onOneLine)).toEqual({ reason: 'it threw: [2Jboom ', count: 1 });
 });

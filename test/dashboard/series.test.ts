@@ -39,6 +39,13 @@ describe('the history', () => {
     expect(history.window(60_000)).toHaveLength(1);
   });
 
+  test("goes on where the master's clock was put back", () => {
+    const history = new PointHistory();
+    for (let second = 1; second <= 100; second++) history.append(point(second));
+    for (const second of [40, 41, 42]) history.append(point(second));
+    expect(history.window(5_000).map(({ at }) => at / 1_000)).toEqual([37, 38, 39, 40, 41, 42]);
+  });
+
   test('of a new master continues what this page saw of the one before', () => {
     const history = new PointHistory();
     for (const second of [1, 2, 3]) history.append(point(second));

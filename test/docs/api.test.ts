@@ -1,12 +1,15 @@
 /** The code of docs/api.md is run: its blocks that begin with a file's name, as these files, in one folder and in their order. */
-import { spawn } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { mkdirSync, readFileSync, symlinkSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
 import { makeDaemonWorld } from '../helpers/daemons.js';
 import { freePort } from '../helpers/ports.js';
 import type { Project } from '../helpers/project.js';
 import { makeProject } from '../helpers/project.js';
+import { until } from '../helpers/until.js';
 import type { Finished, World } from '../helpers/zdsup.js';
 import { finished, zdsup } from '../helpers/zdsup.js';
 
@@ -47,7 +50,59 @@ async function run({ world, project }: Place, name: string): Promise<Finished> {
 }
 
 test('the programs that the page has are these', () => {
-  expect(Object.keys(files)).toEqual(['serve.mjs', 'release.mjs', 'canary.mjs', 'status.cjs', 'server.js']);
+  expect(Object.keys(files)).toEqual([
+    'serve.mjs',
+    'foreground.mjs',
+    'release.mjs',
+    'canary.mjs',
+    'status.cjs',
+    'server.js',
+  ]);
+});
+
+test('they compile under strict, as TypeScript too', () => {
+  const tsc = join(dirname(createRequire(import.meta.url).resolve('typescript/package.json')), 'bin/tsc');
+  // What requires is judged as it is: in TypeScript `require` would have no types.
+  const sources = Object.entries(files).map(([name, code]): [string, string] => [
+    name.replace(/\.m?js$/, '.mts'),
+    name.endsWith('.cjs') ? `// @ts-check\n${code}` : code,
+  ]);
+  const compilerOptions = {
+    ...{ strict: true, exactOptionalPropertyTypes: true, noEmit: true, allowJs: true, types: ['node'] },
+    ...{ module: 'nodenext', target: 'es2022', lib: ['es2023'] },
+  };
+  const project = makeProject({
+    ...Object.fromEntries(sources),
+    'package.json': '{"name": "shop", "type": "module"}',
+    'tsconfig.json': JSON.stringify({ compilerOptions, files: sources.map(([name]) => name) }),
+  });
+  mkdirSync(project.path('node_modules/@types'), { recursive: true });
+  symlinkSync(ROOT, project.path('node_modules/zdsup'));
+  symlinkSync(`${ROOT}/node_modules/@types/node`, project.path('node_modules/@types/node'));
+  const { stdout, status } = spawnSync(process.execPath, [tsc, '-p', project.folder], { encoding: 'utf8' });
+  expect(stdout).toBe('');
+  expect(status).toBe(0);
+});
+
+test.concurrent.each<[string, NodeJS.Signals, (pid: number) => number]>([
+  ['Ctrl-C, which reaches the app as well', 'SIGINT', (pid) => -pid],
+  ['kill, which reaches the program alone', 'SIGTERM', (pid) => pid],
+])('foreground.mjs waits for the app after %s', async (_, signal, whom) => {
+  const { world, project } = await makePlace();
+  const child = spawn(process.execPath, ['foreground.mjs'], {
+    cwd: project.folder,
+    env: { ...world.env, PWD: project.folder },
+    detached: true, // A process group of its own, as a shell gives it one.
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  const ended = finished(child);
+  let said = '';
+  child.stdout.on('data', (chunk) => (said += chunk));
+  await until('it serves', () => said.includes('shop serves\n'));
+  process.kill(whom(child.pid!), signal);
+  const { code, stdout, stderr } = await ended;
+  expect(code, stderr).toBe(0);
+  expect(stdout).toMatch(/\nslot 0 leaves, within \d+ s\n(.*\n)*shop has answered what was in flight\n$/);
 });
 
 test.concurrent('serve.mjs starts, reloads and stops an app of its own', async () => {

@@ -5,12 +5,14 @@ import { once } from 'node:events';
 import net from 'node:net';
 import { fileURLToPath } from 'node:url';
 import type { ObservedWorker } from '../../src/master/judge.js';
+import type { FiguresDelta } from '../../src/shared/figures.js';
 import type { Handshake, ObservedDelta } from '../../src/shared/messages.cjs';
 import { VERSION } from '../../src/shared/version.cjs';
 import { killOwn } from './cleanup.js';
 import { freePort } from './ports.js';
 import { makeProject } from './project.js';
 import { onTestFinished } from './side-by-side.js';
+import { until } from './until.js';
 
 const PRELOAD = fileURLToPath(new URL('../../dist/worker/preload.cjs', import.meta.url));
 const CMD = 'NODE_ZDSUP';
@@ -20,12 +22,24 @@ export interface Observed extends ObservedWorker {
   child: ChildProcess;
   /** All that it has told since it was started. */
   told: ObservedDelta[];
+  /** What has been added to its figures, as it has told that: by itself, or asked. */
+  figures: FiguresDelta[];
+  /** Figures are on, from here on. */
+  keepFigures(): void;
+  /** Asks it as a look of the master does. `requests`: all that have begun. */
+  stats(): Promise<{ requests: number; figures?: FiguresDelta }>;
 }
 
 let lastId = 0;
 
 const serverHandle = (net as unknown as { _createServerHandle(...args: unknown[]): { close(): void } })
   ._createServerHandle;
+
+const isOpen = (port: number): Promise<boolean> =>
+  new Promise((resolve) => {
+    const socket = net.connect(port, '127.0.0.1', () => resolve(true)).on('error', () => resolve(false));
+    socket.on('connect', () => socket.destroy());
+  });
 
 /** @param app source; it listens on `process.env.PORT`, and says `process.send('up')` then */
 export async function startObserved(
@@ -50,7 +64,6 @@ export async function startObserved(
     holdsUnixSockets: false,
     inheritedPaths: [],
     keptOutput: false,
-    figures: false,
     private: held ? [] : [port],
     drainTimeoutMs: 1_000,
     killTimeoutMs: 1_000,
@@ -95,13 +108,35 @@ export async function startObserved(
     once(child, 'message'),
     once(child, 'exit').then(([code]) => Promise.reject(new Error(`the worker ended before it was up: ${code}`))),
   ]);
+  // Where its socket is given to it, it says that it is up before it has that.
+  if (held) await until('it accepts', () => isOpen(port));
   lastId += 1;
+  const tell = (message: object): void => void child.send({ cmd: CMD, ...message } as never);
+  const figures: FiguresDelta[] = [];
+  const asked = new Map<number, (message: { requests: number; figures?: FiguresDelta }) => void>();
+  child.on(
+    'internalMessage' as 'message',
+    ((message: { act?: string; seq: number; requests: number; figures?: FiguresDelta }) => {
+      if (message.act === 'figured') figures.push(message as unknown as FiguresDelta);
+      if (message.act !== 'stats') return;
+      if (message.figures) figures.push(message.figures);
+      asked.get(message.seq)?.(message);
+    }) as never,
+  );
+  let seq = 0;
   return {
     id: lastId,
     generation,
     port,
     child,
     told,
+    figures,
+    keepFigures: () => tell({ act: 'figures', on: true }),
+    stats() {
+      seq += 1;
+      tell({ act: 'stats', seq });
+      return new Promise((resolve) => asked.set(seq, resolve));
+    },
     observe(next, loop = true) {
       if (observer === null && next === null) return;
       observer = next;

@@ -139,12 +139,16 @@ export async function get(
   return { status: response.statusCode, headers: response.headers, body };
 }
 
-/** Why a live socket was refused: the status of the answer. */
+/** Why a live socket was refused: the status of the answer; 101 where it was not. */
 export async function refusedWith(socket: WebSocket): Promise<number> {
-  const [, response] = await once(socket, 'unexpected-response');
-  response.resume();
+  const opened = once(socket, 'open').then(() => 101);
+  const refused = once(socket, 'unexpected-response').then(([, response]) => {
+    response.resume();
+    return response.statusCode as number;
+  });
+  const status = await Promise.race([refused, opened]);
   socket.terminate();
-  return response.statusCode;
+  return status;
 }
 
 /** What a page is told, in its order; each message is taken once. */

@@ -114,7 +114,7 @@ describe('an abort', () => {
     const { code, stderr } = await reload;
     expect(code).toBe(1);
     expect(stderr).toContain('error: aborted by hand (ZDSUP_ROLLOUT_FAILED)');
-    expect(stderr).toContain('generation 1 goes on serving');
+    expect(stderr).toContain('hint: generation 1 goes on serving; zdsup reload shop brings it in again\n');
   });
 });
 

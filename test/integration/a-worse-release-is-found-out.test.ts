@@ -20,14 +20,15 @@ import { until } from '../helpers/until.js';
 /** Fails each request whose number says so, takes the time it is told, and does what the path asks for. */
 const APP = `
 const http = require('node:http');
-const { channel } = require('node:diagnostics_channel');
+const { ServerResponse } = http;
+const nobodyHears = ServerResponse.prototype.detachSocket;
 const { FAILS_EVERY = 0, DELAY = 0 } = process.env;
 let count = 0;
 const server = http.createServer((request, response) => {
   count += 1;
   response.statusCode = FAILS_EVERY > 0 && count % FAILS_EVERY === 0 ? 500 : 200;
   const paths = {
-    '/watched': () => response.end(String(channel('http.server.response.finish').hasSubscribers)),
+    '/watched': () => response.end(String(ServerResponse.prototype.detachSocket !== nobodyHears)),
     '/broken-off': () => { response.writeHead(200, { 'content-length': 10 }); response.write('x'); setTimeout(() => response.destroy(), 20); },
     '/never': () => { response.write('x'); },
     '/block': () => { for (const end = Date.now() + 300; Date.now() < end; ); response.end('ok'); },

@@ -28,6 +28,13 @@ const STARTS: [what: string, files: Record<string, string>, args: string[], exit
     2,
     /src is a folder, not a script \(ZDSUP_SCRIPT_NOT_A_FILE\)\nhint: .*zdsup start src\/index\.js/,
   ],
+  ...['abc', '0', '65536', '-1', '80.5'].map((given): (typeof STARTS)[number] => [
+    `a port of --http that is none: ${given}`,
+    APP,
+    ['app.js', `--http=${given}`],
+    2,
+    /'--http <port>' argument '.*' is invalid\. Allowed is a port from 1 to 65535\. \(ZDSUP_USAGE\)\nhint: zdsup start --help/,
+  ]),
   ['nothing at all', APP, [], 2, /nothing to start.*\(ZDSUP_USAGE\)\nhint: zdsup start app\.js/],
   [
     'a config file that is not there',

@@ -467,9 +467,10 @@ test.concurrent('delete forgets what does not run, with its log and its journal,
     stderr: expect.stringMatching(/gone is running.*\(ZDSUP_APP_RUNNING\)\nhint: zdsup stop gone/),
   });
   await zdsup(world, ['stop', 'gone']);
+  mkdirSync(join(world.home, 'releases', 'gone'), { recursive: true });
   expect(await zdsup(world, ['delete', 'gone'])).toEqual({
     code: 0,
-    stdout: 'gone: forgotten, with its log and its journal\n',
+    stdout: 'gone: forgotten, with its log and its journal\n', // And not with 0 releases, of a store that a deploy has left empty.
     stderr: '',
   });
   const left = [recordPath(world, 'gone'), logPath(world, 'gone'), journalPath(world, 'gone')].filter(existsSync);

@@ -80,6 +80,23 @@ test.concurrent('the last lines are shown, 20 of them or as many as are wanted',
   expect((await zdsup(world, ['logs'])).stdout, 'the only app needs no name').toMatch(/^line 32\n/);
 });
 
+test.concurrent('where no line matches, it says so on stderr, and what was asked for', async () => {
+  const { world } = await withLog(numbered(1, 5));
+  const none = async (...args: string[]) => zdsup(world, ['logs', 'talks', ...args]);
+  for (const flags of [
+    ['--worker', '9'],
+    ['--generation', '9', '--grep', 'line'],
+    ['--grep', 'lime'],
+    ['--since', '0s'],
+  ])
+    expect(await none(...flags)).toEqual({
+      ...{ code: 0, stdout: '' },
+      stderr: expect.stringContaining(`no line of the log of talks matches ${flags.join(' ')}\n`) as string,
+    });
+  expect(await none('--grep', 'line 3')).toEqual({ code: 0, stdout: 'line 3\n', stderr: '' });
+  expect(await none('-n', '0', '--grep', 'line 3')).toEqual({ code: 0, stdout: '', stderr: '' });
+});
+
 test.concurrent('a log of hundreds of MB is read from its end', async () => {
   const { world, log } = await withLog('');
   truncateSync(log, 700 * 2 ** 20); // A hole: it takes no room, and is longer than any string may be.

@@ -310,3 +310,26 @@ test('an app that speaks as the preload does, and makes no sense, ends no master
   await reload(master);
   expect(await ask(connection)).toMatchObject({ generation: 2, closes: false });
 });
+
+test('an app that lies about its figures shows no wrong ones, and steers no terminal', async () => {
+  const { master } = await startNumbered({
+    config: { instances: 1 },
+    app: `
+      const LIES = [
+        { connections: '\\x1b]0;mine\\x07', inFlight: {}, requests: [1], webSockets: null },
+        { connections: 1e308, inFlight: -5, requests: 2.5, webSockets: 0 },
+        {},
+      ];
+      process.prependListener('internalMessage', ({ cmd, act, seq }) => {
+        if (cmd === 'NODE_ZDSUP' && act === 'stats') for (const lie of LIES) process.send({ cmd, act, seq, ...lie });
+      });
+      require('node:http').createServer(handle).listen(process.env.PORT);
+      require('node:net').createServer().listen(process.cwd() + '/\\x1b[2J.sock');`,
+  });
+  const { code, stdout } = await master.run('status');
+  expect(code).toBe(0);
+  expect(stdout).toContain('[2J.sock');
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: it is what is looked for.
+  expect(stdout).not.toMatch(/[\u0000-\u0009\u000b-\u001f]/);
+  expect((await master.status()).workers).toMatchObject([{ connections: 0, inFlight: 0, requests: 0 }]);
+});

@@ -1,7 +1,18 @@
-/** A worker without a free descriptor does not get what is sent to it, and nothing says so: once it has some, it serves as before. */
+/**
+ * A worker without a free descriptor does not get what is sent to it, and nothing says so: once it has some, it serves as before. And a master that may have few
+ * keeps some for its workers.
+ */
+import { execFileSync } from 'node:child_process';
+import { once } from 'node:events';
+import { connect } from 'node:net';
 import { expect, test } from 'vitest';
+import { killOwn } from '../helpers/cleanup.js';
 import { ask, openConnection } from '../helpers/load/asking.js';
 import { startNumbered } from '../helpers/numbered.js';
+import { freePorts } from '../helpers/ports.js';
+import { answering, makeProject } from '../helpers/project.js';
+import { onTestFinished } from '../helpers/side-by-side.js';
+import { startMaster } from '../helpers/zdsup.js';
 
 /** SIGUSR2 takes all descriptors that a worker may have, for a while. */
 const APP = `
@@ -24,4 +35,26 @@ test('a worker that had no descriptor for the listening socket accepts from it o
   expect(code, stderr).toBe(0);
   const { pid } = await ask(await openConnection(port));
   expect(pid).toBe((await master.status()).workers[0]!.pid);
+});
+
+test('however many connect to the HTTP of a master that may have few, it forks, and answers on its control socket', async () => {
+  const [port, http] = (await freePorts(2)) as [number, number];
+  const config = { name: 'shop', script: 'app.cjs', minReady: 0 };
+  const project = makeProject({
+    'app.cjs': answering('process.pid', port),
+    'zdsup.config.json': JSON.stringify(config),
+  });
+  const master = await startMaster({ cwd: project.folder, args: [] });
+  execFileSync('prlimit', ['--pid', String(master.pid), '--nofile=120:120']);
+  project.write({ 'zdsup.config.json': JSON.stringify({ ...config, http }) });
+  const opened = await master.run('reload');
+  expect(opened.code, opened.stderr).toBe(0);
+  const sockets = Array.from({ length: 150 }, () => connect(http, '127.0.0.1').on('error', () => {}));
+  onTestFinished(() => sockets.forEach((socket) => void socket.destroy()));
+  await Promise.all(sockets.map((socket) => once(socket, 'connect')));
+  const [worker] = (await master.status()).workers;
+  killOwn(worker!.pid ?? undefined);
+  await master.statusUntil('another one serves', ({ workers }) =>
+    workers.every(({ pid, state }) => pid !== worker!.pid && state === 'active'),
+  );
 });

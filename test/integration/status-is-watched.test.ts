@@ -14,6 +14,7 @@ import { answering, makeProject } from '../helpers/project.js';
 import { zdsupCommand } from '../helpers/pty.js';
 import { onTestFinished } from '../helpers/side-by-side.js';
 import { Tmux } from '../helpers/tmux.js';
+import { until } from '../helpers/until.js';
 import type { Master, World } from '../helpers/zdsup.js';
 import { BIN, startMaster } from '../helpers/zdsup.js';
 
@@ -107,6 +108,20 @@ test.concurrent('a master that ends is shown as stopped, and as itself when it i
   killOwn(again.pid, 'SIGSTOP');
   await terminal.seen('shop  unresponsive');
   killOwn(again.pid, 'SIGCONT');
+  await terminal.seen(/^shop {2}running/m);
+});
+
+test.concurrent('a Ctrl-Z that nobody could end again changes nothing', async () => {
+  const { master, project } = await start();
+  const terminal = new Tmux(master.world, { columns: 80, rows: 24 }, project.folder);
+  // In place of the shell, which would be told of the stop: the kernel stops no such process.
+  await terminal.run(`exec ${zdsupCommand('status --watch shop')}`);
+  await terminal.seen(/^shop {2}running/m);
+  const begins = (): number => readFileSync(terminal.rawPath, 'latin1').split('\x1b[?1049h').length - 1;
+  expect(begins()).toBe(1);
+  terminal.press('C-z');
+  await until('it is there again', () => begins() === 2);
+  expect(['alternate_on', 'cursor_flag'].map((name) => terminal.property(name))).toEqual(['1', '0']);
   await terminal.seen(/^shop {2}running/m);
 });
 

@@ -90,7 +90,9 @@ test.concurrent('the token is printed by zdsup dashboard, and is in no log, no o
   expect((await run('start', '--daemon')).code).toBe(0);
   const off = await run('dashboard');
   expect(off).toMatchObject({ code: 1, stdout: '' });
-  expect(off.stderr).toContain('shop has no dashboard: its master has no HTTP (ZDSUP_HTTP_OFF)');
+  expect(off.stderr).toBe(
+    'error: shop has no dashboard: its master has no HTTP (ZDSUP_HTTP_OFF)\nhint: put http: 9000 into zdsup.config.json, then zdsup reload shop; or zdsup stop shop, then zdsup start shop --http 9000\n',
+  );
   config(http);
   expect((await run('reload')).code).toBe(0);
   const link = (await zdsup(world, ['dashboard'], { cwd: project.folder })).stdout.trim();
@@ -123,6 +125,106 @@ test.concurrent('the token is printed by zdsup dashboard, and is in no log, no o
   expect(having.map(({ name, parentPath }) => join(parentPath, name))).toEqual([join(world.home, 'tokens', 'shop')]);
   expect((await run('delete')).code).toBe(0);
   expect(readdirSync(join(world.home, 'tokens'))).toEqual([]);
+});
+
+test.concurrent('an app that was started from a script gets its page by what the hint says', async () => {
+  const [port, http] = (await freePorts(2)) as [number, number];
+  const world = makeDaemonWorld();
+  const { folder } = makeProject({ 'app.cjs': answering("'served'", port) });
+  const run = (...args: string[]) => zdsup(world, args, { cwd: folder });
+  expect((await run('start', 'app.cjs', '--name', 'plain', '--daemon')).code).toBe(0);
+  const { stderr } = await run('dashboard');
+  expect(stderr).toMatch(/\nhint: zdsup stop plain, then zdsup start plain --http 9000\n$/);
+  expect((await run('stop', 'plain')).code).toBe(0);
+  expect((await run('start', 'plain', '--http', String(http))).code).toBe(0);
+  expect((await run('dashboard')).stdout).toContain(`http://127.0.0.1:${http}/?token=`);
+  expect((await run('stop', 'plain')).code).toBe(0);
+});
+
+test.concurrent('a reload whose http cannot be had succeeds, and says so; the page stays where it was', async () => {
+  const [port, http, taken] = (await freePorts(3)) as [number, number, number];
+  const other = createServer().listen(taken, '127.0.0.1');
+  onTestFinished(() => void other.close());
+  await once(other, 'listening');
+  const world = makeDaemonWorld();
+  const project = projectOf(port, http);
+  const run = (...args: string[]) => zdsup(world, args, { cwd: project.folder });
+  expect((await run('start', '--daemon')).code).toBe(0);
+  project.write({ 'zdsup.config.json': JSON.stringify({ ...CONFIG, http: taken }) });
+  for (const command of ['reload', 'restart']) {
+    const { code, stderr } = await run(command);
+    expect(code, stderr).toBe(0);
+    expect(stderr).toContain(
+      `shop: the HTTP of the master cannot listen on http://127.0.0.1:${taken}: another process listens there; it goes on at http://127.0.0.1:${http}\n`,
+    );
+  }
+  expect((await get({ port: http }, '/readyz')).status).toBe(200);
+  expect((await run('stop')).code).toBe(0);
+});
+
+test.concurrent("an app whose port zdsup's own HTTP has is told why, at a start and at a reload", async () => {
+  const [port, http] = (await freePorts(2)) as [number, number];
+  const world = makeDaemonWorld();
+  const project = projectOf(port, port);
+  const run = (...args: string[]) => zdsup(world, args, { cwd: project.folder });
+  const told = `zdsup's own HTTP has port ${port}: give http, or the app, another one; `;
+  for (const how of [[], ['--daemon']]) {
+    const { code, stderr } = await run('start', ...how);
+    expect(code).toBe(1);
+    expect(stderr).toContain('EADDRINUSE');
+    expect(stderr).toContain(`hint: ${told}mend it and start again`);
+    expect(stderr.split('the app cannot listen on').length).toBe(2); // Once.
+  }
+  project.write({ 'zdsup.config.json': JSON.stringify({ ...CONFIG, http }) });
+  expect((await run('start', '--daemon')).code).toBe(0);
+  project.write({ 'app.cjs': answering("'served'", http) });
+  const { code, stderr } = await run('reload', '--allow-listeners');
+  expect(code).toBe(1);
+  expect(stderr).toContain(`hint: ${told.replace(String(port), String(http))}generation 1 goes on serving; `);
+  // What fails otherwise has nothing to do with it.
+  project.write({ 'app.cjs': 'process.exit(1);' });
+  expect((await run('reload')).stderr).toContain('hint: generation 1 goes on serving; ');
+  expect((await run('stop')).code).toBe(0);
+});
+
+test.concurrent('of a unix socket, dashboard says what opens it', async () => {
+  const [port] = (await freePorts(1)) as [number];
+  const world = makeDaemonWorld();
+  const { folder } = projectOf(port, { socket: 'page.sock' });
+  const run = (...args: string[]) => zdsup(world, args, { cwd: folder });
+  expect((await run('start', '--daemon')).code).toBe(0);
+  const { stdout } = await run('dashboard');
+  const [, path] =
+    /^the page is behind the unix socket \S+\/page\.sock: from your machine, ssh -L 9000:\S+\/page\.sock <this host>, then open http:\/\/127\.0\.0\.1:9000(\/\?token=\S+); or open \/\?token=\S+ of a proxy that stands before the socket\n$/.exec(
+      stdout,
+    )!;
+  // As ssh passes it on.
+  const asked = await get({ socketPath: join(folder, 'page.sock') }, path!, { host: '127.0.0.1:9000' });
+  expect(asked.status).toBe(303);
+  expect((await run('stop')).code).toBe(0);
+});
+
+test.concurrent('what a reload wants of it comes in once that has succeeded: one that fails leaves it as it is', async () => {
+  const [port, http, next] = (await freePorts(3)) as [number, number, number];
+  const project = projectOf(port, { port: http, token: 'hunter2-of-the-config' });
+  const master = await startMaster({ cwd: project.folder, args: [] });
+  const status = (on: number, token: string) =>
+    get({ port: on }, '/status', { authorization: `Bearer ${token}` }).then((answer) => answer.status);
+  const config = (given: unknown) => project.write({ 'zdsup.config.json': JSON.stringify({ ...CONFIG, http: given }) });
+  config({ port: next, token: 'another-one-of-the-config' });
+  project.write({ 'app.cjs': 'process.exit(3);' });
+  expect((await master.run('reload')).code).toBe(1);
+  expect(await status(http, 'hunter2-of-the-config')).toBe(200);
+  expect(await status(http, 'another-one-of-the-config')).toBe(401);
+  await expect(status(next, 'another-one-of-the-config')).rejects.toMatchObject({ code: 'ECONNREFUSED' });
+  project.write({ 'app.cjs': answering("'served'", port) });
+  expect((await master.run('reload')).code).toBe(0);
+  await until(
+    'it has moved',
+    () => status(next, 'another-one-of-the-config').catch(() => 0),
+    (seen) => seen === 200,
+  );
+  await expect(status(http, 'hunter2-of-the-config')).rejects.toMatchObject({ code: 'ECONNREFUSED' });
 });
 
 test.concurrent('a start in a terminal shows the link once, of a daemon too', async () => {

@@ -6,6 +6,7 @@ import { Agent, get } from 'node:http';
 import { connect } from 'node:net';
 import { expect, test } from 'vitest';
 import type { FiguresDelta, ResponseClass, Totals } from '../../src/shared/figures.js';
+import { bucketOf } from '../../src/shared/latency-buckets.js';
 import { startLoad } from '../helpers/load/client.js';
 import { keepAlive, perRequest, pipelined } from '../helpers/load/exchanges.js';
 import { startHttp2Load } from '../helpers/load/http2-client.js';
@@ -178,3 +179,67 @@ test.concurrent('what had begun before figures are on is not counted, also where
   expect([figures.requests, figures.responses]).toEqual([1, [0, 1, 0, 0, 0, 0]]);
   for (const socket of [waits, other]) socket.destroy();
 });
+
+test.concurrent('at more requests a second than are timed: all are counted, and the slow ones are as many as they are', async () => {
+  const worker = await startObserved(`
+    const answer = (request, response) => {
+      if (request.url === '/slow') setTimeout(() => response.end('ok'), 300);
+      else response.end('ok');
+    };
+    require('node:http').createServer(answer).listen(process.env.PORT, '127.0.0.1', () => process.send('up'));
+  `);
+  const { port, figures: deltas } = worker;
+  worker.keepFigures();
+  const toldBy = (count: number) =>
+    until(
+      'it has told',
+      () => deltas.length,
+      (told) => told >= count,
+    );
+  const many = flood(port);
+  const slow = startLoad({ port }, 60, keepAlive('/slow'));
+  await toldBy(5); // From the second on it knows how many come.
+  const slowOnes = (await expectNothingLost(slow, 20)).answered;
+  const answered = slowOnes + (await many.stop());
+  await toldBy(deltas.length + 2);
+
+  const sum = (of: (delta: FiguresDelta) => number): number => deltas.reduce((all, delta) => all + of(delta), 0);
+  const longer = (ms: number) => (delta: FiguresDelta) =>
+    delta.latency.reduce(
+      (all, count, at, { [at - 1]: bucket }) => all + (at % 2 === 1 && bucket! >= bucketOf(ms) ? count : 0),
+      0,
+    );
+  expect(Math.max(...deltas.map(({ requests }) => requests)), 'requests a second').toBeGreaterThan(6_000);
+  expect(sum(({ responses }) => responses[1]!)).toBe(answered);
+  expect(sum(longer(0))).toBe(answered);
+  const slowShare = sum(longer(250)) / slowOnes;
+  expect(slowShare).toBeGreaterThan(0.6);
+  expect(slowShare).toBeLessThan(1.6);
+});
+
+/** As many requests as one process answers, a hundred at a time on one connection. */
+function flood(port: number): { stop(): Promise<number> } {
+  const BATCH = 100;
+  let answered = 0;
+  let ending = false;
+  const socket = connect(port, '127.0.0.1').setEncoding('latin1');
+  const ask = (): unknown => socket.write('GET / HTTP/1.1\r\nHost: app\r\n\r\n'.repeat(BATCH));
+  let text = '';
+  socket.on('data', (chunk) => {
+    text += chunk;
+    const whole = text.split('\r\n\r\nok');
+    text = whole.pop()!;
+    answered += whole.length;
+    if (answered % BATCH > 0 || whole.length === 0) return;
+    if (ending) socket.end();
+    else ask();
+  });
+  ask();
+  return {
+    async stop() {
+      ending = true;
+      await once(socket, 'close');
+      return answered;
+    },
+  };
+}

@@ -99,6 +99,12 @@ describe.skipIf(!canBecomeOthers)('as root, with workers of another user', () =>
     chownSync(join(folder, 'theirs'), ALICE, ALICE);
     expect(await failed({ listen: [join(folder, 'theirs', 'app.sock')] })).toContain('ZDSUP_NOT_ROOTS_ALONE');
 
+    // Where the workers could listen in the master's place, they would be shown its token.
+    for (const socket of ['theirs/http.sock', '/tmp/shop-http.sock'])
+      expect(await failed({ listen: [port], http: { socket } })).toMatch(
+        /the folder \S+ is not root's alone: .+; root is asked at \S+http\.sock, with its token \(ZDSUP_NOT_ROOTS_ALONE\)/,
+      );
+
     // Where the workers could put a link in the place of the log, root would write what they say into another file.
     for (const log of [{ out: 'theirs/out.log' }, { error: 'theirs/error.log' }, { out: '/tmp/shop-out.log' }])
       expect(await failed({ listen: [port], log })).toMatch(

@@ -21,6 +21,7 @@ describe('http takes', () => {
 
   test.for([
     [undefined, null],
+    [false, null],
     [9000, { ...byDefault, port: 9000 }],
     [
       { port: 9000, host: '::1' },
@@ -43,8 +44,9 @@ describe('http refuses', () => {
   test.for([
     [0, 'http is 0'],
     ['9000', 'http is "9000"'],
-    [{}, 'http is an object'],
-    [{ port: 9000, socket: 'a.sock' }, 'http is an object'],
+    [true, 'http is true'],
+    [{}, "http has neither 'port' nor 'socket'"],
+    [{ port: 9000, socket: 'a.sock' }, "http has both, 'port' and 'socket'"],
     [{ port: 70_000 }, 'http.port is 70000'],
     [{ prot: 9000 }, 'unknown key http.prot'],
     [{ port: 9000, host: 'web1.example.com' }, 'http.host is "web1.example.com"'],
@@ -81,5 +83,5 @@ test.for([
 ])('a refusal does not tell the token: %j', (http) => {
   const { message, hint } = refusalOf(http);
   expect(`${message} ${hint}`).not.toContain(String(http.token));
-  expect(message).toMatch(/^zdsup\.config\.js: http(\.token is a (string|number)| is an object)$/);
+  expect(message).toMatch(/^zdsup\.config\.js: http(\.token is a (string|number)| has (both|neither).*)$/);
 });

@@ -30,5 +30,7 @@ export const askDashboard = (app: string, socketPath: string): Promise<ControlRe
     failedResult(toReport(error instanceof NobodyThere ? gone(app) : error)),
   );
 
+/** Or what makes one: no browser opens a unix socket. */
 export const linkOf = ({ url, socket, path }: DashboardResult): string =>
-  url ?? `${path} of the proxy that stands before ${socket}`;
+  url ??
+  `the page is behind the unix socket ${socket}: from your machine, ssh -L 9000:${socket} <this host>, then open http://127.0.0.1:9000${path}; or open ${path} of a proxy that stands before the socket`;

@@ -71,7 +71,7 @@ function messageOf(hasLog: boolean, hasJournal: boolean, releases: Forgotten | n
   const what = [
     hasLog ? 'its log' : '',
     hasJournal ? 'its journal' : '',
-    releases ? `${releases.count} ${releases.count === 1 ? 'release' : 'releases'}` : '',
+    releases && releases.count > 0 ? `${releases.count} ${releases.count === 1 ? 'release' : 'releases'}` : '',
   ].filter(Boolean);
   const listed = [what.slice(0, -1).join(', '), what.at(-1)].filter(Boolean).join(' and ');
   const stays = releases?.shared ? `; what it has written to its shared folders stays in ${releases.shared}` : '';

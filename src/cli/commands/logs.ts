@@ -59,9 +59,23 @@ export async function logs(name: string | undefined, options: LogsOptions): Prom
   const show = shower(app!.name, options.json);
   const found = paths.map(openAt);
   if (found.every(({ file }) => file === null)) process.stderr.write(`${app!.name} has no log yet: ${out}\n`);
-  await showPast(found, options, wanted, show);
+  let isEmpty = true;
+  const showSome: Show = (lines) => {
+    if (lines.length > 0) isEmpty = false;
+    return show(lines);
+  };
+  await showPast(found, options, wanted, showSome);
   if (options.follow) await followAll(found, options, wanted, show);
+  if (isEmpty && options.lines !== 0 && found.some(({ file }) => file !== null)) noteNoMatch(app!.name, options);
   return 0;
+}
+
+/** Silence would be taken for an app that is silent. */
+function noteNoMatch(app: string, { worker, generation, since, grep }: LogsOptions): void {
+  const given = Object.entries({ worker, generation, since, grep }).filter(([, value]) => value !== undefined);
+  if (given.length === 0) return;
+  const flags = given.map(([flag, value]) => `--${flag} ${value}`).join(' ');
+  process.stderr.write(`no line of the log of ${app} matches ${flags}\n`);
 }
 
 type Show = (lines: LogLine[]) => Promise<void>;

@@ -5,6 +5,7 @@
 import { closeSync, readFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { resolve } from 'node:path';
+import type { FailedResult } from '../../shared/control-protocol.js';
 import { failedResult } from '../../shared/control-protocol.js';
 import { runsAlready } from '../../shared/control-socket.js';
 import { ORDER_FD } from '../../shared/daemon.js';
@@ -25,17 +26,25 @@ export async function startForCaller(): Promise<number> {
     const wanted = await wantedBy(order);
     return await (order.daemon ? startDaemon(wanted, order) : becomeMaster(wanted, order));
   } catch (error) {
-    const outcome = failedResult(toReport(error));
+    const outcome = inItsWords(failedResult(toReport(error)));
     await tell(outcome);
     process.exit(outcome.exitStatus);
   }
+}
+
+/** It has typed no flags. Who finds the name taken, and when, is told in several places. */
+function inItsWords(outcome: FailedResult): FailedResult {
+  if (outcome.error.code !== 'ZDSUP_APP_RUNNING') return outcome;
+  const hint =
+    'connect() finds it, and its reload() brings in new code; another name, in the config or in overrides, starts a second app';
+  return { ...outcome, error: { ...outcome.error, hint } };
 }
 
 async function wantedBy(order: StartOrder): Promise<Wanted> {
   const { target, isWhole, overrides, args, only, baseDir, daemon, inPlace, logFormat } = order;
   if (isWhole) return { request: { overrides: withArgs(overrides, args), baseDir }, daemon, logFormat };
   const { name } = overrides as { name?: string };
-  const flags = { name, only, daemon, inPlace, logFormat };
+  const flags = { name, only, daemon, inPlace, logFormat, forCaller: true };
   const given = Object.fromEntries(Object.entries(flags).filter(([, value]) => value !== undefined));
   const wanted = await resolveTarget(target, args, given, baseDir);
   if ('running' in wanted) throw runsAlready(wanted.running.name);
@@ -61,7 +70,7 @@ async function becomeMaster({ request: asked, release, logFormat }: Wanted, orde
   const request = { version: VERSION, ...asked };
   const env = environmentAtStart();
   const { readPlan } = await import('../../master/plan.js');
-  const first = readPlan({ ...request, release }, env);
+  const first = readPlan({ ...request, release, command: 'start()' }, env);
   first.catch(() => {}); // Awaited below, once the master's modules have been loaded beside it.
   const { failure } = await import('../../master/commands/rollouts.js');
   const { runMaster } = await import('../../master/main.js');
@@ -87,7 +96,7 @@ async function becomeMaster({ request: asked, release, logFormat }: Wanted, orde
       },
     });
   } catch (error) {
-    const failed = failedResult(toReport(error));
+    const failed = inItsWords(failedResult(toReport(error)));
     outcome ??= tell(failed);
     status = failed.exitStatus;
   }
@@ -98,7 +107,7 @@ async function becomeMaster({ request: asked, release, logFormat }: Wanted, orde
 async function startDaemon({ request, release, logFormat }: Wanted, order: StartOrder): Promise<number> {
   const env = environmentAtStart();
   const { readPlan } = await import('../../master/plan.js');
-  const plan = await readPlan({ version: VERSION, ...request, release }, env);
+  const plan = await readPlan({ version: VERSION, ...request, release, command: 'start()' }, env);
   const { appName } = plan;
   if (release === undefined && !order.inPlace) await noteInPlace([plan], env);
   const { startOne } = await import('./start-daemon.js');
@@ -111,7 +120,7 @@ async function startDaemon({ request, release, logFormat }: Wanted, order: Start
     progress: { show: (step) => void tell(step), end() {} },
     signal: givenUp.signal,
   });
-  if (!outcome.ok) await tell(outcome);
+  if (!outcome.ok) await tell(inItsWords(outcome));
   else if (outcome.command === 'start')
     await tell({
       type: 'served',

@@ -41,7 +41,7 @@ export async function resolveTarget(
   options: StartOptions,
   baseDir: string,
 ): Promise<Wanted | Runs> {
-  if (target === '') throw nothing('the script to start is an empty word');
+  if (target === '') throw nothing('the script to start is an empty word', options);
   const overrides = overridesOf(options, args, baseDir);
   if (target !== undefined && isAppName(target)) {
     const named = await byName(target, overrides, options, !isFile(target, options, baseDir));
@@ -51,6 +51,7 @@ export async function resolveTarget(
   if (target === undefined && configFile === undefined)
     throw nothing(
       `nothing to start: no script was given, and ${baseDir} has no zdsup.config file`,
+      options,
       await appHere(baseDir),
     );
   if (configFile !== undefined && !existsSync(resolve(baseDir, configFile)))
@@ -86,7 +87,7 @@ async function byName(
     return null;
   }
   if (options.name !== undefined && options.name !== name)
-    throw keepsItsName(name, options.name, app.remembered?.record?.request);
+    throw keepsItsName(name, options.name, app.remembered?.record?.request, options);
   if (!app.running) return wantedAgain(app.remembered!, overrides, options);
   const asked = app.remembered?.record?.request ?? { overrides: {}, baseDir: '/' };
   return { running: app.running, request: { ...asked, overrides: { ...asked.overrides, ...overrides } } };
@@ -181,30 +182,35 @@ export async function noteInPlace(plans: { appName: string }[], env: NodeJS.Proc
 }
 
 /** A second app of the same script or config is another start, and none that brings this one back. */
-function keepsItsName(app: string, name: string, request: StartRequest | undefined): ZdsupError {
+function keepsItsName(
+  app: string,
+  name: string,
+  request: StartRequest | undefined,
+  { forCaller = false }: StartOptions,
+): ZdsupError {
   const source = request?.configPath ?? request?.overrides.script ?? '<script>';
   const only = request?.only === undefined ? '' : ` --only ${request.only}`;
   return new ZdsupError({
     code: 'ZDSUP_USAGE',
-    message: `${app} is brought back by its name, and keeps it: --name ${name} is for a second app`,
-    hint: `zdsup start ${source}${only} --name ${name}`,
+    message: `${app} is brought back by its name, and keeps it: ${forCaller ? 'name:' : '--name'} ${name} is for a second app`,
+    hint: forCaller
+      ? `start('${source}', { overrides: { name: '${name}' } })`
+      : `zdsup start ${source}${only} --name ${name}`,
     exitStatus: 2,
   });
 }
 
 /** @param here the app that was started from this folder */
-const nothing = (message: string, here?: KnownApp): ZdsupError =>
-  new ZdsupError({
-    code: 'ZDSUP_USAGE',
-    message,
-    hint:
-      here === undefined
-        ? 'zdsup start app.js'
-        : here.running
-          ? `${here.name} of this folder runs: zdsup reload ${here.name} brings in new code`
-          : `zdsup start ${here.name} brings back the one of this folder`,
-    exitStatus: 2,
-  });
+const nothing = (message: string, { forCaller = false }: StartOptions, here?: KnownApp): ZdsupError =>
+  new ZdsupError({ code: 'ZDSUP_USAGE', message, hint: whatToStart(here, forCaller), exitStatus: 2 });
+
+function whatToStart(here: KnownApp | undefined, forCaller: boolean): string {
+  if (here === undefined) return forCaller ? "start('app.js')" : 'zdsup start app.js';
+  const { name, running } = here;
+  if (running)
+    return `${name} of this folder runs: ${forCaller ? `connect('${name}') finds it, and its reload()` : `zdsup reload ${name}`} brings in new code`;
+  return `${forCaller ? `start('${name}')` : `zdsup start ${name}`} brings back the one of this folder`;
+}
 
 /** Undefined where none is known, or several are. */
 async function appHere(folder: string): Promise<KnownApp | undefined> {

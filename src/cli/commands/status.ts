@@ -7,6 +7,7 @@ import type { KnownApp } from '../../client/known-apps.js';
 import { byName } from '../../shared/app-name.js';
 import { ZdsupError } from '../../shared/errors.js';
 import type { AppSnapshot } from '../../shared/snapshot.js';
+import { allOnOneLine } from '../render/on-one-line.js';
 
 /** @returns 3 where one was named that does not run: what is remembered of it is shown all the same */
 export async function status(name: string | undefined, options: { json: boolean }): Promise<number> {
@@ -18,7 +19,9 @@ export async function status(name: string | undefined, options: { json: boolean 
   else if (snapshots.length === 0) process.stdout.write('no app is running; start one with zdsup start <script>\n');
   else {
     const { renderStatus } = await table;
-    const shown = await Promise.all(snapshots.map((one) => drawable(one, (app) => renderStatus([app], Date.now()))));
+    const shown = await Promise.all(
+      allOnOneLine(snapshots).map((one) => drawable(one, (app) => renderStatus([app], Date.now()))),
+    );
     process.stdout.write(renderStatus(shown, Date.now(), process.stdout.columns));
   }
   return !isAll(name) && snapshots[0]!.ended ? 3 : 0;
@@ -115,7 +118,9 @@ export async function askFor(app: RunningApp): Promise<AppSnapshot | null> {
     );
   } catch (error) {
     if (error instanceof NobodyThere) return null;
-    if (!(error instanceof ZdsupError) || error.code !== 'ZDSUP_APP_UNRESPONSIVE') throw error;
+    if (!(error instanceof ZdsupError)) throw error;
+    // Another user's process may answer anything.
+    if (error.code !== 'ZDSUP_APP_UNRESPONSIVE' && app.owner === undefined) throw error;
     return (await import('../../client/records.js')).snapshotUnresponsive(app.name);
   }
 }

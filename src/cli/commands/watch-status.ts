@@ -2,12 +2,12 @@
 import { ZdsupError } from '../../shared/errors.js';
 import type { AppSnapshot } from '../../shared/snapshot.js';
 import { toStdout } from '../line-output.js';
+import { allOnOneLine } from '../render/on-one-line.js';
 import { renderStatus } from '../render/status.js';
 import type { View } from '../watch/frame.js';
 import { frame } from '../watch/frame.js';
 import { Screen } from '../watch/screen.js';
 import { Streams } from '../watch/streams.js';
-import { onOneLine } from '../watch/text.js';
 import { askFor, drawable, lookAt } from './status.js';
 
 /** In ms. */
@@ -78,7 +78,7 @@ class Watching {
   private readonly streams = new Streams(askFor, {
     sample: (app) => void this.take(this.snapshots.map((one) => (one.name === app.name ? app : one))).then(this.soon),
     progress: (app, { at, message }) => {
-      this.view.happenings.push(JSON.parse(JSON.stringify({ app, at, message }), onOneLine));
+      this.view.happenings.push(allOnOneLine({ app, at, message }));
       this.view.happenings.splice(0, this.view.happenings.length - KEPT_HAPPENINGS);
       this.soon();
     },
@@ -114,8 +114,9 @@ class Watching {
 
   private async take(snapshots: AppSnapshot[]): Promise<void> {
     this.snapshots = snapshots;
-    const clean = JSON.parse(JSON.stringify(snapshots), onOneLine) as AppSnapshot[];
-    this.view.apps = await Promise.all(clean.map((app) => drawable(app, (one) => renderStatus([one], Date.now()))));
+    this.view.apps = await Promise.all(
+      allOnOneLine(snapshots).map((app) => drawable(app, (one) => renderStatus([one], Date.now()))),
+    );
   }
 
   private readonly soon = (): void => {

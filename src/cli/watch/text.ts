@@ -70,7 +70,3 @@ function closed(lines: string[]): string[] {
 
 /** How styleText ends bold and dim, and a colour. */
 const ENDS = new Set(['0', '22', '39'].map((code) => `${ESCAPE}[${code}m`));
-
-/** For JSON.parse: what an app or a release says of itself must neither steer the terminal nor break a line. */
-export const onOneLine = (_: string, value: unknown): unknown =>
-  typeof value === 'string' ? value.replaceAll(/[\p{Cc}\p{Zl}\p{Zp}]+/gu, ' ') : value;

@@ -33,7 +33,8 @@ export class PointHistory {
 
   append(point: Point): void {
     const last = this.points.at(-1);
-    if (last && point.at <= last.at) return; // The same look, told twice.
+    if (last && point.at <= last.at && last.at - point.at < GAP_MS) return; // The same look, told twice.
+    if (last && point.at < last.at) this.points = this.points.filter(({ at }) => at < point.at); // The master's clock was put back.
     this.points.push(point);
     this.trim();
   }

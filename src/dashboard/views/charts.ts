@@ -65,6 +65,7 @@ export function chartsView(draw: () => void): View {
 
   spanButtons(minutes, (chosen) => {
     minutes = chosen;
+    summedUpAt = 0; // Whoever has chosen wants to hear of it.
     drawnTo = '';
     draw();
   });

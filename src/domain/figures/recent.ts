@@ -11,6 +11,8 @@ import { add, EMPTY, quantile } from '../verdict/histogram.js';
 const PAGES = 5;
 /** A first page is no shorter: a rate over a few ms says nothing. In ms. */
 const LEAST_MS = 500;
+/** Whoever has told something tells more within this time. In ms. */
+const MOST_MS = 1_200;
 const SERVER_ERROR = RESPONSE_CLASSES.indexOf('5xx');
 const ABORTED = RESPONSE_CLASSES.indexOf('aborted');
 
@@ -59,7 +61,9 @@ export class Recent {
   turn(ms: number): void {
     if (this.first) {
       const { begunAt, toldAt } = this.first;
-      const firstMs = (toldAt ?? begunAt) - begunAt;
+      const elapsedMs = ms - begunAt;
+      let firstMs = (toldAt ?? begunAt) - begunAt;
+      if (firstMs < LEAST_MS && toldAt !== null && elapsedMs >= MOST_MS) firstMs = elapsedMs; // It tells no more.
       if (firstMs < LEAST_MS) {
         this.first = { begunAt: begunAt - ms, toldAt: toldAt === null ? null : toldAt - ms };
         return;

@@ -5,7 +5,7 @@ import type { Effects } from '../effects.js';
 import type { Feed } from '../feed.js';
 import type { History } from '../history.js';
 import type { Supervisor } from '../supervisor.js';
-import type { PageLink } from '../web/open.js';
+import type { WebDoor } from '../web-door.js';
 
 export interface CommandContext {
   appName: string;
@@ -19,8 +19,9 @@ export interface CommandContext {
   store: string;
   /** Made for the first who wants it. */
   feed(): Promise<Feed>;
-  /** Null where the master has no HTTP. */
-  page(): PageLink | null;
+  web: Pick<WebDoor, 'link' | 'settled'>;
+  /** Absolute; null where it was started from a script, or by a program that has the config. */
+  configPath: string | null;
 }
 
 /** Whoever has asked. */

@@ -66,6 +66,7 @@ export async function outcome(
   if (end.rollout.outcome === 'failed' && supervisor.state.stop) throw stopped(appName, command);
   if (end.rollout.outcome === 'failed') return failureOf(context, end, watch);
   const { from, to } = end.rollout;
+  await orEnded(context, command, context.web.settled()); // What it cannot have of the new config is told by then.
   const isParked = from !== null && supervisor.state.warm?.generation === from;
   if (!isParked) await orEnded(context, command, watch.drained);
   const { rollout } = supervisor.state;
@@ -184,7 +185,7 @@ export function failure(end: RolloutEnd, hint = 'mend it and start again'): Fail
   const error = end.error ?? {
     code: 'ZDSUP_ROLLOUT_FAILED' as const,
     message: end.rollout.reason ?? 'the rollout failed',
-    hint,
+    hint: end.hint === undefined ? hint : `${end.hint}; ${hint}`,
     exitStatus: 1 as const,
   };
   return failedResult(error, end.stderr);
@@ -192,14 +193,15 @@ export function failure(end: RolloutEnd, hint = 'mend it and start again'): Fail
 
 function whatNow(
   context: CommandContext,
-  { from, to, kind, alone, backTo }: Rollout,
+  { from, to, kind, alone, backTo, aborted }: Rollout,
   condition: Condition,
   verb: string,
 ): string {
   if (from === null) return 'mend it and start again';
   if (kind === 'rollback')
     return `generation ${from} ${alone && to !== null ? 'was started again' : 'goes on as before'}: see zdsup status ${context.appName}${toBetween(context, backTo)}`;
-  const retry = again(context, verb);
+  // Nothing was found wrong with what a person has given up.
+  const retry = aborted ? `zdsup ${verb} ${context.appName} brings it in again` : again(context, verb);
   const edited = 'its folder was edited in place, and workers that start again run what is there now';
   if (kind === 'restart' && to !== null && condition !== 'serves')
     return `generation ${from} is tried again, but ${condition === 'modified' ? edited : 'does not serve yet'}; the socket is held, and connections wait; ${retry}`;

@@ -26,4 +26,6 @@ function isProcess(value: unknown): boolean {
 const isCount = (value: unknown): value is number =>
   Number.isInteger(value) && (value as number) >= 0 && (value as number) <= MOST_REQUESTS;
 
-const isAmount = (value: unknown): boolean => Number.isFinite(value) && (value as number) >= 0;
+/** So small that no sum of them is infinite. */
+const isAmount = (value: unknown): boolean =>
+  Number.isFinite(value) && (value as number) >= 0 && (value as number) <= Number.MAX_SAFE_INTEGER;

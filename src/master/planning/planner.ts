@@ -4,7 +4,7 @@
  */
 import { basename, dirname, extname } from 'node:path';
 import type { AppConfig } from '../../shared/config.js';
-import { parseConfig } from '../../shared/config-schema.js';
+import { parseConfig, refuseUnknownKeysOf } from '../../shared/config-schema.js';
 import { toReport, ZdsupError } from '../../shared/errors.js';
 import { VERSION } from '../../shared/version.cjs';
 import type { Plan, PlanAnswer, PlannerQuestion } from '../plan.js';
@@ -50,7 +50,7 @@ async function answer(request: PlannerQuestion): Promise<PlanAnswer> {
 }
 
 async function plans(question: PlannerQuestion): Promise<Plan[]> {
-  const { version, only, overrides, every, scaled, release, guarded } = question;
+  const { version, only, overrides, every, scaled, release, guarded, command } = question;
   const relocate = relocation(release);
   const baseDir = relocate(question.baseDir);
   const configPath = question.configPath === undefined ? undefined : relocate(question.configPath);
@@ -61,10 +61,15 @@ async function plans(question: PlannerQuestion): Promise<Plan[]> {
   if (configPath !== undefined && guarded && process.geteuid?.() === 0)
     refuseWeak('the config', configPath, WHY_CONFIG);
   const raw = configPath === undefined ? {} : await loadConfigFile(configPath);
-  const apps = parseConfig(withOverrides(raw, overrides, only), configPath ?? 'the command line');
+  // The file has nothing to do with it. Flags are known ones.
+  if (configPath !== undefined && command === 'start()') refuseUnknownKeysOf(overrides, 'overrides.', 'start');
+  const apps = parseConfig(withOverrides(raw, overrides, only), configPath ?? withoutFile(question));
   const chosen = every && only === undefined ? allNamed(apps, configPath) : [chooseApp(apps, namesIn(raw), question)];
   return Promise.all(chosen.map((app) => makePlan(app, folder, masterEnv, { scaled, release, configPath })));
 }
+
+/** What is to blame where there is no config file: in the words of whoever asks. */
+const withoutFile = ({ command }: PlannerQuestion): string => (command === 'start()' ? 'start' : 'the command line');
 
 const neverReturns = ({ configPath }: PlannerQuestion): ZdsupError =>
   new ZdsupError({
@@ -118,34 +123,47 @@ function namesIn(raw: unknown): (string | undefined)[] {
   return (Array.isArray(apps) ? apps : [raw]).map(({ name }: { name?: string }) => name);
 }
 
-function chooseApp(
-  apps: AppConfig[],
-  own: (string | undefined)[],
-  { only, configPath, command }: PlannerQuestion,
-): AppConfig {
+function chooseApp(apps: AppConfig[], own: (string | undefined)[], question: PlannerQuestion): AppConfig {
+  const { only, configPath, command } = question;
+  const words = WORDS[command ?? 'start'];
   if (configPath === undefined && only !== undefined)
     throw new ZdsupError({
       code: 'ZDSUP_USAGE',
-      message: `--only ${only} picks an app of a config file, and none was given`,
-      hint: command === 'check' ? 'leave --only out' : 'leave --only out; --name names the app',
+      message: `${words.only}${only} picks an app of a config file, and none was given`,
+      hint: words.noFile,
       exitStatus: 2,
     });
-  const source = configPath === undefined ? 'the command line' : basename(configPath);
+  const source = configPath === undefined ? withoutFile(question) : basename(configPath);
   const names = own.map((name) => name ?? '(no name)').join(', ');
   const refused = (message: string): ZdsupError =>
-    new ZdsupError({
-      code: 'ZDSUP_USAGE',
-      message,
-      hint: `pick one of them with --only <name>${command === 'check' ? '' : ', or start them all with --daemon'}`,
-      exitStatus: 2,
-    });
+    new ZdsupError({ code: 'ZDSUP_USAGE', message, hint: words.pick, exitStatus: 2 });
   if (only !== undefined) {
     const found = apps[own.indexOf(only)];
     if (found) return found;
     throw refused(`${source} has no app ${only}; it has ${names}`);
   }
   if (apps.length === 1) return apps[0]!;
-  throw refused(
-    `${source} has ${apps.length} apps: ${names}; ${command === 'check' ? 'a check tries one' : 'in the foreground zdsup runs one'}`,
-  );
+  throw refused(`${source} has ${apps.length} apps: ${names}; ${words.takesOne}`);
 }
+
+/** Of whoever asks. */
+const WORDS = {
+  start: {
+    only: '--only ',
+    noFile: 'leave --only out; --name names the app',
+    pick: 'pick one of them with --only <name>, or start them all with --daemon',
+    takesOne: 'in the foreground zdsup runs one',
+  },
+  check: {
+    only: '--only ',
+    noFile: 'leave --only out',
+    pick: 'pick one of them with --only <name>',
+    takesOne: 'a check tries one',
+  },
+  'start()': {
+    only: 'start: only: ',
+    noFile: 'leave only out; overrides: { name } names the app',
+    pick: "pick one of them: only: '<name>'",
+    takesOne: 'a start takes one',
+  },
+};

@@ -54,7 +54,8 @@ export async function makePlan(
   const wanted = identityOf(config.user, config.group);
   const envFiles = config.envFile.map((file) => relocate(resolve(baseDir, file)));
   const log = config.log && logIn(config.log, resolve(baseDir, config.cwd ?? '.'), outOfRelease(release));
-  if (wanted !== null) refuseWhatOthersWrite({ ...config, log }, configPath, envFiles);
+  const http = config.http && httpIn(config.http, resolve(baseDir, config.cwd ?? '.'), outOfRelease(release));
+  if (wanted !== null) refuseWhatOthersWrite({ ...config, log, http }, configPath, envFiles);
   const logicalCwd = relocate(resolve(baseDir, config.cwd ?? '.'));
   const cwd = await realpath(logicalCwd).catch(() => {
     throw new ZdsupError({
@@ -69,7 +70,6 @@ export async function makePlan(
   const path = release
     ? await realpath(release.path)
     : await releaseFolder(entry, cwd, await linkedFolder(script, cwd));
-  const http = config.http && httpIn(config.http, resolve(baseDir, config.cwd ?? '.'), outOfRelease(release));
   const readAt = Date.now();
   const baseline = await fingerprint(path, entry);
   const fromFiles = await readEnvFiles(envFiles);
@@ -187,7 +187,7 @@ function inherited(masterEnv: NodeJS.ProcessEnv, identity: Identity | null): Rec
 }
 
 /**
- * What root reads for workers that run as somebody else, and where it makes their unix sockets and writes their log. Not the script: nothing of it is executed by root.
+ * What root reads for workers that run as somebody else, and where it makes their unix sockets and its own, and writes their log. Not the script: nothing of it is executed by root.
  * @throws ZdsupError ZDSUP_NOT_ROOTS_ALONE
  */
 function refuseWhatOthersWrite(config: AppConfig, configPath: string | undefined, envFiles: string[]): void {
@@ -196,6 +196,10 @@ function refuseWhatOthersWrite(config: AppConfig, configPath: string | undefined
     refuseWeak('the env file', file, 'root reads it, so its writer could have root read another');
   for (const path of unixPathsOf(config.listen ?? []))
     refuseWeak('the folder', dirname(path), `root binds ${path} in it, so its writer could lead root astray`);
+  const socket = config.http?.socket ?? null;
+  // Whoever had another listen in its place would be shown the token, and could order what root does.
+  if (socket !== null)
+    refuseWeak('the folder', dirname(socket), `root is asked at ${socket}, with its token`, 'folder-of-new-files');
   const { out = null, error = null } = config.log ?? {};
   for (const file of new Set([out, error].filter((one) => one !== null))) {
     // A link in it would have root write, cut or pack another file, with what the workers say.

@@ -1,8 +1,11 @@
 /** Runs in the master. What its HTTP answers: health, metrics, the status, the login and the page. Decides nothing of the app; who may is the gate's. */
-import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { IncomingMessage } from 'node:http';
+import { ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { LIVE_PATH } from '../../shared/dashboard-protocol.js';
 import type { AppSnapshot } from '../../shared/snapshot.js';
+import { coalesced } from './coalesced.js';
 import type { Gate, Refusal } from './gate.js';
 import { liveRefusalOf, refusalOf } from './gate.js';
 import type { Health } from './health.js';
@@ -30,6 +33,9 @@ interface Answer {
   headers?: Record<string, string>;
 }
 
+/** Who does not read an answer for so long is not waited for, in ms. */
+export const UNREAD_MS = 30_000;
+
 const TEXT = 'text/plain; charset=utf-8';
 const text = (status: number, body: string): Answer => ({ status, type: TEXT, body: `${body}\n` });
 
@@ -40,13 +46,34 @@ const WORDS: Record<Exclude<Refusal, 'token'>, string> = {
 
 export class Answers {
   private files: ReturnType<typeof pageFiles> | null = null;
+  /** Whose answer is being made. */
+  private readonly asking = new WeakSet<Socket>();
+  /** One text for all who ask at once: it is long, and some of them may never read it. */
+  private readonly metrics: () => Promise<Answer>;
 
-  constructor(private readonly options: AnswersOptions) {}
+  constructor(private readonly options: AnswersOptions) {
+    this.metrics = coalesced(async () => {
+      const { CONTENT_TYPE, exposition } = await import('./prometheus.js');
+      return { status: 200, type: CONTENT_TYPE, body: Buffer.from(await exposition(await options.scrape())) };
+    });
+  }
 
+  /** One answer at a time: a connection that writes on and on without waiting would have thousands made, and kept. */
   readonly request = (request: IncomingMessage, response: ServerResponse): void => {
+    const { socket } = request;
+    if (socket.destroyed) return; // What else it had written is parsed on.
+    if (this.asking.has(socket)) {
+      this.options.counts.refused.rate += 1;
+      socket.destroy();
+      return;
+    }
+    this.asking.add(socket);
     void this.answer(request)
       .catch(() => text(500, 'No snapshot can be made.'))
-      .then((answer) => write(request, response, answer));
+      .then((answer) => {
+        this.asking.delete(socket);
+        write(request, response, answer);
+      });
   };
 
   private async answer(request: IncomingMessage): Promise<Answer> {
@@ -54,7 +81,7 @@ export class Answers {
     if (method !== 'GET' && method !== 'HEAD')
       return { ...text(405, 'Only GET and HEAD are answered.'), headers: { Allow: 'GET, HEAD' } };
     const { path, query } = targetOf(request);
-    const { appName, gate, isLocal, counts, health, scrape, snapshot } = this.options;
+    const { appName, gate, isLocal, counts, health, snapshot } = this.options;
     const isOpen = path === '/livez' || path === '/readyz' || (path === '/metrics' && isLocal());
     const given = path === '/' ? query.get('token') : null;
     const refusal = refusalOf(headers, gate(), isOpen || given !== null);
@@ -69,10 +96,8 @@ export class Answers {
         const { ready, reason, active, wanted } = health();
         return ready ? text(200, `ok: ${active} of ${wanted} workers serve`) : text(503, `not ready: ${reason}`);
       }
-      case '/metrics': {
-        const { CONTENT_TYPE, exposition } = await import('./prometheus.js');
-        return { status: 200, type: CONTENT_TYPE, body: await exposition(await scrape()) };
-      }
+      case '/metrics':
+        return this.metrics();
       case '/status':
         return { status: 200, type: 'application/json', body: `${JSON.stringify({ apps: [await snapshot()] })}\n` };
       case LIVE_PATH:
@@ -100,8 +125,22 @@ export class Answers {
     return text(404, path === '/' ? 'This build of zdsup has no page.' : 'There is no such page.');
   }
 
+  /** Who would rather speak another protocol, as Java's client would HTTP/2, gets its answer in this one (RFC 9110, 7.8): Node has let go of the connection. */
+  private without(request: IncomingMessage, socket: Socket): void {
+    const response = new ServerResponse(request);
+    response.shouldKeepAlive = false;
+    response.assignSocket(socket);
+    response.on('finish', () => endSoon(socket));
+    socket.setTimeout(UNREAD_MS, () => socket.destroy());
+    this.request(request, response);
+  }
+
   readonly upgrade = (request: IncomingMessage, socket: Duplex, head: Buffer): void => {
     socket.on('error', () => {}); // It hangs up: nothing is lost.
+    if (!isForWebSocket(request)) {
+      this.without(request, socket as Socket);
+      return;
+    }
     const { gate, counts, live, appName } = this.options;
     const refuse = (answer: Answer): void => refuseUpgrade(socket, answer);
     if (targetOf(request).path !== LIVE_PATH || request.method !== 'GET') {
@@ -127,6 +166,8 @@ export class Answers {
     );
   };
 }
+
+const isForWebSocket = ({ headers }: IncomingMessage): boolean => headers.upgrade?.toLowerCase() === 'websocket';
 
 /** Whatever a client writes there: what is no path is none that exists. */
 function targetOf({ url = '' }: IncomingMessage): { path: string; query: URLSearchParams } {
@@ -172,6 +213,11 @@ function refuseUpgrade(socket: Duplex, { status, type, body = '', headers }: Ans
     'Content-Length': String(Buffer.byteLength(body)),
     Connection: 'close',
   }).map(([name, value]) => `${name}: ${value}\r\n`);
-  socket.end(`HTTP/1.1 ${status} ${REASONS[status] ?? ''}\r\n${lines.join('')}\r\n${body}`);
-  setTimeout(() => socket.destroy(), 1_000).unref(); // One that does not hang up is not waited for.
+  endSoon(socket, `HTTP/1.1 ${status} ${REASONS[status] ?? ''}\r\n${lines.join('')}\r\n${body}`);
+}
+
+/** One that does not hang up is not waited for. */
+function endSoon(socket: Duplex, last = ''): void {
+  socket.end(last);
+  setTimeout(() => socket.destroy(), 1_000).unref();
 }

@@ -37,11 +37,10 @@ export class Auth {
   }): 'bearer' | 'cookie' | null {
     const bearer = /^Bearer +([^\s]+)$/i.exec(authorization ?? '')?.[1];
     if (bearer !== undefined && this.isToken(bearer)) return 'bearer';
+    // There may be several of one name: what else listens on this host can set one for a longer path, which then comes first.
     const start = `${this.cookieName}=`;
-    const given = (cookie ?? '')
-      .split(';')
-      .map((part) => part.trim())
-      .find((part) => part.startsWith(start));
-    return given !== undefined && isSame(given.slice(start.length), this.session) ? 'cookie' : null;
+    const given = (cookie ?? '').split(';').map((part) => part.trim());
+    const isIn = given.some((part) => part.startsWith(start) && isSame(part.slice(start.length), this.session));
+    return isIn ? 'cookie' : null;
   }
 }

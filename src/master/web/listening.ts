@@ -1,5 +1,5 @@
 /** Runs in the master. Its HTTP port, or its unix socket: opened, and given up. What it answers is handed in. */
-import { lstatSync } from 'node:fs';
+import { lstatSync, readFileSync } from 'node:fs';
 import type { IncomingMessage, RequestListener, Server } from 'node:http';
 import { createServer } from 'node:http';
 import type { Duplex } from 'node:stream';
@@ -8,9 +8,23 @@ import { ZdsupError } from '../../shared/errors.js';
 import { inUrl } from '../../shared/http-address.js';
 import { MAX_SOCKET_PATH_BYTES } from '../../shared/paths.js';
 import { leaveSocketPath, takeSocketPath } from '../state-folder.js';
+import { UNREAD_MS } from './answers.js';
 
 /** Connections at once; more are closed as they come. */
 const MAX_CONNECTIONS = 256;
+/** Of the descriptors that this process may have, no larger a share: workers are forked with the others. */
+const SHARE = 1 / 4;
+/** Of a usual host. */
+const DESCRIPTORS = 1_024;
+
+function mostConnections(): number {
+  let limits = '';
+  try {
+    limits = readFileSync('/proc/self/limits', 'latin1');
+  } catch {} // No /proc.
+  const descriptors = Number(/^Max open files +(\d+)/m.exec(limits)?.[1] ?? DESCRIPTORS);
+  return Math.min(MAX_CONNECTIONS, Math.floor(descriptors * SHARE));
+}
 
 export interface Handlers {
   request: RequestListener;
@@ -40,8 +54,8 @@ export async function listenForHttp(http: HttpConfig, handlers: Handlers): Promi
     },
     handlers.request,
   );
-  server.maxConnections = MAX_CONNECTIONS;
-  server.setTimeout(30_000); // Who does not read an answer is not waited for.
+  server.maxConnections = mostConnections();
+  server.setTimeout(UNREAD_MS);
   server.on('upgrade', handlers.upgrade);
   try {
     const release = http.socket === null ? await onPort(server, http) : await onPath(server, http.socket);

@@ -15,7 +15,7 @@ import { Answers } from './answers.js';
 import { Auth } from './auth.js';
 import { coalesced } from './coalesced.js';
 import { healthOf } from './health.js';
-import type { Listening } from './listening.js';
+import type { Handlers, Listening } from './listening.js';
 import { labelOf, listenForHttp } from './listening.js';
 import type { Live } from './live.js';
 import type { Scrape, WebCounts } from './metrics.js';
@@ -68,12 +68,12 @@ export class Web {
     refused: { host: 0, origin: 0, token: 0, rate: 0, slow: 0, full: 0 },
   };
   private readonly snapshot: () => Promise<AppSnapshot>;
-  private readonly answers: Answers;
+  private readonly handlers: Handlers;
 
   constructor(private readonly options: WebOptions) {
     const { appName, supervisor } = options;
     this.snapshot = coalesced(options.snapshot);
-    this.answers = new Answers({
+    this.handlers = new Answers({
       appName,
       gate: () => ({ auth: this.held!.auth, hosts: this.held!.http.hosts }),
       isLocal: () => isLocal(this.held!.http),
@@ -120,6 +120,10 @@ export class Web {
     return { url: `http://${inUrl(reachable(http.host))}:${http.port}${path}`, socket: null, path };
   }
 
+  place(): HttpConfig | null {
+    return this.held?.http ?? null;
+  }
+
   async close(): Promise<void> {
     await this.configure(null);
   }
@@ -158,16 +162,25 @@ export class Web {
 
   /** The old place is given up once the new one is there; where they are in one another's way, before, and taken again where that fails. */
   private async move(before: Held | null, http: HttpConfig): Promise<Listening> {
-    const handlers = { request: this.answers.request, upgrade: this.answers.upgrade };
     const isInTheWay = before !== null && before.http.port !== null && before.http.port === http.port;
     if (isInTheWay) before.listening.close();
     try {
-      const listening = await listenForHttp(http, handlers);
+      const listening = await listenForHttp(http, this.handlers);
       if (!isInTheWay) before?.listening.close();
       return listening;
     } catch (error) {
-      if (isInTheWay) this.held = { ...before, listening: await listenForHttp(before.http, handlers) };
+      if (isInTheWay) await this.takeAgain(before);
       throw error;
+    }
+  }
+
+  /** Somebody may have taken it meanwhile: then there is none, until a reload. */
+  private async takeAgain(before: Held): Promise<void> {
+    try {
+      this.held = { ...before, listening: await listenForHttp(before.http, this.handlers) };
+    } catch {
+      this.held = null;
+      this.rest();
     }
   }
 

@@ -22,7 +22,9 @@ export class Timeline {
   sample(app: AppSnapshot): void {
     if (!app.figures) return;
     const { at, rates, generations } = app.figures;
-    push(this.kept.points, HISTORY_POINTS, {
+    const { points } = this.kept;
+    while (points.length > 0 && points.at(-1)!.at >= Date.parse(at)) points.pop(); // The clock was put back: what lies after now is not drawn.
+    push(points, HISTORY_POINTS, {
       at: Date.parse(at),
       rps: rates.requestsPerSecond,
       errorRate: rates.errorRate,

@@ -217,7 +217,7 @@ test('of a worker that has not joined or has gone nothing is counted', () => {
 
 const answered = (requests: number, failed = 0, ms = 20): FiguresDelta => ({
   requests,
-  responses: [0, requests - failed, 0, 0, failed, 0],
+  responses: [0, requests - failed, 0, 0, failed / 2, failed / 2], // What is broken off has failed as well.
   taken: 0,
   given: 0,
   latency: [bucketOf(ms), requests],

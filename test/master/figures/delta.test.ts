@@ -35,6 +35,7 @@ test.each([
   { latency: Array.from({ length: 2 * BUCKET_COUNT + 2 }, () => 1) },
   { latencySumMs: Number.POSITIVE_INFINITY },
   { latencySumMs: -1 },
+  { latencySumMs: 1e308 },
   { taken: null },
   { process: {} },
   { process: null },

@@ -1,5 +1,5 @@
 /** Of a worker that has ended, all is counted that it has told, and then it is no worker any more: whether an event says so or not. */
-import { expect, test, vi } from 'vitest';
+import { expect, onTestFinished, test, vi } from 'vitest';
 import type { FiguresTaker, MeasuredWorker } from '../../../src/master/figures/keeper.js';
 import { FiguresKeeper } from '../../../src/master/figures/keeper.js';
 
@@ -34,7 +34,7 @@ test('a look waits for what a worker has told that has just ended', async () => 
   const settling = keeper.settled().then(() => {
     settled = true;
   });
-  await Promise.resolve();
+  await new Promise((turn) => setImmediate(turn));
   expect([settled, shown(keeper)]).toEqual([false, { workers: 1, requests: 0, aborted: 0 }]);
   taker.told(told);
   taker.silent();
@@ -61,4 +61,34 @@ test('one of whose end no event tells is found by the next look, and by the next
     keeper.end();
     vi.useRealTimers();
   }
+});
+
+test('how a process is stays as it was told last, where one word says nothing of it', () => {
+  const { keeper, taker, told } = world();
+  const loop = { utilization: 0.5, delayP50Ms: 1, delayP99Ms: 2 };
+  taker.told({ ...told, process: { heapUsedBytes: 10, heapTotalBytes: 20, loop } });
+  taker.told(told);
+  expect(keeper.ofWorker(1)).toMatchObject({ totals: { requests: 6 }, heapUsedBytes: 10, heapTotalBytes: 20, loop });
+  keeper.end();
+});
+
+test('rates are over the time that has gone by, however often somebody looks', () => {
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] }); // Pages are turned by looks alone.
+  let now = 1_000;
+  const clock = vi.spyOn(performance, 'now').mockImplementation(() => now);
+  onTestFinished(() => {
+    clock.mockRestore();
+    vi.useRealTimers();
+  });
+  const { keeper, taker, told } = world();
+  const rate = (afterMs: number): number => {
+    now += afterMs;
+    return keeper.ofApp(undefined).rates.requestsPerSecond;
+  };
+  taker.told({ ...told, requests: 30 });
+  for (let look = 0; look < 8; look += 1) expect(rate(100), 'the page is not full').toBe(0);
+  expect(rate(700)).toBe(30 / 1.5); // A master that was busy turns it late.
+  for (let look = 0; look < 8; look += 1) expect(rate(100)).toBe(30 / 1.5);
+  expect(rate(700)).toBe(30 / 3);
+  keeper.end();
 });

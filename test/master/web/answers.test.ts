@@ -2,6 +2,7 @@
 import { once } from 'node:events';
 import { statSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
+import type { Socket } from 'node:net';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
@@ -9,6 +10,7 @@ import type { AppSnapshot } from '../../../src/shared/snapshot.js';
 import { temporaryFolder } from '../../helpers/cleanup.js';
 import { freePort } from '../../helpers/ports.js';
 import { onTestFinished } from '../../helpers/side-by-side.js';
+import { until } from '../../helpers/until.js';
 import { get, HTTP, runWeb, snapshotOf } from '../../helpers/web.js';
 
 const TOKEN = 'Zo7Q_a-secret.of~ours';
@@ -127,11 +129,27 @@ describe('a request from a page of another site is refused', () => {
   });
 });
 
-test.for(['/livez', '/metrics', '/', '/status', '/nowhere'])(
-  'every answer has the headers that keep a browser from more: %s',
-  async (path) => {
-    const { get } = await runWeb();
-    expect((await get(path)).headers).toMatchObject({
+test('every answer has the headers that keep a browser from more: what is told, a login, and each refusal', async () => {
+  const { get, token } = await runWeb();
+  const own = bearer(token);
+  const answers = [
+    [200, await get('/livez')],
+    [200, await get('/metrics')],
+    [200, await get('/status', own)],
+    [303, await get(`/?token=${token}`)],
+    [401, await get('/')],
+    [401, await get('/?token=wrong')],
+    [401, await get('/status')],
+    [403, await get('/', { host: 'evil.example' })],
+    [403, await get('/status', { origin: 'https://evil.example', ...own })],
+    [404, await get('/nowhere', own)],
+    [405, await get('/status', own, 'POST')],
+    [426, await get('/live', own)],
+    [503, await get('/readyz')],
+  ] as const;
+  for (const [status, answer] of answers) {
+    expect(answer.status).toBe(status);
+    expect(answer.headers, String(status)).toMatchObject({
       'content-security-policy':
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
       'x-content-type-options': 'nosniff',
@@ -141,8 +159,8 @@ test.for(['/livez', '/metrics', '/', '/status', '/nowhere'])(
       'cross-origin-opener-policy': 'same-origin',
       'cross-origin-resource-policy': 'same-origin',
     });
-  },
-);
+  }
+});
 
 test('only GET and HEAD are answered, and no body is waited for', async () => {
   const { get, token, port } = await runWeb();
@@ -168,6 +186,61 @@ test('a check of health as HTTP/1.0, which names no host, is answered; what need
   };
   expect(await ask('/livez')).toBe('HTTP/1.1 200 OK');
   expect(await ask('/status')).toBe('HTTP/1.1 403 Forbidden');
+});
+
+describe('bounded are', () => {
+  test('connections: one more than 256 is closed as it comes', async () => {
+    const { port, get } = await runWeb();
+    const hold = async (): Promise<Socket> => {
+      const socket = connect(port, '127.0.0.1');
+      onTestFinished(() => void socket.destroy());
+      socket.write('GET /livez HTTP/1.1\r\nHost: localhost\r\n\r\n');
+      const closed = new Promise<never>((_, reject) => socket.on('close', () => reject(new Error('closed'))));
+      await Promise.race([once(socket, 'data'), closed]);
+      return socket;
+    };
+    const held = await Promise.all(Array.from({ length: 256 }, hold));
+    await expect(hold()).rejects.toThrow();
+    held[0]!.destroy();
+    await until('room', () => get('/livez').then(Boolean, () => false));
+  });
+
+  test('a head: 16 KB', async () => {
+    const { get } = await runWeb();
+    expect((await get('/livez', { long: 'x'.repeat(15 * 1024) })).status).toBe(200);
+    expect((await get('/livez', { long: 'x'.repeat(16 * 1024) })).status).toBe(431);
+  });
+
+  test.concurrent('the time for a head: 5 s, and its connection is closed', { timeout: 20_000 }, async () => {
+    const { port } = await runWeb();
+    const socket = connect(port, '127.0.0.1');
+    onTestFinished(() => void socket.destroy());
+    socket.write('GET /livez HTTP/1.1\r\nHost: local');
+    const [answer] = await once(socket, 'data');
+    expect(String(answer)).toMatch(/^HTTP\/1\.1 408 /);
+    socket.resume();
+    await once(socket, 'close');
+  });
+
+  test.concurrent('the time for which who asked for a live socket and was refused stays: 1 s, or less', async () => {
+    const { port, get } = await runWeb();
+    const refused = async (): Promise<Socket> => {
+      const socket = connect({ port, host: '127.0.0.1', allowHalfOpen: true });
+      onTestFinished(() => void socket.destroy());
+      socket.on('error', () => {});
+      socket.write('GET /live HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n');
+      const [answer] = await once(socket, 'data');
+      expect(String(answer)).toMatch(/^HTTP\/1\.1 401 /);
+      return socket.resume();
+    };
+    const [resets, stays] = await Promise.all([refused(), refused()]);
+    resets.resetAndDestroy(); // Nobody is harmed.
+    const gone = new Promise((closed) => stays.on('close', closed));
+    const speaks = setInterval(() => stays.write('x'), 50); // By which it learns that nobody is there.
+    onTestFinished(() => clearInterval(speaks));
+    await gone;
+    expect((await get('/livez')).status).toBe(200);
+  });
 });
 
 test('scrapes that come at once are one look at the workers, and then one more', async () => {
@@ -222,7 +295,20 @@ describe('the place', () => {
   test('moves with a reload, to another address of its port too, and goes with one', async () => {
     const { web, get: here, port, held, subscribers } = await runWeb();
     const next = await freePort();
+    const kept = connect(port, '127.0.0.1');
+    onTestFinished(() => void kept.destroy());
+    // With the next request on its way: one that is idle ends in any case.
+    kept.write('GET /livez HTTP/1.1\r\nHost: localhost\r\n\r\nGET /livez HTTP/1.1\r\nHost: local');
+    await once(kept, 'data');
+    const gone = new Promise((closed) => kept.on('error', () => {}).on('close', closed));
     await web.reconfigure({ ...HTTP, port: next });
+    kept.write('host\r\n\r\n');
+    let more = '';
+    kept.on('data', (chunk) => {
+      more += String(chunk);
+    });
+    await gone;
+    expect(more, 'from the old place').toBe('');
     await expect(here('/livez')).rejects.toMatchObject({ code: 'ECONNREFUSED' });
     expect((await get({ port: next }, '/livez')).status).toBe(200);
     await web.reconfigure({ ...HTTP, port: next, host: '0.0.0.0', token: TOKEN });
@@ -247,5 +333,59 @@ describe('the place', () => {
     await expect(second.web.configure({ ...HTTP, socket: path })).rejects.toMatchObject({
       message: `the HTTP of the master cannot listen on ${path}: something else is there, and no socket`,
     });
+  });
+
+  test('that a reload wants and cannot have, and whose old one somebody has taken meanwhile, is there with the next one', async () => {
+    const { web, get, port, held, subscribers } = await runWeb();
+    const changed = web.reconfigure({ ...HTTP, port, host: '192.0.2.1', token: TOKEN });
+    await null; // It has been closed, and is about to be opened elsewhere.
+    const other = createServer().listen(port);
+    await changed;
+    expect([web.link(), held(), subscribers()]).toEqual([null, 0, 0]);
+    await new Promise((closed) => other.close(closed));
+    await web.reconfigure({ ...HTTP, port });
+    expect((await get('/livez')).status).toBe(200);
+    expect([held(), subscribers()]).toEqual([1, 1]);
+  });
+});
+
+/** Writes it on one connection, without a look at what comes. Resolves with all that came, once it was closed. */
+async function written(port: number, text: string): Promise<string> {
+  const socket = connect(port, '127.0.0.1').setEncoding('utf8');
+  onTestFinished(() => void socket.destroy());
+  let came = '';
+  socket.on('data', (data) => (came += data)).on('error', () => {}); // It is reset where it was not read to its end.
+  socket.write(text);
+  await new Promise((closed) => socket.on('close', closed));
+  return came;
+}
+
+describe('a client', () => {
+  test('that writes on and on and waits for no answer has none made in store', async () => {
+    const { port, get, snapshots } = await runWeb();
+    expect(await written(port, 'GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n'.repeat(5_000))).toBe('');
+    expect(snapshots()).toBeLessThanOrEqual(1);
+    expect((await get('/metrics')).body).toContain('zdsup_http_refused_total{app="shop",reason="rate"} 1\n');
+  });
+
+  test('that asks again and again on one connection has its answers', async () => {
+    const { port } = await runWeb();
+    const socket = connect(port, '127.0.0.1').setEncoding('utf8');
+    onTestFinished(() => void socket.destroy());
+    for (let count = 0; count < 20; count++) {
+      socket.write('GET /livez HTTP/1.1\r\nHost: localhost\r\n\r\n');
+      expect((await once(socket, 'data'))[0]).toMatch(/^HTTP\/1.1 200 OK/);
+    }
+  });
+
+  test("that would rather speak HTTP/2, as Java's and curl's, has its answer in HTTP/1.1", async () => {
+    const { port, token } = await runWeb();
+    const h2c = (path: string, more = '') =>
+      `GET ${path} HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABk\r\n${more}\r\n`;
+    expect(await written(port, h2c('/livez'))).toMatch(
+      /^HTTP\/1.1 200 OK\r\n.*Connection: close\r\n(.*\r\n)?\r\nok\n$/s,
+    );
+    expect(await written(port, h2c('/status'))).toMatch(/^HTTP\/1.1 401 /);
+    expect(await written(port, h2c('/status', `Authorization: Bearer ${token}\r\n`))).toContain('"name":"shop"');
   });
 });

@@ -1,8 +1,9 @@
 /** Who may: by the token, or by the cookie that it was exchanged for, compared in constant time. */
-import { chmodSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
+import { chmodSync, chownSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, test, vi } from 'vitest';
 import { temporaryFolder } from '../../helpers/cleanup.js';
+import { ALICE } from '../../helpers/other-user.js';
 
 const compared: [number, number][] = [];
 vi.mock('node:crypto', async (original) => {
@@ -69,6 +70,7 @@ describe('the cookie', () => {
 
   test('is admitted, among others', () => {
     expect(auth.admits({ cookie: `a=b; ${cookie}; c=d` })).toBe('cookie');
+    expect(auth.admits({ cookie: `zdsup_shop_9000=of-another-port; ${cookie}` }), 'put before it').toBe('cookie');
     expect(auth.admits({ cookie: `${cookie}x` })).toBeNull();
     expect(auth.admits({ cookie: `zdsup_shop_9000=${TOKEN}` })).toBeNull();
   });
@@ -114,5 +116,13 @@ describe('the random token', () => {
 
     writeFileSync(path, 'short\n');
     expect(tokenIn(path)).toMatch(/^[\w-]{43}$/);
+  });
+
+  test.skipIf(process.geteuid?.() !== 0)('is made anew where another user has put one there', () => {
+    const path = join(temporaryFolder(), 'tokens', 'shop');
+    const known = tokenIn(path);
+    chownSync(path, ALICE, ALICE);
+    expect(tokenIn(path)).not.toBe(known);
+    expect(statSync(path).uid).toBe(0);
   });
 });

@@ -19,13 +19,23 @@ const totals: Totals = {
   latency: [0, 2, bucketOf(3), 4, bucketOf(700), 5, BUCKET_COUNT - 1, 1],
   latencySumMs: 7_250,
 };
+/** Of the app, those of generations that have gone included. */
+const ofApp: Totals = {
+  ...{ ...totals, requests: 77, taken: 30, given: 31 },
+  responses: { '1xx': 1, '2xx': 41, '3xx': 11, '4xx': 9, '5xx': 8, aborted: 7 },
+};
 const rates = { requestsPerSecond: 5, errorRate: 0.1, p50Ms: 3, p99Ms: null };
 const loop = { utilization: 0.25, delayP50Ms: 1, delayP99Ms: 20 };
-const ofWorker: WorkerFigures = { totals, rates, heapUsedBytes: 10, heapTotalBytes: 20, loop };
+const ofWorker: WorkerFigures = {
+  ...{ totals: { ...totals, requests: 8 }, rates, heapUsedBytes: 10, heapTotalBytes: 20, loop },
+};
 const figures: AppFigures = {
-  ...{ at: '2026-11-26T12:00:09.000Z', totals, rates, crashes: 2 },
+  ...{ at: '2026-11-26T12:00:09.000Z', totals: ofApp, rates, crashes: 2 },
   generations: [{ generation: 1, release: 'a1b2"c\\', workerCount: 1, totals, rates }],
-  master: { cpuPercent: 50, rssBytes: 30, heapUsedBytes: 5, loop, queueDelayMs: 2 },
+  master: {
+    ...{ cpuPercent: 50, rssBytes: 30, heapUsedBytes: 5, queueDelayMs: 2 },
+    loop: { utilization: 0.5, delayP50Ms: 3, delayP99Ms: 40 },
+  },
 };
 const worker = (given: Partial<WorkerSnapshot> = {}): WorkerSnapshot => ({
   ...{ slot: 0, pid: 77, generation: 1, state: 'active', startedAt: '2026-11-26T12:00:00.000Z', restarts: 1 },
@@ -34,7 +44,7 @@ const worker = (given: Partial<WorkerSnapshot> = {}): WorkerSnapshot => ({
 });
 const log = { files: ['/shop.log'], droppedLines: 6, droppedBytes: 99, trouble: null, restarts: 0 };
 const scrape = (workers = [worker()]): Scrape => ({
-  app: snapshotOf({ workers, figures, log }),
+  app: snapshotOf({ workers, figures, log, weights: { 1: 75 } }),
   health: { ready: true, active: 1, wanted: 2, least: 1, reason: null },
   releases: new Map([[1, 'a1b2"c\\']]),
   counts: {
@@ -61,39 +71,57 @@ test('promtool has nothing to say against it', async () => {
   expect(output).toBe('');
 });
 
-test('each value is that of the snapshot, in seconds, bytes and ratios', async () => {
-  const values = valuesIn(await exposition(scrape()));
+test('each value is that of the snapshot, in seconds, bytes and ratios, and there is no other', async () => {
+  const values = valuesIn(await exposition(scrape([worker(), worker({ pid: null, state: 'waiting' })])));
   const generation = 'app="shop",generation="1",release="a1b2\\"c\\\\"';
   const slot = `${generation},slot="0"`;
+  const at = Date.parse('2026-11-26T12:00:00Z') / 1_000;
+  const of = (name: string, label: string, all: Record<string, number>): [string, number][] =>
+    Object.entries(all).map(([key, value]) => [`${name},${label}="${key}"}`, value]);
   const expected: [string, number][] = [
-    ['app_http_requests_total{app="shop",code="2xx"}', 8],
-    ['app_http_requests_total{app="shop",code="aborted"}', 1],
-    [`http_requests_total{${generation},code="5xx"}`, 1],
-    [`http_request_duration_seconds_count{${generation}}`, 12],
-    [`http_request_duration_seconds_sum{${generation}}`, 7.25],
-    ['handovers_total{app="shop",direction="given"}', 4],
-    ['handovers_total{app="shop",direction="taken"}', 3],
+    [`info{app="shop",version="0.1.0",node="${process.versions.node}"}`, 1],
     ['ready{app="shop"}', 1],
-    ['workers{app="shop",state="active"}', 1],
-    ['workers{app="shop",state="draining"}', 0],
+    ...of('workers{app="shop"', 'state', { starting: 0, ready: 0, active: 1, parked: 0, draining: 0, killing: 0 }),
+    ['workers{app="shop",state="waiting"}', 1],
     ['workers_wanted{app="shop"}', 2],
-    [`generation_weight_ratio{${generation}}`, 1],
-    ['rollouts_total{app="shop",outcome="aborted"}', 1],
+    ['serving_generation{app="shop"}', 1],
+    [`generation_weight_ratio{${generation}}`, 0.75],
+    ['rollout_in_progress{app="shop"}', 0],
+    ...of('rollouts_total{app="shop"', 'outcome', { succeeded: 3, failed: 2, aborted: 1 }),
     ['worker_crashes_total{app="shop"}', 2],
     ['workers_recycled_total{app="shop"}', 4],
-    [`worker_start_time_seconds{${slot}}`, Date.parse('2026-11-26T12:00:00Z') / 1_000],
+    ...of('app_http_requests_total{app="shop"', 'code', ofApp.responses),
+    ...of(`http_requests_total{${generation}`, 'code', totals.responses),
+    [`http_request_duration_seconds_count{${generation}}`, 12],
+    [`http_request_duration_seconds_sum{${generation}}`, 7.25],
+    ...of('handovers_total{app="shop"', 'direction', { given: 31, taken: 30 }),
+    [`worker_start_time_seconds{${slot}}`, at],
     [`worker_cpu_ratio{${slot}}`, 0.25],
     [`worker_resident_memory_bytes{${slot}}`, 40],
     [`worker_connections{${slot}}`, 4],
-    [`worker_http_requests_total{${slot}}`, 12],
+    [`worker_requests_in_flight{${slot}}`, 1],
+    [`worker_restarts_total{${slot}}`, 1],
+    [`worker_http_requests_total{${slot}}`, 8],
+    [`worker_heap_used_bytes{${slot}}`, 10],
+    [`worker_heap_size_bytes{${slot}}`, 20],
+    [`worker_event_loop_utilization_ratio{${slot}}`, 0.25],
+    [`worker_event_loop_delay_p50_seconds{${slot}}`, 0.001],
     [`worker_event_loop_delay_p99_seconds{${slot}}`, 0.02],
+    ['master_start_time_seconds{app="shop"}', at],
     ['master_cpu_ratio{app="shop"}', 0.5],
+    ['master_resident_memory_bytes{app="shop"}', 30],
+    ['master_heap_used_bytes{app="shop"}', 5],
+    ['master_event_loop_utilization_ratio{app="shop"}', 0.5],
+    ['master_event_loop_delay_p99_seconds{app="shop"}', 0.04],
     ['master_queue_delay_seconds{app="shop"}', 0.002],
     ['log_dropped_lines_total{app="shop"}', 6],
     ['dashboard_clients{app="shop"}', 5],
-    ['http_refused_total{app="shop",reason="slow"}', 5],
+    ...of('http_refused_total{app="shop"', 'reason', { host: 1, origin: 2, token: 3, rate: 4, slow: 5, full: 6 }),
   ];
-  for (const [name, value] of expected) expect(values.get(`zdsup_${name}`), name).toBe(value);
+  const told = [...values].filter(([name]) => !name.includes('_bucket{'));
+  expect(Object.fromEntries(told)).toEqual(
+    Object.fromEntries(expected.map(([name, value]) => [`zdsup_${name}`, value])),
+  );
 });
 
 describe('the histogram', () => {

@@ -82,6 +82,14 @@ test('the time line keeps the last points and events, and no more', () => {
     ...{ at: (HISTORY_POINTS + 49) * 1_000, rps: 5, errorRate: 0.1, p50Ms: 1, p99Ms: null },
     generations: [{ generation: 2, rps: 5 }],
   });
+  for (const second of [300, 301])
+    timeline.sample(
+      snapshotOf({ figures: { at: new Date(second * 1_000).toISOString(), rates, generations } as never }),
+    );
+  expect(
+    timeline.points.slice(-3).map(({ at }) => at / 1_000),
+    'the clock was put back',
+  ).toEqual([299, 300, 301]);
   const progress: Progress = { type: 'progress', kind: 'held', at: 'now', message: 'x'.repeat(10_000), slot: 3 };
   for (let count = 0; count < HISTORY_EVENTS + 50; count++) timeline.event({ ...progress, generation: count });
   expect(timeline.events).toHaveLength(HISTORY_EVENTS);
@@ -152,16 +160,20 @@ describe('the end of the log', () => {
     writeFileSync(path, 'after\n');
     await until('what was written', () => told.includes('after'));
     expect(told.slice(PAST_LINES)).toEqual(['half of a line', 'before', 'after']);
+    // Whoever comes later is told no more than that.
+    expect(tail.recent).toHaveLength(PAST_LINES);
+    expect(tail.recent.slice(-2)).toEqual(['before', 'after']);
   });
 
   test('of a flood is the last of it, in lines that are no longer than they may be', async () => {
     const path = join(temporaryFolder(), 'shop.log');
-    writeFileSync(path, '');
+    writeFileSync(path, 'begun\n');
     const { told, tail } = tailOf(path);
     tail.start();
-    appendFileSync(path, `${'x'.repeat(4 * MOST_BYTES)}\n${'y'.repeat(5_000)}\nlast\n`);
+    await until('it looks', () => told.length > 0);
+    appendFileSync(path, `first\nsecond\n${'x'.repeat(4 * MOST_BYTES)}\n${'y'.repeat(5_000)}\nlast\n`);
     await until('its end', () => told.includes('last'));
-    expect(told.map((line) => line.length)).toEqual([2_000, 4]);
+    expect(told.map((line) => line.length)).toEqual([5, 2_000, 4]);
   });
 
   test('is not that of a file which a link leads to', async () => {

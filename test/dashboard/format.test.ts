@@ -36,6 +36,7 @@ test('several things that are said one after another are sentences', () => {
   expect(sentencesOf(['Connected again.', 'shop serves', 'on its way…'])).toBe(
     'Connected again. shop serves. on its way…',
   );
+  expect(sentencesOf(['shop serves'])).toBe('shop serves');
 });
 
 describe('a time', () => {

@@ -1,5 +1,5 @@
 /** Several things that are said one after another. Pure. */
 
-/** Each ends with one mark, its own where it has one. */
+/** Between two of them stands one mark, that of the first where it has one. */
 export const sentencesOf = (texts: string[]): string =>
-  texts.map((text) => (/[.!?…]$/.test(text.trimEnd()) ? text.trimEnd() : `${text}.`)).join(' ');
+  texts.reduce((before, text) => `${before}${/[.!?…]$/.test(before) ? ' ' : '. '}${text}`);

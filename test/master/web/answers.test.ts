@@ -2,6 +2,7 @@
 import { once } from 'node:events';
 import { statSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
+import type { Socket } from 'node:net';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
@@ -9,7 +10,9 @@ import type { AppSnapshot } from '../../../src/shared/snapshot.js';
 import { temporaryFolder } from '../../helpers/cleanup.js';
 import { freePort } from '../../helpers/ports.js';
 import { onTestFinished } from '../../helpers/side-by-side.js';
-import { get, HTTP, runWeb, snapshotOf } from '../../helpers/web.js';
+import { until } from '../../helpers/until.js';
+import type { Got } from '../../helpers/web.js';
+import { get, HTTP, runWeb, snapshotOf, Told } from '../../helpers/web.js';
 
 const TOKEN = 'Zo7Q_a-secret.of~ours';
 const bearer = (token: string) => ({ authorization: `Bearer ${token}` });
@@ -165,6 +168,100 @@ test('a check of health as HTTP/1.0, which names no host, is answered; what need
   };
   expect(await ask('/livez')).toBe('HTTP/1.1 200 OK');
   expect(await ask('/status')).toBe('HTTP/1.1 403 Forbidden');
+});
+
+describe('whoever holds all connections', () => {
+  const MOST = 256;
+  const HEAD = 'GET /livez HTTP/1.1\r\nHost: localhost\r\n';
+
+  /** Of these clients, those that were closed. */
+  async function hold(
+    port: number,
+    count: number,
+    first: (socket: Socket) => unknown,
+  ): Promise<Set<Socket> & { first?: Socket }> {
+    const closed: Set<Socket> & { first?: Socket } = new Set();
+    for (let held = 0; held < count; held++) {
+      const socket = connect(port, '127.0.0.1');
+      onTestFinished(() => void socket.destroy());
+      closed.first ??= socket;
+      socket.on('error', () => {}).on('close', () => closed.add(socket));
+      await once(socket, 'connect');
+      await first(socket);
+    }
+    return closed;
+  }
+
+  async function answered(socket: Socket): Promise<void> {
+    socket.write(`${HEAD}\r\n`);
+    await once(socket, 'data');
+  }
+
+  const ways: [what: string, first: (socket: Socket) => unknown][] = [
+    ['has asked for nothing', () => {}],
+    ['writes half a head', (socket) => socket.write(HEAD)],
+    ['has had its answer and stays', answered],
+  ];
+
+  test.for(ways)('and %s, locks nobody out: the oldest makes room', async ([, first]) => {
+    const { port, get } = await runWeb();
+    const closed = await hold(port, MOST, first);
+    for (let count = 0; count < 3; count++) expect((await get('/readyz')).status).toBe(503);
+    await until('the oldest has made room', () => closed.size > 0);
+    expect(closed.size, 'each that went made room for the next, too').toBe(1);
+    expect((await get('/metrics')).body).toContain('zdsup_http_refused_total{app="shop",reason="full"} 1\n');
+  });
+
+  test('and waits for answers that take long, locks nobody out', async () => {
+    let isSlow = false;
+    const app = () => (isSlow ? new Promise<AppSnapshot>(() => {}) : snapshotOf());
+    const { port, get, live } = await runWeb({}, { app });
+    const page = new Told(live());
+    await page.next('hello');
+    isSlow = true;
+    const closed = await hold(port, MOST - 1, (socket) =>
+      socket.write('GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n'),
+    );
+    page.say('nonsense');
+    await page.next('refused'); // By now it has heard of what was asked before.
+    const [one, other] = [connect(port, '127.0.0.1'), connect(port, '127.0.0.1')];
+    onTestFinished(() => void [one, other].map((socket) => socket.destroy()));
+    await Promise.all([once(one, 'connect'), once(other, 'connect')]);
+    await until('two have made room', () => closed.size === 2);
+    expect([...closed], 'the oldest').toContain(closed.first);
+    for (const newcomer of [one, other]) await answered(newcomer);
+    expect((await get('/livez')).status).toBe(200);
+  });
+
+  test('closes no page, and none that waits for its answer while others rest', async () => {
+    let answer!: (app: AppSnapshot) => void;
+    let isSlow = false;
+    const slow = new Promise<AppSnapshot>((resolve) => {
+      answer = resolve;
+    });
+    const app = () => (isSlow ? slow : snapshotOf());
+    const { port, get, live } = await runWeb({}, { app });
+    const page = new Told(live());
+    await page.next('hello');
+    isSlow = true;
+    const scrape: Promise<Got> = get('/metrics');
+    await hold(port, MOST + 50, answered);
+    expect(page.socket.readyState).toBe(page.socket.OPEN);
+    isSlow = false;
+    answer(snapshotOf());
+    expect((await scrape).status).toBe(200);
+  });
+
+  test('and has asked long ago goes before one that has asked just now', async () => {
+    const { port, get } = await runWeb();
+    const kept = connect(port, '127.0.0.1');
+    onTestFinished(() => void kept.destroy());
+    await answered(kept);
+    await hold(port, MOST - 1, answered);
+    await answered(kept);
+    for (let count = 0; count < 3; count++) expect((await get('/livez')).status).toBe(200);
+    await answered(kept);
+  });
 });
 
 test('scrapes that come at once are one look at the workers, and then one more', async () => {

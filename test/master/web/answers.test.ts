@@ -264,6 +264,39 @@ describe('whoever holds all connections', () => {
   });
 });
 
+describe('a request with a whole URL for its target', () => {
+  const ask = (port: number, target: string, more = '') =>
+    written(port, `GET ${target} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n${more}\r\n`);
+
+  test('is answered as one with its path', async () => {
+    const { port, token } = await runWeb({ hosts: ['dash.example.com'] });
+    const own = `Authorization: Bearer ${token}\r\n`;
+    expect(await ask(port, `http://localhost:${port}/livez`)).toMatch(/^HTTP\/1.1 200 OK\r\n.*\r\n\r\nok\n$/s);
+    expect(await ask(port, 'HTTP://127.0.0.1/metrics?x=/')).toMatch(/^HTTP\/1.1 200 /);
+    expect(await ask(port, 'http://[::1]:9000/readyz')).toMatch(/^HTTP\/1.1 503 /);
+    expect(await ask(port, 'http://dash.example.com/status', own)).toContain('"name":"shop"');
+    expect(await ask(port, 'http://dash.example.com/status')).toMatch(/^HTTP\/1.1 401 /);
+    for (const root of ['http://localhost', 'http://localhost/', `http://localhost?token=wrong`])
+      expect(await ask(port, root)).toMatch(/^HTTP\/1.1 401 .*text\/html/s);
+    expect(await ask(port, `http://localhost?token=${token}`)).toMatch(/^HTTP\/1.1 303 /);
+  });
+
+  test('is for the host of that URL, whatever the header says', async () => {
+    const { port, token } = await runWeb();
+    const own = `Authorization: Bearer ${token}\r\n`;
+    for (const host of ['evil.example', 'evil.example:9000', 'localhost@evil.example', ''])
+      for (const path of ['/livez', '/metrics', '/status', `/?token=${token}`])
+        expect(await ask(port, `http://${host}${path}`, own), host + path).toMatch(/^HTTP\/1.1 403 /);
+    const origin = (from: string) => ask(port, `http://localhost:${port}/status`, `${own}Origin: ${from}\r\n`);
+    expect(await origin(`http://localhost:${port}`)).toMatch(/^HTTP\/1.1 200 /);
+    expect(await origin('http://localhost')).toMatch(/^HTTP\/1.1 403 /);
+    const page = `${own}Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n`;
+    const upgrade = (host: string) =>
+      written(port, `GET http://${host}/live HTTP/1.1\r\nHost: localhost\r\n${page}\r\n`);
+    expect(await upgrade('evil.example')).toMatch(/^HTTP\/1.1 403 /);
+  });
+});
+
 test('scrapes that come at once are one look at the workers, and then one more', async () => {
   const slow = () => new Promise<AppSnapshot>((resolve) => setTimeout(() => resolve(snapshotOf()), 100));
   const { get, snapshots } = await runWeb({}, { app: slow });

@@ -1,6 +1,6 @@
 /** What the master's HTTP answers, to whom, and what it refuses. */
 import { once } from 'node:events';
-import { statSync, writeFileSync } from 'node:fs';
+import { chmodSync, chownSync, mkdirSync, statSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { Socket } from 'node:net';
 import { connect } from 'node:net';
@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import type { AppSnapshot } from '../../../src/shared/snapshot.js';
 import { temporaryFolder } from '../../helpers/cleanup.js';
+import { ALICE, openFolder } from '../../helpers/other-user.js';
 import { freePort } from '../../helpers/ports.js';
 import { onTestFinished } from '../../helpers/side-by-side.js';
 import { until } from '../../helpers/until.js';
@@ -375,6 +376,28 @@ describe('the place', () => {
       message: `the HTTP of the master cannot listen on ${path}: something else is there, and no socket`,
     });
   });
+
+  test.skipIf(process.geteuid?.() !== 0)(
+    'of root, where others could listen in its stead, is warned of once',
+    async () => {
+      const folder = openFolder();
+      const path = join(folder, 'web.sock');
+      const warnings = (said: string[]) => said.filter((line) => line.includes('http.socket'));
+      const alone = await runWeb({ socket: path });
+      expect(warnings(alone.said), 'in a folder of root alone').toEqual([]);
+      await alone.web.close();
+      chmodSync(folder, 0o1777);
+      const { web, said } = await runWeb({ socket: path });
+      const warning = `the folder ${folder} of http.socket is not root's alone: it can be written to by everybody (mode 1777); whoever listens there in the master's place is shown its token`;
+      expect(warnings(said)).toEqual([warning]);
+      await web.reconfigure({ ...HTTP, socket: path, readOnly: true });
+      expect(warnings(said), 'at a reload').toEqual([warning]);
+      mkdirSync(join(folder, 'theirs'));
+      chownSync(join(folder, 'theirs'), ALICE, ALICE);
+      await web.reconfigure({ ...HTTP, socket: join(folder, 'theirs', 'web.sock') });
+      expect(warnings(said).at(-1)).toContain(`: it belongs to user ${ALICE}; `);
+    },
+  );
 
   test('that a reload wants and cannot have, and whose old one somebody has taken meanwhile, is there with the next one', async () => {
     const { web, get, port, held, subscribers } = await runWeb();

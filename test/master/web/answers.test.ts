@@ -306,6 +306,20 @@ test('scrapes that come at once are one look at the workers, and then one more',
   expect(snapshots()).toBeLessThan(6);
 });
 
+test('all who ask for metrics at once are given one text', async () => {
+  let texts = 0;
+  const app = () =>
+    Object.defineProperty(snapshotOf(), 'log', {
+      get() {
+        texts += 1; // Each text says how many lines of it were dropped.
+      },
+    });
+  const { get } = await runWeb({}, { app });
+  const all = await Promise.all(Array.from({ length: 50 }, () => get('/metrics')));
+  expect(new Set(all.map(({ body }) => body)).size).toBe(1);
+  expect(texts, 'that of who came first, and that of all others; few more where some were late').toBeLessThan(6);
+});
+
 describe('the place', () => {
   test('that is taken is one clear error, and nothing is held on to', async () => {
     const { web, port, held, subscribers } = await runWeb({}, { open: false });

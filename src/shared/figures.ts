@@ -56,6 +56,7 @@ export interface LoopFigures {
 export interface WorkerFigures {
   totals: Totals;
   rates: Rates;
+  /** 0 until it first tells, as a moment after it begins to serve; so the rest of its process. */
   heapUsedBytes: number;
   heapTotalBytes: number;
   loop: LoopFigures;

@@ -2,6 +2,7 @@ import { expect, test } from 'vitest';
 import { renderDescription } from '../../src/cli/render/description.js';
 import { DEFAULT_ANALYSIS } from '../../src/shared/default-analysis.js';
 import type { DescribedApp, ExitSnapshot } from '../../src/shared/description.js';
+import { HOSTILE, steering } from '../helpers/hostile-text.js';
 
 const NOW = Date.parse('2026-01-01T12:00:00.000Z');
 const ago = (ms: number): string => new Date(NOW - ms).toISOString();
@@ -159,4 +160,13 @@ test('a rollout that failed says why', () => {
     '1 min 30 s ago  generation 2 to 3: failed: it threw',
     '1 min 30 s ago  start of generation 1: succeeded',
   ]);
+});
+
+test('nothing that an app has written steers the terminal', () => {
+  const rollout = { id: 3, kind: 'reload', cause: null, step: 'done', startedAt: ago(90_000), weight: null } as const;
+  const rollouts = [{ ...rollout, from: 2, to: 3, outcome: 'failed' as const, reason: `it threw ${HOSTILE}` }];
+  const exits = [exit({ stderr: [`Error: ${HOSTILE}`] }), exit({ pid: null, code: null, error: HOSTILE })];
+  const shown = renderDescription({ ...APP, exits, rollouts }, NOW);
+  expect(steering(shown)).toEqual([]);
+  expect(shown.match(/evil/g)).toHaveLength(3);
 });

@@ -1,6 +1,7 @@
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import { printError, renderError } from '../../src/cli/render/error.js';
 import type { ErrorReport } from '../../src/shared/errors.js';
+import { HOSTILE, steering } from '../helpers/hostile-text.js';
 
 const REPORT: ErrorReport = {
   code: 'ZDSUP_ROLLOUT_FAILED',
@@ -30,6 +31,14 @@ describe('an error', () => {
         '      at app.js:3\n' +
         'hint: generation 1 goes on serving\n',
     );
+  });
+
+  test('says nothing that steers the terminal, whatever the app has written', () => {
+    const message = `it threw: ${HOSTILE}\nin two lines`;
+    const rendered = renderError({ ...REPORT, message }, [`Error: ${HOSTILE}`, `\tat a\n\x1b[1;31mb\x1b[0m`]);
+    expect(steering(rendered)).toEqual([]);
+    expect(rendered).toContain('\nin two lines (ZDSUP_ROLLOUT_FAILED)\n');
+    expect(rendered).toContain('\n  \tat a\n  b\n');
   });
 
   test('has no hint line where there is no hint', () => {

@@ -4,6 +4,7 @@ import { renderHistory, renderRollout } from '../../src/cli/render/history.js';
 import { eventLine, sentenceOf } from '../../src/cli/render/journal-entry.js';
 import type { JournalEntry, NewEntry } from '../../src/shared/journal-entry.js';
 import type { PastRollout } from '../../src/shared/rollout-history.js';
+import { HOSTILE, steering } from '../helpers/hostile-text.js';
 
 const NOW = Date.parse('2026-11-26T12:00:00Z');
 const at = (secondsAgo: number): string => new Date(NOW - secondsAgo * 1_000).toISOString();
@@ -93,4 +94,20 @@ test.for<[NewEntry, string]>([
 ])('%j is told as one line', ([fields, sentence]) => {
   expect(sentenceOf(entry(0, fields))).toBe(sentence);
   expect(eventLine('shop', entry(0, fields))).toMatch(/^\[2026-11-2\d \d\d:\d\d:\d\d\] shop: /);
+});
+
+test('nothing that an app has written steers the terminal', () => {
+  const said: PastRollout = {
+    ...BAD,
+    reason: HOSTILE,
+    stderr: [HOSTILE],
+    entries: [entry(88, { type: 'rollout-step', rolloutId: 12, step: 'failed', message: HOSTILE })],
+  };
+  const shown = [
+    renderHistory('shop', [said], NOW),
+    renderRollout('shop', said),
+    eventLine('shop', said.entries[0]!),
+  ].join('\n');
+  expect(steering(shown)).toEqual([]);
+  expect(shown.match(/evil/g)).toHaveLength(5);
 });

@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { makeProgress } from '../../src/cli/render/progress.js';
 import type { Progress, ProgressKind } from '../../src/shared/control-protocol.js';
+import { HOSTILE, steering } from '../helpers/hostile-text.js';
 
 const step = (kind: ProgressKind, message: string, counts: Partial<Progress> = {}): Progress => ({
   type: 'progress',
@@ -38,6 +39,16 @@ describe('off a terminal', () => {
     view.end();
     expect(written).toEqual([]);
   });
+});
+
+test.for(['lines', 'live'] as const)('what an app says steers no terminal (%s)', (mode) => {
+  const view = makeProgress('api', mode);
+  view.show(step('worker-ready', `failed: ${HOSTILE}\nnext`));
+  view.show(step('warning', HOSTILE));
+  view.end();
+  const own = written.map((text) => text.replaceAll('\r\x1b[K', ''));
+  expect(steering(own.join(''))).toEqual([]);
+  expect(own[0]).toContain('evil red next');
 });
 
 describe('on a terminal', () => {

@@ -257,6 +257,24 @@ test('a release that was edited in place and has failed is not to be reloaded as
   );
 });
 
+test('a worker that has not told of its heap yet has none shown', () => {
+  const shown = lines(
+    app({
+      figures: appFigures([]),
+      workers: [
+        worker({ figures: workerFigures({ heapUsedBytes: 0, heapTotalBytes: 0 }) }),
+        worker({ slot: 1, figures: workerFigures() }),
+      ],
+    }),
+  );
+  const at = shown.findIndex((line) => line.startsWith('slot'));
+  const end = shown[at]!.indexOf('heap') + 'heap'.length;
+  expect(shown.slice(at + 1, at + 3).map((line) => line.slice(0, end).trimEnd().split(/ {2,}/).at(-1))).toEqual([
+    '-',
+    '40.0 MB',
+  ]);
+});
+
 test('the table of workers stays within 100 columns, also with large figures', () => {
   const large = worker({
     slot: 127,

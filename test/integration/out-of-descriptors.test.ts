@@ -9,9 +9,10 @@ import { expect, test } from 'vitest';
 import { killOwn } from '../helpers/cleanup.js';
 import { ask, openConnection } from '../helpers/load/asking.js';
 import { startNumbered } from '../helpers/numbered.js';
-import { freePorts } from '../helpers/ports.js';
+import { freePort, freePorts } from '../helpers/ports.js';
 import { answering, makeProject } from '../helpers/project.js';
 import { onTestFinished } from '../helpers/side-by-side.js';
+import { until } from '../helpers/until.js';
 import { startMaster } from '../helpers/zdsup.js';
 
 /** SIGUSR2 takes all descriptors that a worker may have, for a while. */
@@ -35,6 +36,30 @@ test('a worker that had no descriptor for the listening socket accepts from it o
   expect(code, stderr).toBe(0);
   const { pid } = await ask(await openConnection(port));
   expect(pid).toBe((await master.status()).workers[0]!.pid);
+});
+
+test('a worker that cannot be forked for want of a descriptor is said to lack one, and is forked once there are some', async () => {
+  const port = await freePort();
+  const project = makeProject({
+    'app.cjs': answering('process.pid', port),
+    'zdsup.config.json': JSON.stringify({ name: 'shop', script: 'app.cjs', minReady: 0, log: { out: 'out.log' } }),
+  });
+  const master = await startMaster({ cwd: project.folder, args: [] });
+  const [worker] = (await master.status()).workers;
+  const limit = (most: number) => execFileSync('prlimit', ['--pid', String(master.pid), `--nofile=${most}:1024`]);
+  limit(8); // Those that it has are more: not one more can be had.
+  killOwn(worker!.pid ?? undefined);
+  await until(
+    'the fork has failed',
+    () => master.transcript(),
+    (said) => said.includes('could not be forked'),
+  );
+  limit(1024);
+  expect(master.transcript()).toMatch(/could not be forked: .*EMFILE/);
+  expect(master.transcript()).not.toContain('mkfifo is not on this host');
+  await master.statusUntil('another one serves', ({ workers }) =>
+    workers.every(({ pid, state }) => pid !== worker!.pid && state === 'active'),
+  );
 });
 
 test('however many connect to the HTTP of a master that may have few, it forks, and answers on its control socket', async () => {

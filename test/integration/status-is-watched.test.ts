@@ -111,6 +111,7 @@ test.concurrent('a master that ends is shown as stopped, and as itself when it i
   await terminal.seen(/^shop {2}running/m);
 });
 
+<<<<<<< HEAD
 test.concurrent('a Ctrl-Z that nobody could end again changes nothing', async () => {
   const { master, project } = await start();
   const terminal = new Tmux(master.world, { columns: 80, rows: 24 }, project.folder);
@@ -123,6 +124,39 @@ test.concurrent('a Ctrl-Z that nobody could end again changes nothing', async ()
   await until('it is there again', () => begins() === 2);
   expect(['alternate_on', 'cursor_flag'].map((name) => terminal.property(name))).toEqual(['1', '0']);
   await terminal.seen(/^shop {2}running/m);
+=======
+test.concurrent('one that is stopped from outside gives the terminal back, and draws anew where it is continued', async () => {
+  const { master, project } = await start();
+  const terminal = new Tmux(master.world, { columns: 80, rows: 24 }, project.folder);
+  const isGivenBack = (): boolean =>
+    terminal.property('alternate_on') === '0' && terminal.property('cursor_flag') === '1';
+  await terminal.run(`${zdsupCommand('status --watch shop')} & echo watched=$!=; fg`);
+  await terminal.seen(/^q quits/m);
+  const [, pid] = /watched=(\d+)=/.exec(readFileSync(terminal.rawPath, 'latin1'))!;
+  const kernelSays = (): string => readFileSync(`/proc/${pid}/status`, 'latin1');
+  /** How often it has had the processor. */
+  const turns = (): number =>
+    [...kernelSays().matchAll(/ctxt_switches:\t(\d+)/g)].reduce((sum, [, count]) => sum + Number(count), 0);
+  for (let round = 0; round < 2; round++) {
+    await terminal.seen(/^q quits/m);
+    expect(isGivenBack()).toBe(false);
+    killOwn(Number(pid), 'SIGTSTP');
+    expect(await terminal.prompt(), 'stopped').toBe(148);
+    expect(isGivenBack()).toBe(true);
+    await terminal.run('stty -a');
+    await terminal.seen(/ icanon .* echo /s);
+    // In the background the screen is not its to draw on.
+    const before = turns();
+    killOwn(Number(pid), 'SIGCONT');
+    await until('it has stopped again', () => turns() > before && /^State:\tT/m.test(kernelSays()));
+    expect(isGivenBack()).toBe(true);
+    await terminal.run('clear; fg');
+  }
+  await terminal.seen(/^q quits/m);
+  terminal.press('q');
+  expect(await terminal.prompt()).toBe(0);
+  expect(isGivenBack()).toBe(true);
+>>>>>>> closing
 });
 
 test.concurrent('scripts read a snapshot a line, with figures; a pipe gets frame after frame', async () => {

@@ -8,6 +8,7 @@ import type { StartResult } from '../../shared/daemon.js';
 import { toReport, ZdsupError } from '../../shared/errors.js';
 import { formatDuration } from '../../shared/units.js';
 import { printError } from '../render/error.js';
+import { inLines } from '../render/on-one-line.js';
 import type { ProgressView } from '../render/progress.js';
 import { makeProgress } from '../render/progress.js';
 
@@ -111,6 +112,6 @@ export function tell(app: string, result: ControlResult | StartResult, several: 
   } else if ('message' in result) {
     const seconds =
       'durationMs' in result && result.durationMs > 0 ? ` (${(result.durationMs / 1000).toFixed(1)} s)` : '';
-    process.stdout.write(`${app}: ${result.message}${seconds}${trial(result)}\n`);
+    process.stdout.write(`${app}: ${inLines(result.message)}${seconds}${trial(result)}\n`);
   }
 }

@@ -6,6 +6,7 @@ import type { ConfigInForce, DescribedApp, ExitSnapshot } from '../../shared/des
 import { inUrl } from '../../shared/http-address.js';
 import type { LogSnapshot, RolloutSnapshot } from '../../shared/snapshot.js';
 import { formatDuration, formatSize } from '../../shared/units.js';
+import { allOnOneLine } from './on-one-line.js';
 import { renderStatus } from './status.js';
 import { styles } from './style.js';
 
@@ -14,7 +15,8 @@ const SHOWN_WORDS = 3;
 
 type Row = [name: string, value: string];
 
-export function renderDescription(app: DescribedApp, now: number, columns?: number): string {
+export function renderDescription(described: DescribedApp, now: number, columns?: number): string {
+  const app = allOnOneLine(described);
   const { config, exits, rollouts, record } = app;
   return [
     renderStatus([app], now, columns).trimEnd(),

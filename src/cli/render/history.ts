@@ -3,6 +3,7 @@ import type { JournalEntry, JournalRelease } from '../../shared/journal-entry.js
 import type { PastRollout } from '../../shared/rollout-history.js';
 import { formatDuration } from '../../shared/units.js';
 import { dateTime, flat, latency, memory, releaseName, sentenceOf } from './journal-entry.js';
+import { inLines } from './on-one-line.js';
 import { styles } from './style.js';
 import { table } from './table.js';
 
@@ -89,7 +90,7 @@ export function renderRollout(app: string, rollout: PastRollout): string {
   return [
     bold(`${app}, rollout ${id}`),
     ...shown.map(([name, value]) => `  ${name.padEnd(width)}  ${value}`),
-    ...(stderr.length === 0 ? [] : ['', bold('last words'), ...stderr.map((line) => dim(`  ${line}`))]),
+    ...(stderr.length === 0 ? [] : ['', bold('last words'), ...stderr.map((line) => dim(`  ${inLines(line)}`))]),
     '',
     bold('steps'),
     ...entries.map((entry) => `  ${step(entry, startedAt)}`),

@@ -1,10 +1,11 @@
 /** Runs in the CLI. An entry of the journal as one line for people. */
 import type { EntryOf, JournalEntry, JournalRelease } from '../../shared/journal-entry.js';
 import { formatDuration } from '../../shared/units.js';
+import { allOnOneLine } from './on-one-line.js';
 import { styles } from './style.js';
 
 /** On one line, whatever an app has thrown. */
-export const flat = (text: string): string => text.replace(/\s*\n\s*/g, ' | ');
+export const flat = (text: string): string => allOnOneLine(text.replace(/\s*\n\s*/g, ' | '));
 
 export function eventLine(app: string, entry: JournalEntry): string {
   const { red, yellow, green, dim } = styles(process.stdout);

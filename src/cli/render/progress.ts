@@ -1,5 +1,6 @@
 /** Runs in the CLI. Long work as it goes: one line redrawn in place on a terminal, a plain line for each step elsewhere. */
 import type { Progress } from '../../shared/control-protocol.js';
+import { allOnOneLine } from './on-one-line.js';
 
 export interface ProgressView {
   show(progress: Progress): void;
@@ -11,9 +12,12 @@ const TICK_MS = 250;
 
 export function makeProgress(app: string, mode: 'live' | 'lines' | 'none'): ProgressView {
   if (mode === 'none') return { show() {}, end() {} };
-  if (mode === 'lines')
-    return { show: (progress) => void process.stderr.write(`${app}: ${progress.message}\n`), end() {} };
-  return liveView(app);
+  const view = mode === 'lines' ? lineView(app) : liveView(app);
+  return { ...view, show: (progress) => view.show(allOnOneLine(progress)) };
+}
+
+function lineView(app: string): ProgressView {
+  return { show: ({ message }) => void process.stderr.write(`${app}: ${message}\n`), end() {} };
 }
 
 function liveView(app: string): ProgressView {

@@ -93,7 +93,7 @@ const COLUMNS: Column[] = [
   ofFigures('errors', ({ rates }) => percent(rates.errorRate)),
   ofFigures('loop', ({ loop }) => `${Math.round(loop.utilization * 100)} %`, 5),
   ofFigures('delay', ({ loop }) => milliseconds(loop.delayP99Ms)),
-  ofFigures('heap', ({ heapUsedBytes }) => megabytes(heapUsedBytes)),
+  ofFigures('heap', ({ heapUsedBytes }) => (heapUsedBytes === 0 ? '-' : megabytes(heapUsedBytes))),
   {
     heading: 'cpu',
     cell: ({ cpuPercent }) => (cpuPercent === null ? '-' : `${cpuPercent.toFixed(1)} %`),

@@ -36,6 +36,7 @@ export class Screen {
     this.handlers = [
       ...ENDING.map((name): [Ending, () => void] => [name, () => events.ended(128 + constants.signals[name])]),
       ['SIGCONT', () => this.enter()],
+      ['SIGTSTP', () => this.suspend(process.pid)],
       ['exit', () => this.leave()], // Also of a command that fails.
     ];
   }
@@ -76,9 +77,11 @@ export class Screen {
   };
 
   private enter(): void {
+    // First: continued in the background, it stops here again, and has not touched the shell's screen. Also after a SIGCONT without a stop: the shell may have
+    // set it otherwise.
+    this.stdin?.setRawMode(true);
     if (!this.isOn) process.stdout.write(ENTER);
     this.isOn = true;
-    this.stdin?.setRawMode(true); // Also after a SIGCONT without a Ctrl-Z: the shell may have set it otherwise.
     this.repaint();
   }
 
@@ -95,13 +98,20 @@ export class Screen {
     if (keys.includes(CTRL_C)) this.events.ended(128 + constants.signals.SIGINT);
     else if (keys.includes(CTRL_BACKSLASH)) this.events.ended(128 + constants.signals.SIGQUIT);
     else if (QUITS.some((key) => !keys.startsWith('\x1b') && keys.includes(key))) this.events.ended(0);
-    else if (keys.includes(CTRL_Z)) this.suspend();
+    else if (keys.includes(CTRL_Z)) this.suspend(0);
   };
 
-  /** As the terminal does it by itself where keys are not read one by one: the whole job stops, a shell script around it too. */
-  private suspend(): void {
+  /**
+   * Of a Ctrl-Z, as the terminal does it by itself where keys are not read one by one: the whole job stops, a shell script around it too. Else this process
+   * alone, as whoever has sent the signal wants it.
+   * @param whom as of kill(2)
+   */
+  private suspend(whom: number): void {
     this.leave();
-    process.kill(0, 'SIGTSTP');
+    const [, heard] = this.handlers.find(([name]) => name === 'SIGTSTP')!;
+    process.off('SIGTSTP', heard); // While nobody hears it, it does what it always does: it stops.
+    process.kill(whom, 'SIGTSTP');
+    process.on('SIGTSTP', heard);
     setImmediate(() => this.enter()); // Where nobody could continue it, the kernel has not stopped it.
   }
 }

@@ -1,5 +1,5 @@
 /**
- * Runs in the planner. Whether anybody but root could put something else in a file's place: the file itself, each folder on the way to it, and
+ * Runs in the planner, and in a master that opens a socket of its own. Whether anybody but root could put something else in a file's place: the file itself, each folder on the way to it, and
  * each link's target with its own way. For what root reads or executes on behalf of workers that run as somebody else.
  */
 import { lstatSync, readlinkSync } from 'node:fs';

@@ -1,5 +1,5 @@
 /** Runs in the master. What its HTTP answers: health, metrics, the status, the login and the page. Decides nothing of the app; who may is the gate's. */
-import type { IncomingMessage } from 'node:http';
+import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
 import { ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
@@ -23,7 +23,12 @@ export interface AnswersOptions {
   snapshot(): Promise<AppSnapshot>;
   scrape(): Promise<Scrape>;
   /** Of the live socket: loaded with the first page. */
-  live(): Promise<{ isFull: boolean; accept(request: IncomingMessage, socket: Duplex, head: Buffer): void }>;
+  live(): Promise<LiveRoom>;
+}
+
+interface LiveRoom {
+  isFull: boolean;
+  accept(request: IncomingMessage, socket: Duplex, head: Buffer): void;
 }
 
 interface Answer {
@@ -77,10 +82,10 @@ export class Answers {
   };
 
   private async answer(request: IncomingMessage): Promise<Answer> {
-    const { method, headers } = request;
+    const { method } = request;
     if (method !== 'GET' && method !== 'HEAD')
       return { ...text(405, 'Only GET and HEAD are answered.'), headers: { Allow: 'GET, HEAD' } };
-    const { path, query } = targetOf(request);
+    const { path, query, headers } = targetOf(request);
     const { appName, gate, isLocal, counts, health, snapshot } = this.options;
     const isOpen = path === '/livez' || path === '/readyz' || (path === '/metrics' && isLocal());
     const given = path === '/' ? query.get('token') : null;
@@ -126,55 +131,74 @@ export class Answers {
   }
 
   /** Who would rather speak another protocol, as Java's client would HTTP/2, gets its answer in this one (RFC 9110, 7.8): Node has let go of the connection. */
-  private without(request: IncomingMessage, socket: Socket): void {
+  private without(request: IncomingMessage, socket: Socket): Promise<unknown> {
     const response = new ServerResponse(request);
     response.shouldKeepAlive = false;
     response.assignSocket(socket);
     response.on('finish', () => endSoon(socket));
     socket.setTimeout(UNREAD_MS, () => socket.destroy());
+    const answered = new Promise((resolve) => response.on('close', resolve));
     this.request(request, response);
+    return answered;
   }
 
-  readonly upgrade = (request: IncomingMessage, socket: Duplex, head: Buffer): void => {
+  readonly upgrade = async (request: IncomingMessage, socket: Duplex, head: Buffer): Promise<boolean> => {
     socket.on('error', () => {}); // It hangs up: nothing is lost.
     if (!isForWebSocket(request)) {
-      this.without(request, socket as Socket);
-      return;
+      await this.without(request, socket as Socket);
+      return false;
     }
+    const room = await this.admitted(request);
+    if ('status' in room) {
+      refuseUpgrade(socket, room);
+      return false;
+    }
+    room.accept(request, socket, head);
+    return true;
+  };
+
+  readonly crowded = (): void => {
+    this.options.counts.refused.full += 1;
+  };
+
+  /** @returns the live socket's room, or why it is not let in there */
+  private async admitted(request: IncomingMessage): Promise<LiveRoom | Answer> {
     const { gate, counts, live, appName } = this.options;
-    const refuse = (answer: Answer): void => refuseUpgrade(socket, answer);
-    if (targetOf(request).path !== LIVE_PATH || request.method !== 'GET') {
-      refuse(text(404, 'There is no such socket.'));
-      return;
-    }
-    const refusal = liveRefusalOf(request.headers, gate());
+    const { path, headers } = targetOf(request);
+    if (path !== LIVE_PATH || request.method !== 'GET') return text(404, 'There is no such socket.');
+    const refusal = liveRefusalOf(headers, gate());
     if (refusal !== null) {
       counts.refused[refusal] += 1;
-      refuse(refusal === 'token' ? unauthorized(appName, LIVE_PATH) : text(403, WORDS[refusal]));
-      return;
+      return refusal === 'token' ? unauthorized(appName, LIVE_PATH) : text(403, WORDS[refusal]);
     }
-    live().then(
-      (room) => {
-        if (!room.isFull) {
-          room.accept(request, socket, head);
-          return;
-        }
-        counts.refused.full += 1;
-        refuse(text(503, 'Too many pages are open.'));
-      },
-      () => refuse(text(500, 'The live socket cannot be loaded.')),
-    );
-  };
+    const room = await live().catch(() => text(500, 'The live socket cannot be loaded.'));
+    if ('status' in room || !room.isFull) return room;
+    counts.refused.full += 1;
+    return text(503, 'Too many pages are open.');
+  }
 }
 
 const isForWebSocket = ({ headers }: IncomingMessage): boolean => headers.upgrade?.toLowerCase() === 'websocket';
 
-/** Whatever a client writes there: what is no path is none that exists. */
-function targetOf({ url = '' }: IncomingMessage): { path: string; query: URLSearchParams } {
-  const cut = url.indexOf('?');
-  return cut === -1
-    ? { path: url, query: new URLSearchParams() }
-    : { path: url.slice(0, cut), query: new URLSearchParams(url.slice(cut + 1)) };
+/**
+ * Whatever a client writes there: what is no path is none that exists. A whole URL is served as its path is, and its host is the one that the request is for,
+ * in place of the header's (RFC 9112, 3.2.2).
+ */
+function targetOf({ url = '', headers }: IncomingMessage): Target {
+  const [, host, rest = url] = /^http:\/\/([^/?]*)(.*)$/is.exec(url) ?? [];
+  const [, path, query] = /^([^?]*)\??(.*)$/s.exec(rest)!;
+  return {
+    path: path === '' && host !== undefined ? '/' : path!,
+    query: new URLSearchParams(query),
+    headers: host === undefined ? headers : { ...headers, host },
+  };
+}
+
+interface Target {
+  path: string;
+  query: URLSearchParams;
+  /** By which it is let in. */
+  headers: IncomingHttpHeaders;
 }
 
 /** A person gets a page that says where the token is; a program a line. */

@@ -9,8 +9,9 @@ import { inUrl } from '../../shared/http-address.js';
 import { MAX_SOCKET_PATH_BYTES } from '../../shared/paths.js';
 import { leaveSocketPath, takeSocketPath } from '../state-folder.js';
 import { UNREAD_MS } from './answers.js';
+import { Room } from './room.js';
 
-/** Connections at once; more are closed as they come. */
+/** Connections at once; beyond it, one makes room for another. */
 const MAX_CONNECTIONS = 256;
 /** Of the descriptors that this process may have, no larger a share: workers are forked with the others. */
 const SHARE = 1 / 4;
@@ -28,7 +29,10 @@ function mostConnections(): number {
 
 export interface Handlers {
   request: RequestListener;
-  upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void;
+  /** Settles once it has had its answer. @returns whether it is a page's from then on */
+  upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): Promise<boolean>;
+  /** A connection had to make room. */
+  crowded(): void;
 }
 
 export interface Listening {
@@ -52,11 +56,22 @@ export async function listenForHttp(http: HttpConfig, handlers: Handlers): Promi
       },
       maxHeaderSize: 16 * 1024,
     },
-    handlers.request,
   );
-  server.maxConnections = mostConnections();
+  const room = new Room(mostConnections(), handlers.crowded);
+  server.on('connection', (socket) => room.enter(socket));
+  server.on('request', (request, response) => {
+    room.asks(request.socket);
+    response.on('close', () => room.rests(request.socket));
+    handlers.request(request, response);
+  });
+  server.on('upgrade', (request, socket, head) => {
+    room.asks(request.socket);
+    void handlers.upgrade(request, socket, head).then((isPage) => {
+      if (isPage) room.stays(request.socket);
+      else room.rests(request.socket);
+    });
+  });
   server.setTimeout(UNREAD_MS);
-  server.on('upgrade', handlers.upgrade);
   try {
     const release = http.socket === null ? await onPort(server, http) : await onPath(server, http.socket);
     server.on('error', () => {}); // Of accepting, with no descriptor left: Node goes on.

@@ -3,6 +3,7 @@
  * port, the token in force and what pages are shown of before; a reload may change all of it, and one that cannot be had leaves what there is.
  */
 import { networkInterfaces } from 'node:os';
+import { dirname } from 'node:path';
 import type { HttpConfig } from '../../shared/config.js';
 import type { ControlRequest, ControlResult, Progress } from '../../shared/control-protocol.js';
 import { toReport } from '../../shared/errors.js';
@@ -10,6 +11,7 @@ import { inUrl, isLoopback } from '../../shared/http-address.js';
 import type { AppSnapshot } from '../../shared/snapshot.js';
 import type { Effects } from '../effects.js';
 import type { Feed } from '../feed.js';
+import { weakPlace } from '../planning/root-only.js';
 import type { Supervisor } from '../supervisor.js';
 import { Answers } from './answers.js';
 import { Auth } from './auth.js';
@@ -156,8 +158,21 @@ export class Web {
     this.held = { http, token, auth, listening };
     const isAsBefore = isSamePlace && before.token === token && before.http.readOnly === http.readOnly;
     if (!isAsBefore) this.room?.closeAll(); // Pages come back, if they may, and are told what holds now.
-    if (!isSamePlace) say(`metrics, health and the dashboard are at ${listening.label}`); // Never the token.
+    if (!isSamePlace) {
+      say(`metrics, health and the dashboard are at ${listening.label}`); // Never the token.
+      if (http.socket !== null && process.geteuid?.() === 0) this.warnOfWeak(http.socket);
+    }
     if (this.letGo.length === 0) await this.wake();
+  }
+
+  /** Of root's. With workers of another user the plan has been refused; those that are root's as well have nothing to gain, but others of this host have. */
+  private warnOfWeak(socket: string): void {
+    const folder = dirname(socket);
+    const weak = weakPlace(folder, undefined, 'folder-of-new-files');
+    if (weak !== null)
+      this.options.warn(
+        `the folder ${folder} of http.socket is not root's alone: ${weak.path === folder ? 'it' : weak.path} ${weak.why}; whoever listens there in the master's place is shown its token`,
+      );
   }
 
   /** The old place is given up once the new one is there; where they are in one another's way, before, and taken again where that fails. */

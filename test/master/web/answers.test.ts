@@ -1,6 +1,6 @@
 /** What the master's HTTP answers, to whom, and what it refuses. */
 import { once } from 'node:events';
-import { statSync, writeFileSync } from 'node:fs';
+import { chmodSync, chownSync, mkdirSync, statSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { Socket } from 'node:net';
 import { connect } from 'node:net';
@@ -8,10 +8,16 @@ import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import type { AppSnapshot } from '../../../src/shared/snapshot.js';
 import { temporaryFolder } from '../../helpers/cleanup.js';
+import { ALICE, openFolder } from '../../helpers/other-user.js';
 import { freePort } from '../../helpers/ports.js';
 import { onTestFinished } from '../../helpers/side-by-side.js';
 import { until } from '../../helpers/until.js';
+<<<<<<< HEAD
 import { get, HTTP, runWeb, snapshotOf } from '../../helpers/web.js';
+=======
+import type { Got } from '../../helpers/web.js';
+import { get, HTTP, runWeb, snapshotOf, Told } from '../../helpers/web.js';
+>>>>>>> closing
 
 const TOKEN = 'Zo7Q_a-secret.of~ours';
 const bearer = (token: string) => ({ authorization: `Bearer ${token}` });
@@ -188,6 +194,7 @@ test('a check of health as HTTP/1.0, which names no host, is answered; what need
   expect(await ask('/status')).toBe('HTTP/1.1 403 Forbidden');
 });
 
+<<<<<<< HEAD
 describe('bounded are', () => {
   test('connections: one more than 256 is closed as it comes', async () => {
     const { port, get } = await runWeb();
@@ -241,6 +248,133 @@ describe('bounded are', () => {
     await gone;
     expect((await get('/livez')).status).toBe(200);
   });
+=======
+describe('whoever holds all connections', () => {
+  const MOST = 256;
+  const HEAD = 'GET /livez HTTP/1.1\r\nHost: localhost\r\n';
+
+  /** Of these clients, those that were closed. */
+  async function hold(
+    port: number,
+    count: number,
+    first: (socket: Socket) => unknown,
+  ): Promise<Set<Socket> & { first?: Socket }> {
+    const closed: Set<Socket> & { first?: Socket } = new Set();
+    for (let held = 0; held < count; held++) {
+      const socket = connect(port, '127.0.0.1');
+      onTestFinished(() => void socket.destroy());
+      closed.first ??= socket;
+      socket.on('error', () => {}).on('close', () => closed.add(socket));
+      await once(socket, 'connect');
+      await first(socket);
+    }
+    return closed;
+  }
+
+  async function answered(socket: Socket): Promise<void> {
+    socket.write(`${HEAD}\r\n`);
+    await once(socket, 'data');
+  }
+
+  const ways: [what: string, first: (socket: Socket) => unknown][] = [
+    ['has asked for nothing', () => {}],
+    ['writes half a head', (socket) => socket.write(HEAD)],
+    ['has had its answer and stays', answered],
+  ];
+
+  test.for(ways)('and %s, locks nobody out: the oldest makes room', async ([, first]) => {
+    const { port, get } = await runWeb();
+    const closed = await hold(port, MOST, first);
+    for (let count = 0; count < 3; count++) expect((await get('/readyz')).status).toBe(503);
+    await until('the oldest has made room', () => closed.size > 0);
+    expect(closed.size, 'each that went made room for the next, too').toBe(1);
+    expect((await get('/metrics')).body).toContain('zdsup_http_refused_total{app="shop",reason="full"} 1\n');
+  });
+
+  test('and waits for answers that take long, locks nobody out', async () => {
+    let isSlow = false;
+    const app = () => (isSlow ? new Promise<AppSnapshot>(() => {}) : snapshotOf());
+    const { port, get, live } = await runWeb({}, { app });
+    const page = new Told(live());
+    await page.next('hello');
+    isSlow = true;
+    const closed = await hold(port, MOST - 1, (socket) =>
+      socket.write('GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n'),
+    );
+    page.say('nonsense');
+    await page.next('refused'); // By now it has heard of what was asked before.
+    const [one, other] = [connect(port, '127.0.0.1'), connect(port, '127.0.0.1')];
+    onTestFinished(() => void [one, other].map((socket) => socket.destroy()));
+    await Promise.all([once(one, 'connect'), once(other, 'connect')]);
+    await until('two have made room', () => closed.size === 2);
+    expect([...closed], 'the oldest').toContain(closed.first);
+    for (const newcomer of [one, other]) await answered(newcomer);
+    expect((await get('/livez')).status).toBe(200);
+  });
+
+  test('closes no page, and none that waits for its answer while others rest', async () => {
+    let answer!: (app: AppSnapshot) => void;
+    let isSlow = false;
+    const slow = new Promise<AppSnapshot>((resolve) => {
+      answer = resolve;
+    });
+    const app = () => (isSlow ? slow : snapshotOf());
+    const { port, get, live } = await runWeb({}, { app });
+    const page = new Told(live());
+    await page.next('hello');
+    isSlow = true;
+    const scrape: Promise<Got> = get('/metrics');
+    await hold(port, MOST + 50, answered);
+    expect(page.socket.readyState).toBe(page.socket.OPEN);
+    isSlow = false;
+    answer(snapshotOf());
+    expect((await scrape).status).toBe(200);
+  });
+
+  test('and has asked long ago goes before one that has asked just now', async () => {
+    const { port, get } = await runWeb();
+    const kept = connect(port, '127.0.0.1');
+    onTestFinished(() => void kept.destroy());
+    await answered(kept);
+    await hold(port, MOST - 1, answered);
+    await answered(kept);
+    for (let count = 0; count < 3; count++) expect((await get('/livez')).status).toBe(200);
+    await answered(kept);
+  });
+});
+
+describe('a request with a whole URL for its target', () => {
+  const ask = (port: number, target: string, more = '') =>
+    written(port, `GET ${target} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n${more}\r\n`);
+
+  test('is answered as one with its path', async () => {
+    const { port, token } = await runWeb({ hosts: ['dash.example.com'] });
+    const own = `Authorization: Bearer ${token}\r\n`;
+    expect(await ask(port, `http://localhost:${port}/livez`)).toMatch(/^HTTP\/1.1 200 OK\r\n.*\r\n\r\nok\n$/s);
+    expect(await ask(port, 'HTTP://127.0.0.1/metrics?x=/')).toMatch(/^HTTP\/1.1 200 /);
+    expect(await ask(port, 'http://[::1]:9000/readyz')).toMatch(/^HTTP\/1.1 503 /);
+    expect(await ask(port, 'http://dash.example.com/status', own)).toContain('"name":"shop"');
+    expect(await ask(port, 'http://dash.example.com/status')).toMatch(/^HTTP\/1.1 401 /);
+    for (const root of ['http://localhost', 'http://localhost/', `http://localhost?token=wrong`])
+      expect(await ask(port, root)).toMatch(/^HTTP\/1.1 401 .*text\/html/s);
+    expect(await ask(port, `http://localhost?token=${token}`)).toMatch(/^HTTP\/1.1 303 /);
+  });
+
+  test('is for the host of that URL, whatever the header says', async () => {
+    const { port, token } = await runWeb();
+    const own = `Authorization: Bearer ${token}\r\n`;
+    for (const host of ['evil.example', 'evil.example:9000', 'localhost@evil.example', ''])
+      for (const path of ['/livez', '/metrics', '/status', `/?token=${token}`])
+        expect(await ask(port, `http://${host}${path}`, own), host + path).toMatch(/^HTTP\/1.1 403 /);
+    const origin = (from: string) => ask(port, `http://localhost:${port}/status`, `${own}Origin: ${from}\r\n`);
+    expect(await origin(`http://localhost:${port}`)).toMatch(/^HTTP\/1.1 200 /);
+    expect(await origin('http://localhost')).toMatch(/^HTTP\/1.1 403 /);
+    const page = `${own}Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n`;
+    const upgrade = (host: string) =>
+      written(port, `GET http://${host}/live HTTP/1.1\r\nHost: localhost\r\n${page}\r\n`);
+    expect(await upgrade('evil.example')).toMatch(/^HTTP\/1.1 403 /);
+  });
+>>>>>>> closing
 });
 
 test('scrapes that come at once are one look at the workers, and then one more', async () => {
@@ -249,6 +383,20 @@ test('scrapes that come at once are one look at the workers, and then one more',
   const all = await Promise.all(Array.from({ length: 30 }, () => get('/metrics')));
   expect(all.every(({ status }) => status === 200)).toBe(true);
   expect(snapshots()).toBeLessThan(6);
+});
+
+test('all who ask for metrics at once are given one text', async () => {
+  let texts = 0;
+  const app = () =>
+    Object.defineProperty(snapshotOf(), 'log', {
+      get() {
+        texts += 1; // Each text says how many lines of it were dropped.
+      },
+    });
+  const { get } = await runWeb({}, { app });
+  const all = await Promise.all(Array.from({ length: 50 }, () => get('/metrics')));
+  expect(new Set(all.map(({ body }) => body)).size).toBe(1);
+  expect(texts, 'that of who came first, and that of all others; few more where some were late').toBeLessThan(6);
 });
 
 describe('the place', () => {
@@ -334,6 +482,28 @@ describe('the place', () => {
       message: `the HTTP of the master cannot listen on ${path}: something else is there, and no socket`,
     });
   });
+
+  test.skipIf(process.geteuid?.() !== 0)(
+    'of root, where others could listen in its stead, is warned of once',
+    async () => {
+      const folder = openFolder();
+      const path = join(folder, 'web.sock');
+      const warnings = (said: string[]) => said.filter((line) => line.includes('http.socket'));
+      const alone = await runWeb({ socket: path });
+      expect(warnings(alone.said), 'in a folder of root alone').toEqual([]);
+      await alone.web.close();
+      chmodSync(folder, 0o1777);
+      const { web, said } = await runWeb({ socket: path });
+      const warning = `the folder ${folder} of http.socket is not root's alone: it can be written to by everybody (mode 1777); whoever listens there in the master's place is shown its token`;
+      expect(warnings(said)).toEqual([warning]);
+      await web.reconfigure({ ...HTTP, socket: path, readOnly: true });
+      expect(warnings(said), 'at a reload').toEqual([warning]);
+      mkdirSync(join(folder, 'theirs'));
+      chownSync(join(folder, 'theirs'), ALICE, ALICE);
+      await web.reconfigure({ ...HTTP, socket: join(folder, 'theirs', 'web.sock') });
+      expect(warnings(said).at(-1)).toContain(`: it belongs to user ${ALICE}; `);
+    },
+  );
 
   test('that a reload wants and cannot have, and whose old one somebody has taken meanwhile, is there with the next one', async () => {
     const { web, get, port, held, subscribers } = await runWeb();

@@ -135,6 +135,22 @@ test('who asks while work is under way gets what the next run comes to, all of t
   ]);
 });
 
+test('who asks without end has it run with a rest in between, and who asks then is told nothing older', async () => {
+  const runs: { from: number; to: number }[] = [];
+  const work = coalesced(async () => {
+    const from = performance.now();
+    await new Promise(setImmediate);
+    runs.push({ from, to: performance.now() });
+    return from;
+  });
+  for (let count = 0; count < 6; count++) {
+    const askedAt = performance.now();
+    expect(await work()).toBeGreaterThanOrEqual(askedAt);
+  }
+  const rests = runs.slice(1).map(({ from }, index) => from - runs[index]!.to);
+  expect(Math.min(...rests)).toBeGreaterThanOrEqual(49); // A timer may be early by a part of a millisecond.
+});
+
 describe('the end of the log', () => {
   function tailOf(path: string) {
     const told: string[] = [];

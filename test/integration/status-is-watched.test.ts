@@ -111,7 +111,6 @@ test.concurrent('a master that ends is shown as stopped, and as itself when it i
   await terminal.seen(/^shop {2}running/m);
 });
 
-<<<<<<< HEAD
 test.concurrent('a Ctrl-Z that nobody could end again changes nothing', async () => {
   const { master, project } = await start();
   const terminal = new Tmux(master.world, { columns: 80, rows: 24 }, project.folder);
@@ -124,7 +123,8 @@ test.concurrent('a Ctrl-Z that nobody could end again changes nothing', async ()
   await until('it is there again', () => begins() === 2);
   expect(['alternate_on', 'cursor_flag'].map((name) => terminal.property(name))).toEqual(['1', '0']);
   await terminal.seen(/^shop {2}running/m);
-=======
+});
+
 test.concurrent('one that is stopped from outside gives the terminal back, and draws anew where it is continued', async () => {
   const { master, project } = await start();
   const terminal = new Tmux(master.world, { columns: 80, rows: 24 }, project.folder);
@@ -156,7 +156,6 @@ test.concurrent('one that is stopped from outside gives the terminal back, and d
   terminal.press('q');
   expect(await terminal.prompt()).toBe(0);
   expect(isGivenBack()).toBe(true);
->>>>>>> closing
 });
 
 test.concurrent('scripts read a snapshot a line, with figures; a pipe gets frame after frame', async () => {

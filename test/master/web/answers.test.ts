@@ -12,12 +12,8 @@ import { ALICE, openFolder } from '../../helpers/other-user.js';
 import { freePort } from '../../helpers/ports.js';
 import { onTestFinished } from '../../helpers/side-by-side.js';
 import { until } from '../../helpers/until.js';
-<<<<<<< HEAD
-import { get, HTTP, runWeb, snapshotOf } from '../../helpers/web.js';
-=======
 import type { Got } from '../../helpers/web.js';
 import { get, HTTP, runWeb, snapshotOf, Told } from '../../helpers/web.js';
->>>>>>> closing
 
 const TOKEN = 'Zo7Q_a-secret.of~ours';
 const bearer = (token: string) => ({ authorization: `Bearer ${token}` });
@@ -194,24 +190,7 @@ test('a check of health as HTTP/1.0, which names no host, is answered; what need
   expect(await ask('/status')).toBe('HTTP/1.1 403 Forbidden');
 });
 
-<<<<<<< HEAD
 describe('bounded are', () => {
-  test('connections: one more than 256 is closed as it comes', async () => {
-    const { port, get } = await runWeb();
-    const hold = async (): Promise<Socket> => {
-      const socket = connect(port, '127.0.0.1');
-      onTestFinished(() => void socket.destroy());
-      socket.write('GET /livez HTTP/1.1\r\nHost: localhost\r\n\r\n');
-      const closed = new Promise<never>((_, reject) => socket.on('close', () => reject(new Error('closed'))));
-      await Promise.race([once(socket, 'data'), closed]);
-      return socket;
-    };
-    const held = await Promise.all(Array.from({ length: 256 }, hold));
-    await expect(hold()).rejects.toThrow();
-    held[0]!.destroy();
-    await until('room', () => get('/livez').then(Boolean, () => false));
-  });
-
   test('a head: 16 KB', async () => {
     const { get } = await runWeb();
     expect((await get('/livez', { long: 'x'.repeat(15 * 1024) })).status).toBe(200);
@@ -248,7 +227,8 @@ describe('bounded are', () => {
     await gone;
     expect((await get('/livez')).status).toBe(200);
   });
-=======
+});
+
 describe('whoever holds all connections', () => {
   const MOST = 256;
   const HEAD = 'GET /livez HTTP/1.1\r\nHost: localhost\r\n';
@@ -374,7 +354,6 @@ describe('a request with a whole URL for its target', () => {
       written(port, `GET http://${host}/live HTTP/1.1\r\nHost: localhost\r\n${page}\r\n`);
     expect(await upgrade('evil.example')).toMatch(/^HTTP\/1.1 403 /);
   });
->>>>>>> closing
 });
 
 test('scrapes that come at once are one look at the workers, and then one more', async () => {

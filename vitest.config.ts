@@ -7,8 +7,8 @@ export default defineConfig({
     exclude: ['test/soak/**', 'test/frameworks/**', 'test/systemd/**', 'test/browser/**'],
     testTimeout: 60_000,
     hookTimeout: 30_000,
-    // Integration tests load both cores by themselves; more at once would measure the scheduler.
-    maxWorkers: 2,
+    // Of two cores: integration tests wait half of their time. More at once would measure the scheduler.
+    maxWorkers: 3,
     // Of a file, those tests that wait more than they compute: they say `concurrent`.
     maxConcurrency: 3,
     sequence: { sequencer: LongestFirst },

@@ -3,7 +3,7 @@
  * a child a socket pair for a pipe: a line through it costs a third more, measured, and `spawn` keeps only one end of it.
  */
 import { spawnSync } from 'node:child_process';
-import { closeSync, constants, mkdtempSync, openSync, rmSync } from 'node:fs';
+import { closeSync, constants, mkdtempSync, openSync, rmdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 
 export interface PipeEnds {
@@ -24,8 +24,8 @@ const TIMEOUT_MS = 5_000;
 export function makePipes(folder: string, count: number): PipeEnds[] | null {
   const place = mkdtempSync(join(folder, '.pipes-'));
   const ends: PipeEnds[] = [];
+  const paths = Array.from({ length: count }, (_one, index) => join(place, String(index)));
   try {
-    const paths = Array.from({ length: count }, (_one, index) => join(place, String(index)));
     const made = spawnSync('mkfifo', ['-m', '600', ...paths], { stdio: 'ignore', timeout: TIMEOUT_MS });
     if (made.error && (made.error as NodeJS.ErrnoException).code !== 'ENOENT') throw made.error; // It is there: no descriptor is left, say.
     if (made.error || made.status !== 0) return null;
@@ -39,6 +39,8 @@ export function makePipes(folder: string, count: number): PipeEnds[] | null {
     for (const { read, write } of ends) for (const fd of [read, write]) if (fd !== -1) closeSync(fd);
     throw error;
   } finally {
-    rmSync(place, { recursive: true, force: true });
+    // One by one: to look what is in a folder takes a descriptor, and that there is none may be why.
+    for (const path of paths) rmSync(path, { force: true });
+    rmdirSync(place);
   }
 }

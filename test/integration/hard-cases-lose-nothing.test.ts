@@ -16,6 +16,7 @@ import { answerers } from '../helpers/load/tally.js';
 import { freePort } from '../helpers/ports.js';
 import type { Project } from '../helpers/project.js';
 import { answering, makeProject } from '../helpers/project.js';
+import { until } from '../helpers/until.js';
 import type { Master } from '../helpers/zdsup.js';
 import { startMaster } from '../helpers/zdsup.js';
 
@@ -175,7 +176,11 @@ describe('with releases', () => {
     project.link('current', 'releases/2');
     master.signal('SIGHUP');
     await master.seen('the next one serves', ({ kind, generation }) => kind === 'serving' && generation !== 1);
-    await load.reached(load.tally.answered + 50);
+    await until(
+      'its clients are answered by the next one',
+      () => answerers(load.tally),
+      (who) => who.includes('release 2'),
+    );
     await nothingIsLost([load]);
     expect(answerers(load.tally)).toEqual(['release 1', 'release 2']);
   });

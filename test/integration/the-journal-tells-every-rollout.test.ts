@@ -113,7 +113,12 @@ test.concurrent.for([
     ]);
     for (const pid of master.liveWorkerPids) killOwn(pid);
     await start(world, project);
-    expect(endsOf(await historyOf(world))).toEqual([
+    const ended = await until(
+      'its start is noted, which comes after it has been told',
+      () => historyOf(world),
+      ({ rollouts: [last] }) => last?.outcome !== null,
+    );
+    expect(endsOf(ended)).toEqual([
       [3, 'succeeded'],
       [2, 'interrupted'],
       [1, 'succeeded'],

@@ -146,6 +146,7 @@ function forkMissing(fleet: Fleet, context: Context, effects: Effect[]): boolean
         continue;
       const parked = parkedIn(fleet, generation.number, slot);
       if (parked) {
+        if (waitsForOthers(fleet, generation, now)) continue;
         unpark(parked, generation, now, effects);
         changed = true;
         continue;
@@ -250,7 +251,17 @@ function mayActivate(fleet: Fleet, worker: Worker, generation: Generation, now: 
   );
 }
 
+/** On the way back by one switch: of those that are parked none serves before the ones that have to boot do. */
+function waitsForOthers(fleet: Fleet, generation: Generation, now: number): boolean {
+  const { rollout } = fleet;
+  if (!generation.policy.atomic || rollout?.to !== generation.number || rollout.from === null || rollout.alone)
+    return false;
+  if (rollout.step === 'aborting' || rollout.step === 'done') return false;
+  return !generation.slots.every((slot) => isRipeIn(fleet, generation, slot, now));
+}
+
 function isRipeIn(fleet: Fleet, generation: Generation, slot: number, now: number): boolean {
+  if (parkedIn(fleet, generation.number, slot)) return true;
   const worker = liveIn(fleet, generation.number, slot);
   return worker !== undefined && isRipe(worker, generation, now) && isWarm(worker);
 }

@@ -36,7 +36,6 @@ export class OwnFigures {
     this.last = this.look();
     this.utilization = performance.eventLoopUtilization();
     this.delays.reset();
-    this.queue.takeLongestMs();
   }
 
   /** Of the last whole interval. @param usage by pidusage, where that could be asked */

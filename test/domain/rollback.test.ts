@@ -354,6 +354,16 @@ describe('a parked generation', () => {
     expect(scene.slots('active')).toEqual(['1/0', '1/1']);
   });
 
+  test('that has lost a worker meanwhile serves again by one switch where it is atomic: the parked one waits for the boot', () => {
+    const scene = promoted({ keepWarmMs: 600_000, atomic: true });
+    scene.crash(scene.worker(1, 1, 'parked'));
+    scene.send({ type: 'rollback-requested' });
+    expect([scene.slots('parked'), scene.slots('starting')]).toEqual([['1/0'], ['1/1']]);
+    scene.until(scene.now + 3_000).bootAll();
+    expect(scene.fleet.serving).toBe(1);
+    expect(scene.slots('active')).toEqual(['1/0', '1/1']);
+  });
+
   test('that has lost all is no way back without a boot any more', () => {
     const scene = promoted({ keepWarmMs: 600_000 });
     for (const slot of [0, 1]) scene.crash(scene.worker(1, slot, 'parked'));

@@ -10,6 +10,7 @@ import type { FiguresDelta } from '../shared/figures.js';
 import { BUCKET_COUNT, bucketOf } from '../shared/latency-buckets.js';
 import { CMD } from '../shared/messages.cjs';
 import { tell } from './channel.cjs';
+import { untilNext } from './instants.cjs';
 import { LoopDelay } from './loop-delay.cjs';
 import type { Taker } from './measure.cjs';
 import { measure, measureNoMore, timeOneOf, UNTIMED } from './measure.cjs';
@@ -28,9 +29,8 @@ const TOLD_MS = 900;
 /** An event loop is shown over no shorter a time, in ms. */
 const LOOP_MS = 500;
 
-// Kept from before the app runs: it may put others in their place.
+// Kept from before the app runs: it may put another one in its place.
 const nowMs = performance.now.bind(performance);
-const { now: wallMs } = Date;
 
 const ABORTED = 5;
 
@@ -114,13 +114,10 @@ export function noteGiven(): void {
 }
 
 function tellNext(): void {
-  timer = setTimeout(
-    () => {
-      tellNext();
-      if (nowMs() - toldAt >= TOLD_MS) tellNow();
-    },
-    EVERY_MS - (wallMs() % EVERY_MS),
-  ).unref();
+  timer = setTimeout(() => {
+    tellNext();
+    if (nowMs() - toldAt >= TOLD_MS) tellNow();
+  }, untilNext(EVERY_MS)).unref();
 }
 
 /**

@@ -1,7 +1,10 @@
 /**
- * Runs in the worker. Measures each answer of the app's HTTP servers, once for all who want to know: the verdict's observe.cts, and figures.cts. While nobody
- * does, nothing here is on the way of a request. Requests that began before are not measured, so neither are probes, warm-ups and rehearsals, which end
- * before a worker takes traffic; where one reaches into it, its connection is left out.
+ * Runs in the worker. Measures each answer of the app's HTTP servers, once for all who want to know: the verdict's observe.cts, and figures.cts. Requests that
+ * began before are not measured, so neither are probes, warm-ups and rehearsals, which end before a worker takes traffic; where one reaches into it, its
+ * connection is left out.
+ *
+ * While nobody wants to know, a request costs one look. A connection has the place of its note from its first request on all the same: one that came by it
+ * later would be of another shape to V8, which then throws away what it has compiled of Node's sockets, in the middle of the traffic.
  *
  * It is on the way of every request, so a connection has a note of its own, and a request none: no listener, no entry in a map. Answers leave a connection
  * in the order in which their requests came.
@@ -54,8 +57,15 @@ function nowMs(): number {
   return seconds * 1e3 + nanoseconds / 1e6;
 }
 
+/** A time that is no whole number from the first on: V8 gives all notes one shape. */
+function noteOf(epoch: number): Note {
+  return { epoch, underWay: 0, startedAt: Number.NaN, later: null };
+}
+
 /** Of a connection that has no place in any figure. */
-const LEFT_OUT: Note = { epoch: -1, underWay: 0, startedAt: 0, later: null };
+const LEFT_OUT = noteOf(-1);
+/** Of one on which nothing was measured yet. */
+const UNMEASURED = noteOf(-1);
 
 /** Those who want to know; there are no more than two, and a list would cost each request more. */
 let first: Taker | null = null;
@@ -107,13 +117,9 @@ export function leaveOut(socket: net.Socket): void {
 
 /** Called for every request, as it starts. */
 export function requestBegun(socket: Noted): void {
-  if (first === null) return;
-  let note = socket[NOTE];
-  if (note === LEFT_OUT) return;
-  if (note === undefined || note.epoch !== epoch) {
-    note = attend(socket, note);
-    if (note === LEFT_OUT) return;
-  }
+  let note = socket[NOTE] ?? meet(socket);
+  if (first === null || note === LEFT_OUT) return;
+  if (note.epoch !== epoch) note = attend(socket, note);
   const now = startOfNext();
   if (note.underWay === 0) note.startedAt = now;
   else if (note.later === null) note.later = [now];
@@ -132,14 +138,18 @@ function startOfNext(): number {
   return nowMs();
 }
 
-function attend(socket: Noted, last: Note | undefined): Note {
-  hearNoMore ??= onResponseFinished(finished);
-  const note: Note =
-    (beneath(socket) as Noted | null)?.[NOTE] === LEFT_OUT
-      ? LEFT_OUT
-      : { epoch, underWay: 0, startedAt: 0, later: null };
+/** With the first request of a connection, whether or not anybody wants to know. */
+function meet(socket: Noted): Note {
+  const note = (beneath(socket) as Noted | null)?.[NOTE] === LEFT_OUT ? LEFT_OUT : UNMEASURED;
   socket[NOTE] = note;
-  if (last === undefined && note !== LEFT_OUT) socket.on('close', closed);
+  return note;
+}
+
+function attend(socket: Noted, last: Note): Note {
+  hearNoMore ??= onResponseFinished(finished);
+  const note = noteOf(epoch);
+  socket[NOTE] = note;
+  if (last === UNMEASURED) socket.on('close', closed);
   return note;
 }
 

@@ -5,6 +5,7 @@
 import { BUCKET_COUNT, bucketOf } from '../shared/latency-buckets.js';
 import { tell } from './channel.cjs';
 import { figures } from './drain.cjs';
+import { untilNext } from './instants.cjs';
 import { LoopDelay } from './loop-delay.cjs';
 import type { Taker } from './measure.cjs';
 import { measure, measureNoMore, UNTIMED } from './measure.cjs';
@@ -65,13 +66,10 @@ function countFailure(): void {
 }
 
 function tellNext(): void {
-  timer = setTimeout(
-    () => {
-      tellNext();
-      tellNow();
-    },
-    EVERY_MS - (Date.now() % EVERY_MS),
-  ).unref();
+  timer = setTimeout(() => {
+    tellNext();
+    tellNow();
+  }, untilNext(EVERY_MS)).unref();
 }
 
 function tellNow(): void {

@@ -5,12 +5,13 @@
  * A connection leaves between two requests, unread from that moment on, so that whatever the client sends waits in the kernel for its
  * next owner. The app sees it close.
  */
+import type http = require('node:http');
 import type net = require('node:net');
 
 import type { ConnectionHandle } from '../node-internals/connection-handle.cjs';
 import { isAtRest, takeOut, whyFixed, whySocketFixed } from '../node-internals/connection-handle.cjs';
-import { subscribe, unsubscribe } from '../node-internals/diagnostics-subscribers.cjs';
 import { idleSockets, wasUsed } from '../node-internals/http-connections.cjs';
+import { onResponseFinished } from '../node-internals/response-finish.cjs';
 import type { Passed } from '../shared/messages.cjs';
 import { adopt, staysHere } from './adoption.cjs';
 import { tell } from './channel.cjs';
@@ -88,8 +89,6 @@ export function giveAllAway(): void {
   wanted = Number.POSITIVE_INFINITY;
   wantedUntil = Number.POSITIVE_INFINITY;
   window = 1;
-  // All of them now: the drain itself puts its own `emit` into each.
-  for (const server of servingServers()) isMovable(server);
   watchResponses();
   giveIdle();
 }
@@ -112,19 +111,17 @@ export function keepTheRest(): void {
 /** Handoffs that no receiver has claimed: this process may get one back, and must not end before. */
 export const handoffsUnderWay = (): number => underWay.size;
 
-let watching = false;
+let hearNoMore: (() => void) | null = null;
 function watchResponses(): void {
-  if (watching) return;
-  watching = true;
-  subscribe('http.server.response.finish', responseFinished);
+  // All of them are judged now: the drain puts its own `emit` into some.
+  if (servingServers().filter(isMovable).length > 0) hearNoMore ??= onResponseFinished(responseFinished);
 }
 
 /** Its socket is idle a moment later, unless the next request has come by then. */
-function responseFinished(message: unknown): void {
-  const { response } = message as { response: { shouldKeepAlive: boolean } };
+function responseFinished(_socket: net.Socket, response: http.ServerResponse): void {
   if (wanted === 0) {
-    watching = false;
-    unsubscribe('http.server.response.finish', responseFinished);
+    hearNoMore?.();
+    hearNoMore = null;
   } else if (!looking && response.shouldKeepAlive) {
     // One that ends its connection leaves nothing to give, and a look goes through all connections.
     looking = true;

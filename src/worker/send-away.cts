@@ -22,10 +22,8 @@ export function sendAway(): void {
   if (sending) return;
   sending = true;
   beginFarewell();
-  for (const server of servingServers()) {
-    for (const response of lastResponses(server)) endUnlessItMoves(response.req.socket, response);
-    deferRequests(server);
-  }
+  for (const server of servingServers())
+    for (const response of lastResponses(server)) endUnlessItMoves(server, response.req.socket, response);
   subscribe(REQUEST_BEGINS, requestBegins);
 }
 
@@ -37,18 +35,20 @@ export function letStay(): void {
 }
 
 function requestBegins(message: unknown): void {
-  const { socket, response, server } = message as RequestStart;
-  deferRequests(server); // One that does not listen itself: the app gives it the sockets of another.
-  endUnlessItMoves(socket, response);
+  const { socket, response, server } = message as RequestStart; // One that does not listen itself, where the app gives it the sockets of another.
+  endUnlessItMoves(server, socket, response);
 }
 
-function endUnlessItMoves(socket: net.Socket, response: http.ServerResponse): void {
-  if (!willMove(socket)) closeAfter(response);
+function endUnlessItMoves(server: net.Server, socket: net.Socket, response: http.ServerResponse): void {
+  if (willMove(socket)) return;
+  deferRequests(server);
+  closeAfter(response);
 }
 
 /**
  * A handler that answers at once would write its header before the rest of a pipelined batch is parsed, and close
- * on it. One turn later the whole batch is known.
+ * on it. One turn later the whole batch is known. Not before it is needed: with an `emit` of its own a server is of another shape to V8, and its requests are
+ * run uncompiled for a while (docs/adr/0027).
  */
 function deferRequests(server: net.Server): void {
   if (deferring.has(server)) return;

@@ -28,6 +28,7 @@ import { Unsteady } from './failure.js';
 import { objectPath, objectsDir } from './layout.js';
 import type { Entry, FileEntry } from './manifest.js';
 import { isSameInstant } from './manifest.js';
+import type { Look } from './scan.js';
 import { vanished } from './scan.js';
 
 /** A file's bytes are held in memory up to this size; a larger one is written as it is read. */
@@ -65,7 +66,7 @@ export class NewObjects {
    * Reads a file and keeps its content, where it is not in the store yet.
    * @throws Unsteady where it is not, to its end, the file that was seen
    */
-  add(path: string, absolute: string, seen: Stats): FileEntry {
+  add(path: string, absolute: string, seen: Look): FileEntry {
     const fd = openSteady(absolute);
     try {
       const readAt = Date.now();
@@ -220,7 +221,7 @@ function openSteady(absolute: string): number {
   }
 }
 
-const isSame = (a: Stats, b: Stats): boolean =>
+const isSame = (a: Stats, b: Look): boolean =>
   a.isFile() &&
   a.ino === b.ino &&
   a.size === b.size &&

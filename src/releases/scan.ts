@@ -8,8 +8,11 @@ import { dirname, isAbsolute, relative, resolve } from 'node:path';
 import { isOfLog } from '../shared/log-names.js';
 import { refused, Unsteady } from './failure.js';
 
+/** How a file looks. Of thousands no `Stats` is kept: each brings its dates, and a look at a large folder would be garbage collection for a third. */
+export type Look = Pick<Stats, 'size' | 'mode' | 'ino' | 'mtimeMs' | 'ctimeMs'>;
+
 export type Seen =
-  | { kind: 'file'; path: string; info: Stats }
+  | { kind: 'file'; path: string; look: Look }
   | { kind: 'folder'; path: string; mode: number }
   | { kind: 'link'; path: string; target: string }
   | { kind: 'shared'; path: string };
@@ -52,7 +55,7 @@ export function scan(root: string, logical: string, { shared, leaveOut, logs }: 
       else if (entry.isDirectory()) {
         found.seen.push({ kind: 'folder', path, mode: look(absolute).mode & 0o777 });
         enter(absolute, `${path}/`);
-      } else if (entry.isFile()) found.seen.push({ kind: 'file', path, info: look(absolute) });
+      } else if (entry.isFile()) found.seen.push({ kind: 'file', path, look: look(absolute) });
       else if (entry.isSymbolicLink()) {
         const target = inside(readlinkSync(absolute), absolute, root, logical);
         if (target === null) leaving.push(`${path} → ${readlinkSync(absolute)}`);
@@ -75,10 +78,11 @@ function list(folder: string): Dirent[] {
   }
 }
 
-function look(path: string): Stats {
+function look(path: string): Look {
   const info = lstatSync(path, { throwIfNoEntry: false });
   if (info === undefined) throw new Unsteady(path);
-  return info;
+  const { size, mode, ino, mtimeMs, ctimeMs } = info;
+  return { size, mode, ino, mtimeMs, ctimeMs };
 }
 
 export const vanished = (error: unknown, path: string): unknown =>

@@ -3,7 +3,6 @@
  * last one, and puts the tree together of hard links; all of it while the config is still being read, but for the last step. A release appears by one rename, whole and on the disk; whatever ends
  * this before leaves the store as it was, but for what lies in its `tmp`.
  */
-import type { Stats } from 'node:fs';
 import { existsSync, mkdirSync, renameSync, rmdirSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { isZdsupError } from '../shared/errors.js';
@@ -12,7 +11,7 @@ import { manifestPath, objectsDir, temporaryDir, treePath } from './layout.js';
 import type { Entry, FileEntry, Head, Label, Manifest } from './manifest.js';
 import { encode, treeHash } from './manifest.js';
 import { fsyncPath, NewObjects, sweepObjects, syncPath } from './objects.js';
-import type { Seen } from './scan.js';
+import type { Look, Seen } from './scan.js';
 import { scan } from './scan.js';
 import { seedShared } from './shared-folders.js';
 import { hasSpare, removeSpares, takeSpare } from './spare.js';
@@ -293,19 +292,19 @@ function entryOf(
 ): Entry {
   if (seen.kind !== 'file') return seen;
   const last = known.get(seen.path);
-  if (last && isUntouched(last, seen.info) && (isLookedAt || objects.has(last))) return last;
-  const entry = objects.add(seen.path, `${source}/${seen.path}`, seen.info);
+  if (last && isUntouched(last, seen.look) && (isLookedAt || objects.has(last))) return last;
+  const entry = objects.add(seen.path, `${source}/${seen.path}`, seen.look);
   known.set(seen.path, entry);
   step('file read');
   return entry;
 }
 
-const isUntouched = ({ size, source }: FileEntry, info: Stats): boolean =>
+const isUntouched = ({ size, source }: FileEntry, look: Look): boolean =>
   source !== null &&
-  info.size === size &&
-  info.ino === source[0] &&
-  info.mtimeMs === source[1] &&
-  info.ctimeMs === source[2];
+  look.size === size &&
+  look.ino === source[0] &&
+  look.mtimeMs === source[1] &&
+  look.ctimeMs === source[2];
 
 function compare(
   before: Manifest | null,

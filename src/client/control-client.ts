@@ -123,8 +123,8 @@ function isForeign(socketPath: string): boolean {
 }
 
 /** One state, within the time a master has to answer. */
-export const askStatus = (socketPath: string): Promise<ControlResult> =>
-  ask(socketPath, { command: 'status' }, { answerWithinMs: ANSWER_TIMEOUT_MS });
+export const askStatus = (socketPath: string, { looksAtRelease = true } = {}): Promise<ControlResult> =>
+  ask(socketPath, { command: 'status', looksAtRelease }, { answerWithinMs: ANSWER_TIMEOUT_MS });
 
 /** Settles where the master answers within the time that it has, one of an older version with a refusal. */
 export const askAlive = (socketPath: string): Promise<ControlResult> =>

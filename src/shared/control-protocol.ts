@@ -22,7 +22,8 @@ export const SCALE_TO = /^[+-]?\d{1,6}$/;
 export const WEIGHT = /^(\d{1,2}|100)$/;
 
 export type ControlRequest =
-  | { command: 'status' }
+  /** `looksAtRelease`: whether its folder was edited is looked at anew, for which the master goes through its files. @default true */
+  | { command: 'status'; looksAtRelease?: boolean }
   /** Is anybody there? Asks no worker, so that a busy host answers in time. */
   | { command: 'ping' }
   /** A `sample` at once and then each second, and `progress` lines as they come, until the client hangs up; a result where the master ends. */

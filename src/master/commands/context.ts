@@ -12,7 +12,8 @@ export interface CommandContext {
   supervisor: Supervisor;
   effects: Effects;
   history: History;
-  snapshot(): Promise<AppSnapshot>;
+  /** @param looksAtRelease @default true */
+  snapshot(looksAtRelease?: boolean): Promise<AppSnapshot>;
   /** Settles when the last worker has gone; true where the start has failed, or everything was ended at once. */
   ended: Promise<boolean>;
   /** Folder of the app's releases. */

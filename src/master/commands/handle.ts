@@ -18,7 +18,9 @@ export function handleCommand(
   const tell = connection.send;
   switch (request.command) {
     case 'status':
-      return context.snapshot().then((app) => ({ type: 'result', ok: true, exitStatus: 0, command: 'status', app }));
+      return context
+        .snapshot(request.looksAtRelease !== false)
+        .then((app) => ({ type: 'result', ok: true, exitStatus: 0, command: 'status', app }));
     case 'ping':
       return Promise.resolve({ type: 'result', ok: true, exitStatus: 0, command: 'ping' });
     case 'watch':

@@ -87,16 +87,26 @@ const ENDING: NodeJS.Signals[] = ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT'];
 
 type Outcome = PlanAnswer | { ended: number | null } | { unforked: string } | 'timeout';
 
+export interface PlannerOptions {
+  /** Who the config is read as: root runs no code of another user's. @default who this process is */
+  reader?: Reader | undefined;
+  /** Ends the planner: nobody wants its answer any more. */
+  signal?: AbortSignal | undefined;
+}
+
 /**
  * Reads config, env files and release afresh.
  * @param masterEnv environment of the master at its start
  * @throws ZdsupError ZDSUP_CONFIG_*, ZDSUP_SCRIPT_*, ZDSUP_CWD_MISSING, ZDSUP_ENV_FILE, ZDSUP_ENTRY_TYPESCRIPT
  */
-export async function readPlan(request: PlanRequest, masterEnv: NodeJS.ProcessEnv, reader?: Reader): Promise<Plan> {
-  return (await askPlanner({ ...request, every: false }, masterEnv, reader))[0]!;
+export async function readPlan(
+  request: PlanRequest,
+  masterEnv: NodeJS.ProcessEnv,
+  options: PlannerOptions = {},
+): Promise<Plan> {
+  return (await askPlanner({ ...request, every: false }, masterEnv, options))[0]!;
 }
 
-/** Who the config is read as: root runs no code of another user's. @default who this process is */
 export interface Reader {
   uid: number;
   gid: number;
@@ -120,7 +130,11 @@ export function refuseRename(from: string, { config: { name: to } }: Plan): void
   );
 }
 
-async function askPlanner(question: PlannerQuestion, masterEnv: NodeJS.ProcessEnv, reader?: Reader): Promise<Plan[]> {
+async function askPlanner(
+  question: PlannerQuestion,
+  masterEnv: NodeJS.ProcessEnv,
+  { reader, signal }: PlannerOptions = {},
+): Promise<Plan[]> {
   const asked = question.configPath;
   const configPath = asked === undefined ? undefined : relocation(question.release)(asked);
   if (configPath !== undefined && !existsSync(configPath)) throw noConfig(configPath, question.release);
@@ -131,6 +145,7 @@ async function askPlanner(question: PlannerQuestion, masterEnv: NodeJS.ProcessEn
     execArgv: configPath === undefined ? [] : typescriptArgs(configPath),
     // A session of its own: a signal to the terminal's or the service's process group is the master's to judge.
     detached: true,
+    ...(signal && { signal, killSignal: 'SIGKILL' }),
     // What the config file prints is shown, but is not the app's output.
     stdio: ['ignore', 2, 2, 'ipc'],
   });

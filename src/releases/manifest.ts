@@ -114,12 +114,11 @@ export function decodeHead(text: string): Head | { fault: string } {
   return version === VERSION ? head : { fault: `it is of version ${version}, this zdsup reads ${VERSION}` };
 }
 
-export function decode(text: string): Manifest | { fault: string } {
-  const head = decodeHead(text);
-  if ('fault' in head) return head;
+/** Of a text whose head was decoded. */
+export function decodeEntries(text: string): Entry[] {
   const lines = text.split('\n').slice(1, -2);
   const rows = JSON.parse(`[${lines.join(',')}]`) as Row[];
-  return { head, entries: rows.map((row, index) => Object.assign(entryOf(row), { [LINE]: lines[index] })) };
+  return rows.map((row, index) => Object.assign(entryOf(row), { [LINE]: lines[index] }));
 }
 
 type Row =

@@ -3,7 +3,7 @@ import { lstatSync, readdirSync, readFileSync } from 'node:fs';
 import { broken, noSuchRelease } from './failure.js';
 import { manifestPath, RELEASE_ID, treePath } from './layout.js';
 import type { Head, Manifest } from './manifest.js';
-import { decode, decodeHead } from './manifest.js';
+import { decodeEntries, decodeHead } from './manifest.js';
 
 export interface Listed {
   id: string;
@@ -33,18 +33,57 @@ function namesIn(folder: string): string[] {
 
 const HINT = 'zdsup deploy makes another one; the folder can be removed where nothing runs from it';
 
-/** @throws ZdsupError ZDSUP_RELEASE_BROKEN */
-export function readManifest(store: string, id: string): Manifest {
-  const manifest = decode(textOf(store, id));
-  if ('fault' in manifest) throw broken(id, `its manifest ${manifestPath(store, id)}: ${manifest.fault}`, HINT);
-  return manifest;
+/** A manifest whose hash is right, and no more of it parsed than its head. */
+export interface OpenManifest {
+  id: string;
+  head: Head;
+  text: string;
 }
 
 /** @throws ZdsupError ZDSUP_RELEASE_BROKEN */
-export function readHead(store: string, id: string): Head {
-  const head = decodeHead(textOf(store, id));
+export function openManifest(store: string, id: string): OpenManifest {
+  const text = textOf(store, id);
+  const head = decodeHead(text);
   if ('fault' in head) throw broken(id, `its manifest ${manifestPath(store, id)}: ${head.fault}`, HINT);
-  return head;
+  return { id, head, text };
+}
+
+/** @throws ZdsupError ZDSUP_RELEASE_BROKEN */
+export const readManifest = (store: string, id: string): Manifest => wholeOf(openManifest(store, id));
+
+/** @throws ZdsupError ZDSUP_RELEASE_BROKEN */
+export const readHead = (store: string, id: string): Head => openManifest(store, id).head;
+
+const wholeOf = ({ head, text }: OpenManifest): Manifest => ({ head, entries: decodeEntries(text) });
+
+/** Of the release that was deployed last, where it can be read; what cannot is told by {@link readLatest}. */
+export function openLatest(store: string): OpenManifest | undefined {
+  for (const { id } of listReleases(store))
+    try {
+      return openManifest(store, id);
+    } catch {
+      // An older one will do.
+    }
+  return undefined;
+}
+
+export interface Latest {
+  /** Null where there is none that can be read. */
+  manifest: Manifest | null;
+  /** Of newer ones what is wrong with them, a line each. */
+  warnings: string[];
+}
+
+/** @param opened by whoever has held the store's lock since: it is not read again */
+export function readLatest(store: string, opened?: OpenManifest): Latest {
+  const warnings: string[] = [];
+  for (const { id } of listReleases(store))
+    try {
+      return { manifest: opened?.id === id ? wholeOf(opened) : readManifest(store, id), warnings };
+    } catch (error) {
+      warnings.push((error as Error).message);
+    }
+  return { manifest: null, warnings };
 }
 
 function textOf(store: string, id: string): string {

@@ -15,7 +15,8 @@ import type { Look, Seen } from './scan.js';
 import { scan } from './scan.js';
 import { seedShared } from './shared-folders.js';
 import { hasSpare, removeSpares, takeSpare } from './spare.js';
-import { listReleases, readHead, readManifest } from './store.js';
+import type { Latest } from './store.js';
+import { readHead, readLatest } from './store.js';
 import { buildTree, changeTree } from './tree.js';
 import { isWhole } from './verify.js';
 
@@ -44,6 +45,8 @@ export interface TakeRequest {
   message: string | null;
   /** Releases that processes run from. */
   inUse: ReadonlySet<string>;
+  /** Where whoever calls has read it, under the same lock. @default it is read now */
+  last?: Latest;
   /** Told what is done next: a test ends the process there. */
   step?(name: string): void;
 }
@@ -118,8 +121,8 @@ function sweepQuietly(store: string): void {
 
 async function takeInto(staging: string, request: TakeRequest): Promise<Taken> {
   const { store, app, step = () => {} } = request;
-  const warnings: string[] = [];
-  const before = latest(store, warnings);
+  // What is not other than in it is not read again.
+  const { manifest: before, warnings } = request.last ?? readLatest(store);
   const work: Work = { request, staging, before, objects: new NewObjects(store, staging), step };
   step('begun');
   const ready = (await prepareAhead(work)) ?? (await prepare(work, await request.shared));
@@ -222,17 +225,6 @@ async function prepare(work: Work, shared: readonly string[]): Promise<Ready> {
   await writeDurably(release, '.manifest', manifest);
   step('manifest written');
   return { ...ready, release };
-}
-
-/** The release that was deployed last: what is not other than in it is not read again. */
-function latest(store: string, warnings: string[]): Manifest | null {
-  for (const { id } of listReleases(store))
-    try {
-      return readManifest(store, id);
-    } catch (error) {
-      warnings.push((error as Error).message);
-    }
-  return null;
 }
 
 interface Found {

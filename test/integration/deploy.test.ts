@@ -6,6 +6,7 @@ import {
   mkdirSync,
   readdirSync,
   readFileSync,
+  readlinkSync,
   realpathSync,
   symlinkSync,
   truncateSync,
@@ -71,6 +72,17 @@ async function startShop(config: object = {}, files: Record<string, string> = {}
     },
   };
 }
+
+/** Command lines of planners whose current folder that is. */
+const plannersIn = (folder: string): string[] =>
+  readdirSync('/proc').flatMap((pid) => {
+    try {
+      const command = readFileSync(`/proc/${pid}/cmdline`, 'latin1');
+      return command.includes('planning/planner') && readlinkSync(`/proc/${pid}/cwd`) === folder ? [command] : [];
+    } catch {
+      return []; // No process, or it has ended.
+    }
+  });
 
 const word = (text: string): string => `module.exports = '${text}';\n`;
 
@@ -442,6 +454,23 @@ test('two at once: the second is refused, and one that was killed locks nobody o
   await once(first, 'exit');
   expect((await deploy()).code).toBe(0);
   expect(await answer()).toMatch(/^one /);
+});
+
+test('refused for a rollout under way, it ends the planner that is at work, and has stored nothing', async () => {
+  const { project, master, store, deployed } = await startShop();
+  await deployed();
+  project.write({ 'lib/word.js': word('two') });
+  await deployed('--weight', '50');
+  const releases = readdirSync(store);
+  project.write({ 'lib/word.js': word('three'), 'hang.config.cjs': 'for (;;);\n' });
+  const record = join(master.world.home, 'apps/shop.json');
+  writeFileSync(record, readFileSync(record, 'utf8').replace('zdsup.config.json', 'hang.config.cjs'));
+  const startedAt = performance.now();
+  expectRefusal(await master.run('deploy', APP), 4, /another rollout of shop is under way .*; no release was taken/);
+  expect(performance.now() - startedAt, 'in ms: a config has 10 s to return').toBeLessThan(10_000);
+  expect(readdirSync(store)).toEqual(releases);
+  // Its planner stood in the folder of the config.
+  expect(plannersIn(project.folder)).toEqual([]);
 });
 
 test('bad input is one clear error each, and what serves is untouched', async () => {

@@ -11,12 +11,15 @@ import { askStatus, NobodyThere } from '../../client/control-client.js';
 import { noteNext } from '../../releases/current.js';
 import { releasesInUse } from '../../releases/in-use.js';
 import { gitLabel } from '../../releases/label.js';
+import type { Label } from '../../releases/manifest.js';
 import { pruneReleases } from '../../releases/prune.js';
 import { makeSpare } from '../../releases/spare.js';
-import { listReleases, readHead } from '../../releases/store.js';
+import type { Latest } from '../../releases/store.js';
+import { openLatest, readLatest } from '../../releases/store.js';
 import type { Taken } from '../../releases/take.js';
 import { clearLeftovers, takeRelease } from '../../releases/take.js';
 import type { AppRecord } from '../../shared/app-record.js';
+import type { AppConfig } from '../../shared/config.js';
 import type { ControlResult } from '../../shared/control-protocol.js';
 import { ZdsupError } from '../../shared/errors.js';
 import { releasesDir } from '../../shared/paths.js';
@@ -24,6 +27,7 @@ import type { AppSnapshot } from '../../shared/snapshot.js';
 import { VERSION } from '../../shared/version.cjs';
 import { changeOf, releaseName } from '../render/releases.js';
 import { carryOutOne, tell } from './carry-out.js';
+import type { DeployLock } from './deploy-lock.js';
 import { lockDeploys } from './deploy-lock.js';
 import type { DeployTarget } from './deploy-target.js';
 import { defaultFolder, deployTarget, isIn, liesIn } from './deploy-target.js';
@@ -97,11 +101,11 @@ async function deployUntil(
   const target = await deployTarget(first, second);
   held.target = target;
   const { name, state } = target;
-  const [paths, before] = await Promise.all([import('../../master/state-folder.js'), statusOf(target)]);
+  // It answers while the lock is taken and the planner boots.
+  const status = statusOf(target);
+  status.catch(() => {}); // Awaited below.
   const store = releasesDir(state, name);
-  const runDir = join(state, 'run');
-  for (const folder of [store, runDir]) paths.claimFolder(folder);
-  const lock = await lockDeploys(runDir, name, paths);
+  const lock = await unlessRefused(status, lockStore(state, name));
   held.leave = () => {
     try {
       clearLeftovers(store);
@@ -110,9 +114,13 @@ async function deployUntil(
     }
     lock.leave();
   };
+  const planner = new AbortController();
   try {
     const warn = (message: string): void => void (options.json || process.stderr.write(`${name}: ${message}\n`));
-    const { taken, from, keep } = await take(target, store, before, options.message);
+    const begun = await unlessRefused(status, begin(target, store, status, planner.signal));
+    const before = await status;
+    const { from } = begun;
+    const { taken, keep } = await take(target, store, begun, before, options.message);
     const storedInMs = Math.round(performance.now()); // Since the process began.
     for (const warning of taken.warnings) warn(warning);
     if (!options.json)
@@ -142,14 +150,32 @@ async function deployUntil(
     else tell(name, result as ControlResult, false);
     return outcome.exitStatus;
   } finally {
+    planner.abort(); // Where it is still at work, its answer is for nothing.
     lock.leave();
+  }
+}
+
+async function lockStore(state: string, name: string): Promise<DeployLock> {
+  const paths = await import('../../master/state-folder.js');
+  const runDir = join(state, 'run');
+  for (const folder of [releasesDir(state, name), runDir]) paths.claimFolder(folder);
+  return lockDeploys(runDir, name, paths);
+}
+
+/** What the master refuses is told first, whatever else has failed in the meantime. */
+async function unlessRefused<T>(status: Promise<unknown>, work: Promise<T>): Promise<T> {
+  try {
+    return await work;
+  } catch (error) {
+    await status;
+    throw error;
   }
 }
 
 /** @throws ZdsupError ZDSUP_ROLLOUT_UNDER_WAY: what the master would refuse need not be stored */
 async function statusOf({ name, running }: DeployTarget): Promise<AppSnapshot | null> {
   if (!running) return null;
-  const status = await askStatus(running.socketPath).catch((error: unknown) => {
+  const status = await askStatus(running.socketPath, { looksAtRelease: false }).catch((error: unknown) => {
     if (error instanceof NobodyThere) return null;
     throw error;
   });
@@ -172,33 +198,58 @@ const inUse = (name: string, before: AppSnapshot | null): string[] => [
   ...[before?.release?.id, before?.rollout?.release?.id].filter((id) => id !== undefined),
 ];
 
-async function take(
+/** What is at work, or known, before the master has said whether a release may be taken. */
+interface Begun {
+  from: string;
+  /** The folder, as it is known and as it is. */
+  logical: string;
+  source: string;
+  planning: Promise<AppConfig>;
+  label: Promise<Label | null>;
+  last: Latest;
+}
+
+/** The planner boots and reads the config while the master answers, and then while this process reads the folder. */
+async function begin(
   { name, record, folder, running }: DeployTarget,
   store: string,
-  before: AppSnapshot | null,
-  message: string | null,
-): Promise<{ taken: Taken; from: string; keep: number }> {
+  status: Promise<unknown>,
+  signal: AbortSignal,
+): Promise<Begun> {
   const { readPlan, refuseRename } = await import('../../master/plan.js');
   const request = { version: VERSION, ...record.request };
   const env = (running && environmentOf(record.masterPid)) ?? process.env;
-  const last = lastHead(store);
-  let from = folder !== undefined && liesIn(folder, record) ? folder : last?.from;
-  from ??= defaultFolder(record, await readPlan(request, env));
+  const opened = openLatest(store);
+  let from = folder !== undefined && liesIn(folder, record) ? folder : opened?.head.from;
+  if (from === undefined) {
+    const [plan] = await Promise.all([readPlan(request, env, { signal }), status]);
+    from = defaultFolder(record, plan);
+  }
   const logical = folder ?? from;
   const source = realOf(logical);
-  // The planner boots and reads the config while this process reads the folder.
-  const planning = readPlan({ ...request, release: { id: 'new', path: source, from } }, env).then((plan) => {
+  const release = { id: 'new', path: source, from };
+  const planning = readPlan({ ...request, release }, env, { signal }).then((plan) => {
     refuseRename(name, plan);
     if (!isIn(source, plan.entry)) throw outside(plan.entry, logical);
     return plan.config;
   });
-  planning.catch(() => {}); // Awaited below.
-  const shared = planning.then((config) => config.shared);
-  shared.catch(() => {}); // Where nothing can be stored, nobody asks.
+  planning.catch(() => {}); // Awaited by `take`.
   const label = gitLabel(source);
   await new Promise(setImmediate); // Its order is on its way.
+  return { from, logical, source, planning, label, last: readLatest(store, opened) };
+}
+
+async function take(
+  { name, record }: DeployTarget,
+  store: string,
+  { from, logical, source, planning, label, last }: Begun,
+  before: AppSnapshot | null,
+  message: string | null,
+): Promise<{ taken: Taken; keep: number }> {
+  const shared = planning.then((config) => config.shared);
+  shared.catch(() => {}); // Where nothing can be stored, nobody asks.
   const taken = await takeRelease({
-    ...{ store, app: name, source, logical, from, message, label },
+    ...{ store, app: name, source, logical, from, message, label, last },
     logs: logsOf(record),
     shared,
     // Looked for where it matters alone: the processes of a host are many.
@@ -206,7 +257,7 @@ async function take(
       return new Set(inUse(name, before));
     },
   });
-  return { taken, from, keep: (await planning).keep };
+  return { taken, keep: (await planning).keep };
 }
 
 /** Where it writes now, or wrote last. */
@@ -218,17 +269,6 @@ const logsOf = ({ log }: AppRecord): string[] =>
       return []; // Its folder is gone, and it with it.
     }
   });
-
-/** Of the release that was deployed last, where it can be read. */
-function lastHead(store: string): { from: string } | undefined {
-  for (const { id } of listReleases(store))
-    try {
-      return readHead(store, id);
-    } catch {
-      // Told where its manifest is needed.
-    }
-  return undefined;
-}
 
 function realOf(folder: string): string {
   try {

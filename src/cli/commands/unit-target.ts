@@ -46,7 +46,7 @@ export async function unitFor(
   const zdsup = realpathSync(process.argv[1]!);
   if (owner !== null) refuseHidden([node, zdsup].map(realOf), owner); // The config is read by them, as that user.
   const { readPlan } = await import('../../master/plan.js');
-  const plan = await readPlan({ version: VERSION, ...request }, process.env, owner ?? undefined);
+  const plan = await readPlan({ version: VERSION, ...request }, process.env, { reader: owner ?? undefined });
   const app = plan.appName;
   const { config } = plan;
   const sockets = await socketsFor(app, options.socket);

@@ -118,7 +118,7 @@ export function decodeHead(text: string): Head | { fault: string } {
 export function decodeEntries(text: string): Entry[] {
   const lines = text.split('\n').slice(1, -2);
   const rows = JSON.parse(`[${lines.join(',')}]`) as Row[];
-  return rows.map((row, index) => Object.assign(entryOf(row), { [LINE]: lines[index] }));
+  return rows.map((row, index) => entryOf(row, lines[index]!));
 }
 
 type Row =
@@ -127,18 +127,18 @@ type Row =
   | ['l', string, string]
   | ['s', string];
 
-function entryOf(row: Row): Entry {
+function entryOf(row: Row, line: string): Entry & { [LINE]: string } {
   switch (row[0]) {
     case 'f': {
       const [, path, mode, hash, size, storedMs, source] = row;
-      return { kind: 'file', path, mode, hash, size, storedMs, source };
+      return { kind: 'file', path, mode, hash, size, storedMs, source, [LINE]: line };
     }
     case 'd':
-      return { kind: 'folder', path: row[1], mode: row[2] };
+      return { kind: 'folder', path: row[1], mode: row[2], [LINE]: line };
     case 'l':
-      return { kind: 'link', path: row[1], target: row[2] };
+      return { kind: 'link', path: row[1], target: row[2], [LINE]: line };
     case 's':
-      return { kind: 'shared', path: row[1] };
+      return { kind: 'shared', path: row[1], [LINE]: line };
   }
 }
 

@@ -45,6 +45,8 @@ export interface TakeRequest {
   message: string | null;
   /** Releases that processes run from. */
   inUse: ReadonlySet<string>;
+  /** Nothing of the folder is put into the store before it settles; where it rejects, so does this. @default at once */
+  allowed?: Promise<unknown>;
   /** Where whoever calls has read it, under the same lock. @default it is read now */
   last?: Latest;
   /** Told what is done next: a test ends the process there. */
@@ -253,6 +255,7 @@ async function read(
     try {
       const { seen, sockets } = scan(source, logical, { shared, leaveOut: [store], logs: request.logs });
       step('scanned');
+      await request.allowed;
       const entries: Entry[] = [];
       let turnedAt = startedAt;
       for (const one of seen) {

@@ -14,6 +14,7 @@ import {
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { changeOf } from '../../src/cli/render/releases.js';
+import { refused } from '../../src/releases/failure.js';
 import { objectsDir, spareDir } from '../../src/releases/layout.js';
 import { makeSpare } from '../../src/releases/spare.js';
 import { readManifest } from '../../src/releases/store.js';
@@ -52,6 +53,20 @@ test('a release has the files, read-only, with executables, links and empty fold
     'node_modules/a': '→ .pnpm/a@1/node_modules/a',
     'secret.env': '400 x',
   });
+});
+
+test('nothing of the folder is read, and the spare tree stays, where the release turns out not to be allowed', async () => {
+  const store = makeStore({ 'app.js': 'one' });
+  const { head } = await store.take();
+  makeSpare(store.path, APP, head.id);
+  store.project.write({ 'app.js': 'two' });
+  const before = readdirSync(store.path, { recursive: true });
+  const { step, count } = reads();
+  const allowed = Promise.reject(refused('another rollout is under way', 'wait for it'));
+  const shared = Promise.resolve([]); // The config was read by then.
+  await expect(store.take({ allowed, shared, step })).rejects.toThrow('another rollout is under way');
+  expect(count(), 'files read').toBe(0);
+  expect(readdirSync(store.path, { recursive: true })).toEqual(before);
 });
 
 test('what happens to the folder afterwards does not reach the release', async () => {

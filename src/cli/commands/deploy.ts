@@ -11,15 +11,12 @@ import { askStatus, NobodyThere } from '../../client/control-client.js';
 import { noteNext } from '../../releases/current.js';
 import { releasesInUse } from '../../releases/in-use.js';
 import { gitLabel } from '../../releases/label.js';
-import type { Label } from '../../releases/manifest.js';
 import { pruneReleases } from '../../releases/prune.js';
 import { makeSpare } from '../../releases/spare.js';
-import type { Latest } from '../../releases/store.js';
 import { openLatest, readLatest } from '../../releases/store.js';
 import type { Taken } from '../../releases/take.js';
 import { clearLeftovers, takeRelease } from '../../releases/take.js';
 import type { AppRecord } from '../../shared/app-record.js';
-import type { AppConfig } from '../../shared/config.js';
 import type { ControlResult } from '../../shared/control-protocol.js';
 import { ZdsupError } from '../../shared/errors.js';
 import { releasesDir } from '../../shared/paths.js';
@@ -117,10 +114,11 @@ async function deployUntil(
   const planner = new AbortController();
   try {
     const warn = (message: string): void => void (options.json || process.stderr.write(`${name}: ${message}\n`));
-    const begun = await unlessRefused(status, begin(target, store, status, planner.signal));
+    const { taken, from, keep } = await unlessRefused(
+      status,
+      take(target, store, status, planner.signal, options.message),
+    );
     const before = await status;
-    const { from } = begun;
-    const { taken, keep } = await take(target, store, begun, before, options.message);
     const storedInMs = Math.round(performance.now()); // Since the process began.
     for (const warning of taken.warnings) warn(warning);
     if (!options.json)
@@ -198,25 +196,17 @@ const inUse = (name: string, before: AppSnapshot | null): string[] => [
   ...[before?.release?.id, before?.rollout?.release?.id].filter((id) => id !== undefined),
 ];
 
-/** What is at work, or known, before the master has said whether a release may be taken. */
-interface Begun {
-  from: string;
-  /** The folder, as it is known and as it is. */
-  logical: string;
-  source: string;
-  planning: Promise<AppConfig>;
-  label: Promise<Label | null>;
-  last: Latest;
-}
-
-/** The planner boots and reads the config while the master answers, and then while this process reads the folder. */
-async function begin(
+/** @param status of the app: nothing is stored before it is known */
+async function take(
   { name, record, folder, running }: DeployTarget,
   store: string,
-  status: Promise<unknown>,
+  status: Promise<AppSnapshot | null>,
   signal: AbortSignal,
-): Promise<Begun> {
+  message: string | null,
+): Promise<{ taken: Taken; from: string; keep: number }> {
   const { readPlan, refuseRename } = await import('../../master/plan.js');
+  // The question leaves once the loop has polled for the connection: not in the first turn, and later the scan lets none by.
+  for (let turn = 0; turn < 2; turn++) await new Promise(setImmediate);
   const request = { version: VERSION, ...record.request };
   const env = (running && environmentOf(record.masterPid)) ?? process.env;
   const opened = openLatest(store);
@@ -227,29 +217,27 @@ async function begin(
   }
   const logical = folder ?? from;
   const source = realOf(logical);
+  // The planner boots and reads the config while this process reads the folder.
   const release = { id: 'new', path: source, from };
   const planning = readPlan({ ...request, release }, env, { signal }).then((plan) => {
     refuseRename(name, plan);
     if (!isIn(source, plan.entry)) throw outside(plan.entry, logical);
     return plan.config;
   });
-  planning.catch(() => {}); // Awaited by `take`.
+  planning.catch(() => {}); // Awaited below.
+  // Where the master refuses, nobody waits for the config.
+  const shared = Promise.all([planning, status]).then(([config]) => config.shared);
+  shared.catch(() => {}); // Where nothing can be stored, nobody asks.
+  let before: AppSnapshot | null = null;
+  const allowed = status.then((app) => {
+    before = app;
+  });
+  allowed.catch(() => {}); // As above.
   const label = gitLabel(source);
   await new Promise(setImmediate); // Its order is on its way.
-  return { from, logical, source, planning, label, last: readLatest(store, opened) };
-}
-
-async function take(
-  { name, record }: DeployTarget,
-  store: string,
-  { from, logical, source, planning, label, last }: Begun,
-  before: AppSnapshot | null,
-  message: string | null,
-): Promise<{ taken: Taken; keep: number }> {
-  const shared = planning.then((config) => config.shared);
-  shared.catch(() => {}); // Where nothing can be stored, nobody asks.
   const taken = await takeRelease({
-    ...{ store, app: name, source, logical, from, message, label, last },
+    ...{ store, app: name, source, logical, from, message, label, allowed },
+    last: readLatest(store, opened),
     logs: logsOf(record),
     shared,
     // Looked for where it matters alone: the processes of a host are many.
@@ -257,7 +245,7 @@ async function take(
       return new Set(inUse(name, before));
     },
   });
-  return { taken, keep: (await planning).keep };
+  return { taken, from, keep: (await planning).keep };
 }
 
 /** Where it writes now, or wrote last. */

@@ -77,3 +77,36 @@ test('what the app has put around it meanwhile stays, and hears on', async () =>
   expect([heard, told.length]).toEqual([2, 1]);
   expect(ServerResponse.prototype.detachSocket).toBe(around);
 });
+
+test('whoever begins and ends while others hear leaves nothing behind, in whatever order', async () => {
+  const ask = await serve((response) => response.end('ok'));
+  const told: number[] = [];
+  for (let round = 1; round <= 50; round += 1) {
+    const ends = [0, 1, 2].map((index) => onResponseFinished(() => told.push(index)));
+    await ask();
+    expect(told.splice(0)).toEqual([0, 1, 2]);
+    for (const index of [round % 3, (round + 1) % 3, (round + 2) % 3]) ends[index]!();
+    expect(ServerResponse.prototype.detachSocket).toBe(detachSocket);
+  }
+  await ask();
+  expect(told).toEqual([]);
+});
+
+test('an app that has put something around it is gone around anew each time, and nobody is told twice', async () => {
+  const told: number[] = [];
+  const end = onResponseFinished(() => told.push(0));
+  const own = ServerResponse.prototype.detachSocket;
+  const around: typeof own = function (this: ServerResponse, socket) {
+    own.call(this, socket);
+  };
+  ServerResponse.prototype.detachSocket = around;
+  end();
+  for (let round = 0; round < 10; round += 1) {
+    onResponseFinished(() => told.push(1))();
+    expect(ServerResponse.prototype.detachSocket).toBe(around);
+  }
+  hearNoMore = onResponseFinished(() => told.push(2));
+  const ask = await serve((response) => response.end('ok'));
+  await ask();
+  expect(told).toEqual([2]);
+});

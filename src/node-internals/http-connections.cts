@@ -129,6 +129,9 @@ export function endConnections(server: object): void {
 const isEventStream = (response: http.ServerResponse): boolean =>
   /\r\ncontent-type: *text\/event-stream/i.test((response as OutgoingInternals)._header ?? '');
 
+/** Where a request starts on it, an earlier one has not been answered. */
+export const owesResponse = (socket: net.Socket): boolean => (socket as HttpSocket)._httpMessage != null;
+
 /**
  * Called for every request, as it starts: remembers a response that waits behind another one. Node keeps its queue to
  * itself. A connection that does not pipeline costs one look, and holds on to nothing.

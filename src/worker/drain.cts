@@ -57,7 +57,7 @@ export function installDrain(options: { killTimeoutMs: number; closeSpreadMs: nu
   subscribe('http.server.request.start', (message) => {
     const { socket, response, server } = message as RequestStart;
     requestCount += 1;
-    requestBegun(socket);
+    requestBegun(socket, response);
     notePipelined(socket, response);
     noteRequest(socket, server);
     countRequest(server, socket, response);

@@ -12,6 +12,7 @@
 import type http = require('node:http');
 import type net = require('node:net');
 
+import { owesResponse } from '../node-internals/http-connections.cjs';
 import { beneath } from '../node-internals/raw-socket.cjs';
 import { onResponseFinished } from '../node-internals/response-finish.cjs';
 import type { Stream } from './http2-sessions.cjs';
@@ -38,6 +39,8 @@ interface Note {
   /** When the oldest request under way began, {@link UNTIMED} of one that is not timed, and the pipelined ones behind it. */
   startedAt: number;
   later: number[] | null;
+  /** The first one that is measured, where others are owed before it; null once they have left. */
+  since: http.ServerResponse | null;
 }
 
 const NOTE = Symbol('zdsup.measured');
@@ -59,7 +62,7 @@ function nowMs(): number {
 
 /** A time that is no whole number from the first on: V8 gives all notes one shape. */
 function noteOf(epoch: number): Note {
-  return { epoch, underWay: 0, startedAt: Number.NaN, later: null };
+  return { epoch, underWay: 0, startedAt: Number.NaN, later: null, since: null };
 }
 
 /** Of a connection that has no place in any figure. */
@@ -116,10 +119,10 @@ export function leaveOut(socket: net.Socket): void {
 }
 
 /** Called for every request, as it starts. */
-export function requestBegun(socket: Noted): void {
+export function requestBegun(socket: Noted, response: http.ServerResponse): void {
   let note = socket[NOTE] ?? meet(socket);
   if (first === null || note === LEFT_OUT) return;
-  if (note.epoch !== epoch) note = attend(socket, note);
+  if (note.epoch !== epoch) note = attend(socket, note, response);
   const now = startOfNext();
   if (note.underWay === 0) note.startedAt = now;
   else if (note.later === null) note.later = [now];
@@ -145,9 +148,10 @@ function meet(socket: Noted): Note {
   return note;
 }
 
-function attend(socket: Noted, last: Note): Note {
+function attend(socket: Noted, last: Note, response: http.ServerResponse): Note {
   hearNoMore ??= onResponseFinished(finished);
   const note = noteOf(epoch);
+  if (owesResponse(socket)) note.since = response;
   socket[NOTE] = note;
   if (last === UNMEASURED) socket.on('close', closed);
   return note;
@@ -156,6 +160,10 @@ function attend(socket: Noted, last: Note): Note {
 function finished(socket: Noted, response: http.ServerResponse): void {
   const note = socket[NOTE];
   if (note === undefined || note.epoch !== epoch || note.underWay === 0 || first === null) return;
+  if (note.since !== null) {
+    if (note.since !== response) return;
+    note.since = null;
+  }
   const startedAt = takeOldest(note);
   const ms = startedAt === UNTIMED ? UNTIMED : nowMs() - startedAt;
   const { statusCode } = response;

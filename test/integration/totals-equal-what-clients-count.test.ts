@@ -14,6 +14,7 @@ import { expectNothingLost } from '../helpers/load/load.js';
 import { startObserved } from '../helpers/observed-worker.js';
 import { freePort, freePorts } from '../helpers/ports.js';
 import { makeProject } from '../helpers/project.js';
+import { onTestFinished } from '../helpers/side-by-side.js';
 import { until } from '../helpers/until.js';
 import { startWatching } from '../helpers/watched.js';
 import { startMaster } from '../helpers/zdsup.js';
@@ -178,6 +179,41 @@ test.concurrent('what had begun before figures are on is not counted, also where
   const { figures } = await statsOf(2);
   expect([figures.requests, figures.responses]).toEqual([1, [0, 1, 0, 0, 0, 0]]);
   for (const socket of [waits, other]) socket.destroy();
+});
+
+test.concurrent('one that is pipelined behind another of before: its own answer is counted, not that of the other', async () => {
+  const worker = await startObserved(`
+    let answer;
+    require('node:http').createServer((request, response) => {
+      if (request.url === '/wait') answer = () => response.end('early');
+      else if (request.url === '/answer') response.end('ok', () => answer());
+      else if (request.url === '/fail') response.writeHead(500).end('late');
+    }).listen(process.env.PORT, '127.0.0.1', () => process.send('up'));
+  `);
+  const { port, figures: deltas } = worker;
+  const wait = 'GET /wait HTTP/1.1\r\nHost: app\r\n\r\n';
+  const waits = connect(port, '127.0.0.1').setEncoding('latin1');
+  onTestFinished(() => void waits.destroy());
+  let text = '';
+  waits.on('data', (chunk) => (text += chunk));
+  waits.write(wait);
+  const begun = async (count: number): Promise<unknown> =>
+    until('as many have begun', worker.stats, ({ requests }) => requests === count);
+  await begun(1);
+  worker.keepFigures();
+  waits.write('GET /fail HTTP/1.1\r\nHost: app\r\n\r\n');
+  await begun(2);
+  expect((await fetch(`http://127.0.0.1:${port}/answer`)).status).toBe(200);
+  await until(
+    'both are answered',
+    () => text,
+    (all) => all.includes('late'),
+  );
+  await worker.stats();
+  const sum = (of: (delta: FiguresDelta) => number): number => deltas.reduce((all, delta) => all + of(delta), 0);
+  expect(text).toMatch(/^HTTP\/1.1 200 .*earlyHTTP\/1.1 500 /s);
+  expect(sum(({ requests }) => requests)).toBe(2);
+  expect([0, 1, 2, 3, 4, 5].map((at) => sum(({ responses }) => responses[at]!))).toEqual([0, 1, 0, 0, 1, 0]);
 });
 
 test.concurrent('at more requests a second than are timed: all are counted, and the slow ones are as many as they are', async () => {

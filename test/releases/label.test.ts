@@ -1,8 +1,10 @@
 /** The label of a release is the commit that the folder is at; where there is none, there is no label and no error. */
 import { execFileSync } from 'node:child_process';
-import { expect, test } from 'vitest';
+import { chmodSync, existsSync } from 'node:fs';
+import { expect, onTestFinished, test } from 'vitest';
 import { gitLabel } from '../../src/releases/label.js';
 import { makeProject } from '../helpers/project.js';
+import { until } from '../helpers/until.js';
 
 test('with git, without a repository, and without a commit', async () => {
   const { folder } = makeProject({ 'app.js': '1' });
@@ -16,4 +18,21 @@ test('with git, without a repository, and without a commit', async () => {
     subject: 'Fix the "cart"',
   });
   expect(await gitLabel('/nowhere')).toBeNull();
+});
+
+test('a git that takes long is ended with its deploy', async () => {
+  const { folder, path } = makeProject({ 'bin/git': '#!/bin/sh\n: > "$2/began"\nexec sleep 60\n' });
+  chmodSync(path('bin/git'), 0o755);
+  const { PATH } = process.env;
+  onTestFinished(() => {
+    process.env.PATH = PATH;
+  });
+  process.env.PATH = `${path('bin')}:${PATH}`;
+  const deploy = new AbortController();
+  const label = gitLabel(folder, deploy.signal);
+  await until('it is at work', () => existsSync(path('began')), Boolean);
+  const endedAt = performance.now();
+  deploy.abort();
+  expect(await label).toBeNull();
+  expect(performance.now() - endedAt, 'in ms: it has 2 s by itself').toBeLessThan(1_000);
 });

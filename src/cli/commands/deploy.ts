@@ -111,12 +111,12 @@ async function deployUntil(
     }
     lock.leave();
   };
-  const planner = new AbortController();
+  const helpers = new AbortController();
   try {
     const warn = (message: string): void => void (options.json || process.stderr.write(`${name}: ${message}\n`));
     const { taken, from, keep } = await unlessRefused(
       status,
-      take(target, store, status, planner.signal, options.message),
+      take(target, store, status, helpers.signal, options.message),
     );
     const before = await status;
     const storedInMs = Math.round(performance.now()); // Since the process began.
@@ -148,7 +148,7 @@ async function deployUntil(
     else tell(name, result as ControlResult, false);
     return outcome.exitStatus;
   } finally {
-    planner.abort(); // Where it is still at work, its answer is for nothing.
+    helpers.abort(); // Where the planner or git is still at work, its answer is for nothing.
     lock.leave();
   }
 }
@@ -233,7 +233,7 @@ async function take(
     before = app;
   });
   allowed.catch(() => {}); // As above.
-  const label = gitLabel(source);
+  const label = gitLabel(source, signal);
   await new Promise(setImmediate); // Its order is on its way.
   const taken = await takeRelease({
     ...{ store, app: name, source, logical, from, message, label, allowed },

@@ -107,6 +107,7 @@ export async function readPlan(
   return (await askPlanner({ ...request, every: false }, masterEnv, options))[0]!;
 }
 
+/** A user, as far as a planner is started as one. */
 export interface Reader {
   uid: number;
   gid: number;

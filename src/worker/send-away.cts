@@ -35,7 +35,8 @@ export function letStay(): void {
 }
 
 function requestBegins(message: unknown): void {
-  const { socket, response, server } = message as RequestStart; // One that does not listen itself, where the app gives it the sockets of another.
+  // The server may be one that does not listen itself: the app gives it the sockets of another.
+  const { socket, response, server } = message as RequestStart;
   endUnlessItMoves(server, socket, response);
 }
 
